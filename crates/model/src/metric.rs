@@ -1,0 +1,46 @@
+//! A data point of a metric as an owned value, for the edges.
+
+use crate::Timestamp;
+use crate::value::{Attribute, Resource, Scope, Shared};
+
+/// The kind of a metric, with what OTLP says of the whole metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MetricKind {
+    #[default]
+    Gauge,
+    Sum,
+    Histogram,
+    ExponentialHistogram,
+    Summary,
+}
+
+/// One data point with the metric, resource and scope it belongs to.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct MetricPoint {
+    pub resource: Shared<Resource>,
+    pub scope: Shared<Scope>,
+    pub name: String,
+    pub description: String,
+    pub unit: String,
+    pub kind: MetricKind,
+    /// OTLP's `AggregationTemporality`: 0 unspecified, 1 delta, 2 cumulative.
+    pub temporality: i32,
+    pub monotonic: bool,
+    pub attributes: Vec<Attribute>,
+    pub start: Timestamp,
+    pub time: Timestamp,
+    pub flags: u32,
+    pub number: Option<Number>,
+    /// For histograms and summaries.
+    pub count: Option<u64>,
+    pub sum: Option<f64>,
+    /// The data point's OTLP protobuf bytes as received: buckets, quantiles, exemplars and all. Empty for a plain number.
+    pub wire: Vec<u8>,
+}
+
+/// The value of a gauge or sum.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Number {
+    Int(i64),
+    Double(f64),
+}
