@@ -1,1 +1,13 @@
-//! Clew.
+//! What may be asked of stored telemetry, and what comes back: the contract between those who ask (`server`, `alert`)
+//! and the one that answers (`engine`). Pure: no files, no network, no clock.
+
+pub mod engine;
+pub mod error;
+pub mod filter;
+pub mod request;
+pub mod result;
+
+pub use engine::Engine;
+pub use error::Error;
+pub use filter::{Expression, ParseError};
+pub use request::{Deadline, FieldValuesRequest, LogRequest, MetricRequest, SearchRequest};

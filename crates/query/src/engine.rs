@@ -1,0 +1,51 @@
+//! The contract itself.
+
+use crate::Error;
+use crate::request::{FieldValuesRequest, LogRequest, MetricRequest, SearchRequest};
+use crate::result::{
+    Change, Field, FieldValues, LogResult, MetricName, MetricResult, Operation, SearchResult, Skeleton, Stored,
+    TraceSummary,
+};
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use model::{Span, SpanId, TenantId, TimeRange, TraceId};
+use std::sync::Arc;
+
+/// Answers questions about stored telemetry. What was acknowledged is in every answer; a span sent twice is in it once.
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// Traces, newest first.
+    async fn search(&self, tenant: &TenantId, request: SearchRequest) -> Result<SearchResult, Error>;
+
+    /// These traces in one line each; those not stored are left out.
+    async fn summaries(&self, tenant: &TenantId, traces: &[TraceId]) -> Result<Vec<TraceSummary>, Error>;
+
+    /// Every span of a trace, without bodies. `None` when no span of it is stored.
+    async fn skeleton(&self, tenant: &TenantId, trace: TraceId) -> Result<Option<Skeleton>, Error>;
+
+    /// Whole spans of a trace, by start time: all, or those named. Empty when none is stored.
+    async fn spans(&self, tenant: &TenantId, trace: TraceId, only: Option<&[SpanId]>) -> Result<Vec<Span>, Error>;
+
+    async fn logs(&self, tenant: &TenantId, request: LogRequest) -> Result<LogResult, Error>;
+
+    /// The metrics stored, by name.
+    async fn metric_names(&self, tenant: &TenantId) -> Result<Vec<MetricName>, Error>;
+
+    async fn metric_points(&self, tenant: &TenantId, request: MetricRequest) -> Result<MetricResult, Error>;
+
+    /// The services that sent spans, sorted.
+    async fn services(&self, tenant: &TenantId) -> Result<Vec<String>, Error>;
+
+    /// The operations of a service, sorted.
+    async fn operations(&self, tenant: &TenantId, service: &str) -> Result<Vec<Operation>, Error>;
+
+    /// The keys that filters may name.
+    async fn fields(&self, tenant: &TenantId, range: TimeRange) -> Result<Vec<Field>, Error>;
+
+    async fn field_values(&self, tenant: &TenantId, request: FieldValuesRequest) -> Result<FieldValues, Error>;
+
+    async fn stored(&self, tenant: &TenantId) -> Result<Stored, Error>;
+
+    /// What is stored from now on. A listener that is too slow misses changes and is told so by a `None`.
+    fn changes(&self) -> BoxStream<'static, Option<Arc<Change>>>;
+}

@@ -1,0 +1,68 @@
+//! What the server needs from outside, given by `app`.
+
+use async_trait::async_trait;
+use model::{Timestamp, TraceId};
+use query::Engine;
+use std::sync::Arc;
+
+/// Everything that the server needs.
+#[derive(Clone)]
+pub struct Ports {
+    pub engine: Arc<dyn Engine>,
+    pub application: Arc<dyn ApplicationStatus>,
+}
+
+/// What the running program says of itself.
+#[async_trait]
+pub trait ApplicationStatus: Send + Sync {
+    fn version(&self) -> &'static str;
+    fn started(&self) -> Timestamp;
+    fn retention(&self) -> Retention;
+    fn receivers(&self) -> Vec<Receiver>;
+    fn health(&self) -> Health;
+    /// The last receiver events with a number above `after`, oldest first; at most 200.
+    fn receiver_events(&self, after: u64) -> Vec<ReceiverEvent>;
+    /// Waits until there is a receiver event with a number above `after`.
+    async fn receiver_event_after(&self, after: u64);
+    /// Stores a sample run, so that a newcomer has something to look at.
+    ///
+    /// # Errors
+    /// Says why it could not be stored.
+    async fn send_sample(&self) -> Result<TraceId, String>;
+}
+
+/// How long and how much is kept, as configured.
+#[derive(Debug, Clone)]
+pub struct Retention {
+    /// `7d`.
+    pub max_age: String,
+    pub max_bytes: u64,
+}
+
+/// A port that takes telemetry in.
+#[derive(Debug, Clone)]
+pub struct Receiver {
+    pub name: &'static str,
+    pub address: String,
+    pub accepting: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    Ok,
+    BackPressure,
+    Rejecting,
+}
+
+/// What a receiver answered to a request; texts may come from outside.
+#[derive(Debug, Clone)]
+pub struct ReceiverEvent {
+    pub number: u64,
+    pub time: Timestamp,
+    pub receiver: &'static str,
+    /// `stored`, `rejected` or `hint`.
+    pub outcome: &'static str,
+    pub summary: String,
+    pub hint: String,
+    pub items: u64,
+}
