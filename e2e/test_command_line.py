@@ -1,0 +1,112 @@
+"""The command line against a running server, as a user types it."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+
+import pytest
+
+from clew import BINARY, free_ports, wait_until
+
+
+def run(*arguments, clew=None, expect=0, environment=None):
+    variables = {**os.environ, **(environment or {})}
+    if clew:
+        variables |= {"CLEW_SERVER": clew.api, "OTEL_EXPORTER_OTLP_ENDPOINT": clew.otlp_http}
+    done = subprocess.run([BINARY, *arguments], capture_output=True, text=True, timeout=120, env=variables)
+    assert done.returncode == expect, f"{arguments}: exit {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    return done.stdout
+
+
+def demo(clew):
+    printed = run("demo", "--endpoint", clew.otlp_http, clew=clew)
+    return re.search(r"[0-9a-f]{32}", printed).group()
+
+
+def test_demo_is_found_and_drawn(own_clew):
+    clew = own_clew().start()
+    trace_id = demo(clew)
+    summary = clew.get(f"/api/v1/traces/{trace_id}")
+    assert summary["errors"] >= 1 and summary["orphans"] == 0 and len(summary["agents"]) >= 2
+    assert {"agent", "llm", "tool", "retrieval", "policy", "message"} <= set(summary["kinds"])
+    assert int(summary["inputTokens"]) > 0 and len(summary["services"]) >= 2 and summary["input"]
+    assert clew.get("/api/logs", trace_id=trace_id)["logs"] and clew.get("/api/v1/metrics")["metrics"]
+    assert trace_id in run("search", "kind:tool", clew=clew) or trace_id[:8] in run("search", "kind:tool", clew=clew)
+    found = json.loads(run("search", "has:error", "--json", clew=clew))
+    assert trace_id in json.dumps(found)
+    drawn = run("trace", trace_id, clew=clew)
+    assert len(drawn.splitlines()) > summary["spans"] and "\x1b[" not in drawn
+    assert len(json.loads(run("trace", trace_id, "--json", clew=clew))["spans"]) == summary["spans"]
+    run("trace", "f" * 32, clew=clew, expect=3)
+    run("search", "kind:", clew=clew, expect=2)
+    run("doctor", clew=clew)
+
+
+def test_tail_shows_what_arrives(own_clew):
+    clew = own_clew().start()
+    tail = subprocess.Popen([BINARY, "tail"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            env={**os.environ, "CLEW_SERVER": clew.api})
+    os.set_blocking(tail.stdout.fileno(), False)
+    seen = []
+    try:
+        wait_until(lambda: demo(clew) and (seen.append(tail.stdout.read() or "") or "".join(seen)), 30, "tail prints")
+        assert tail.poll() is None
+    finally:
+        tail.terminate()
+        tail.wait(10)
+
+
+def test_demo_keeps_sending(own_clew):
+    clew = own_clew().start()
+    run("demo", "--rate", "5", "--for", "2s", "--endpoint", clew.otlp_http, clew=clew)
+    assert len(clew.get("/api/v1/traces", limit=100)["traces"]) >= 5
+
+
+def test_unreachable_server_is_explained():
+    port = free_ports(1)[0]
+    done = subprocess.run([BINARY, "search", "--server", f"http://127.0.0.1:{port}"], capture_output=True, text=True)
+    assert done.returncode == 4 and "clew serve" in done.stderr
+
+
+def test_port_taken_names_port_key_and_holder(own_clew):
+    clew = own_clew()
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", clew.http))
+        holder.listen()
+        done = subprocess.run(
+            [BINARY, "serve", "--data-directory", str(clew.directory), "--otlp-http-address", f"127.0.0.1:{clew.http}",
+             "--otlp-grpc-address", f"127.0.0.1:{clew.grpc}", "--query-address", f"127.0.0.1:{clew.query}"],
+            capture_output=True, text=True, timeout=20)
+    assert done.returncode != 0
+    for part in (str(clew.http), "otlp.http-address", str(os.getpid())):
+        assert part in done.stderr, done.stderr
+
+
+def test_configuration_is_one_tree(tmp_path):
+    file = tmp_path / "clew.yaml"
+    file.write_text("otlp:\n  http-address: 127.0.0.1:5318\nstorage:\n  max-age: 3d\n")
+    printed = run("config", "print", "--config", str(file), environment={"CLEW_STORAGE_MAX_AGE": "5d"})
+    age = next(line for line in printed.splitlines() if "max-age" in line)
+    assert "5d" in age and "CLEW_STORAGE_MAX_AGE" in age
+    file.write_text("otlp:\n  htp-address: 127.0.0.1:5318\n")
+    done = subprocess.run([BINARY, "config", "print", "--config", str(file)], capture_output=True, text=True)
+    assert done.returncode == 2 and "htp-address" in done.stderr and "http-address" in done.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completions_and_manual(shell, tmp_path):
+    assert "clew" in run("completions", shell)
+    run("man", str(tmp_path))
+    assert (tmp_path / "clew.1").exists() and (tmp_path / "clew-serve.1").exists()
+
+
+def test_second_server_on_the_same_data_is_refused(own_clew):
+    clew = own_clew().start()
+    other = own_clew(name="unused")
+    done = subprocess.run(
+        [BINARY, "serve", "--data-directory", str(clew.directory), "--otlp-http-address", f"127.0.0.1:{other.http}",
+         "--otlp-grpc-address", f"127.0.0.1:{other.grpc}", "--query-address", f"127.0.0.1:{other.query}"],
+        capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1 and "in use" in done.stderr
