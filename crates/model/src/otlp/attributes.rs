@@ -1,0 +1,243 @@
+//! Builds the attribute columns of a chunk of rows: a column for each common key and type, a tail for the rest.
+
+use super::value::scalar_type;
+use super::wire::{Fields, Slice, put_bytes, put_message};
+use crate::schema::{ATTRIBUTES_TAIL, ColumnType, TAIL_KEYS, attribute_field};
+use arrow::array::{Array, AsArray};
+use arrow::array::{ArrayRef, BinaryBuilder, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder};
+use arrow::datatypes::{FieldRef, Float64Type, Int64Type};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// The most attribute columns of a chunk; further keys go to the tail.
+const MAX_COLUMNS: usize = 256;
+/// The most tail keys that are listed; with more the list is left out, which means "any".
+const MAX_TAIL_KEYS: usize = 1_000;
+/// A column must be filled in at least one of this many rows, in chunks of more rows than `SMALL_CHUNK`.
+const RARE: usize = 32;
+const SMALL_CHUNK: usize = 64;
+
+enum Builder {
+    String(StringBuilder),
+    Int(Int64Builder),
+    Double(Float64Builder),
+    Bool(BooleanBuilder),
+    Value(BinaryBuilder),
+}
+
+struct Column {
+    key: String,
+    column_type: ColumnType,
+    builder: Builder,
+    /// Rows up to here are written, nulls included.
+    rows: usize,
+    filled: usize,
+}
+
+impl Column {
+    fn new(key: &str, column_type: ColumnType) -> Self {
+        let builder = match column_type {
+            ColumnType::String => Builder::String(StringBuilder::new()),
+            ColumnType::Int => Builder::Int(Int64Builder::new()),
+            ColumnType::Double => Builder::Double(Float64Builder::new()),
+            ColumnType::Bool => Builder::Bool(BooleanBuilder::new()),
+            ColumnType::Value => Builder::Value(BinaryBuilder::new()),
+        };
+        Self { key: key.to_owned(), column_type, builder, rows: 0, filled: 0 }
+    }
+
+    fn pad_to(&mut self, row: usize) {
+        let missing = row - self.rows;
+        match &mut self.builder {
+            Builder::String(builder) => (0..missing).for_each(|_| builder.append_null()),
+            Builder::Int(builder) => builder.append_nulls(missing),
+            Builder::Double(builder) => builder.append_nulls(missing),
+            Builder::Bool(builder) => builder.append_nulls(missing),
+            Builder::Value(builder) => (0..missing).for_each(|_| builder.append_null()),
+        }
+        self.rows = row;
+    }
+
+    /// Writes a value that has been validated.
+    fn put(&mut self, row: usize, value: Slice<'_>) {
+        if self.rows < row {
+            self.pad_to(row);
+        }
+        let last = Fields::new(value).filter_map(Result::ok).last();
+        match (&mut self.builder, last) {
+            (Builder::Value(builder), _) => builder.append_value(value.bytes),
+            (Builder::String(builder), Some((_, data))) => {
+                builder.append_value(std::str::from_utf8(data.slice().bytes).unwrap_or_default());
+            }
+            (Builder::Int(builder), Some((_, data))) => builder.append_value(data.number().cast_signed()),
+            (Builder::Double(builder), Some((_, data))) => builder.append_value(data.double()),
+            (Builder::Bool(builder), Some((_, data))) => builder.append_value(data.number() != 0),
+            (Builder::String(builder), None) => builder.append_null(),
+            (Builder::Int(builder), None) => builder.append_null(),
+            (Builder::Double(builder), None) => builder.append_null(),
+            (Builder::Bool(builder), None) => builder.append_null(),
+        }
+        self.rows = row + 1;
+        self.filled += 1;
+    }
+
+    fn finish(mut self, rows: usize) -> (String, ColumnType, ArrayRef) {
+        self.pad_to(rows);
+        let array: ArrayRef = match &mut self.builder {
+            Builder::String(builder) => Arc::new(builder.finish()),
+            Builder::Int(builder) => Arc::new(builder.finish()),
+            Builder::Double(builder) => Arc::new(builder.finish()),
+            Builder::Bool(builder) => Arc::new(builder.finish()),
+            Builder::Value(builder) => Arc::new(builder.finish()),
+        };
+        (self.key, self.column_type, array)
+    }
+}
+
+/// The attribute columns of the rows so far.
+#[derive(Default)]
+pub struct AttributeColumns {
+    columns: Vec<Column>,
+    index: HashMap<String, [Option<u16>; 5], foldhash::fast::RandomState>,
+    /// Columns in the order in which the last row used them: rows of one kind look alike.
+    order: Vec<u16>,
+    position: usize,
+    tail: Vec<u8>,
+    /// End of each row's tail.
+    tail_ends: Vec<usize>,
+    tail_keys: BTreeSet<String>,
+}
+
+/// What [`AttributeColumns::finish`] gives.
+pub struct Finished {
+    pub fields: Vec<FieldRef>,
+    pub arrays: Vec<ArrayRef>,
+    pub tail: ArrayRef,
+    /// For the schema's metadata.
+    pub metadata: HashMap<String, String>,
+}
+
+impl AttributeColumns {
+    /// Writes one attribute of a row; `value` is a validated `AnyValue`.
+    #[inline]
+    pub fn put(&mut self, row: usize, key: &str, value: Slice<'_>) {
+        let column_type = scalar_type(value);
+        match self.column(key, column_type) {
+            Some(column) if self.columns[column].rows <= row => self.columns[column].put(row, value),
+            _ => self.put_tail(key, value.bytes),
+        }
+    }
+
+    fn put_tail(&mut self, key: &str, value: &[u8]) {
+        tail_entry(&mut self.tail, key, value);
+        if self.tail_keys.len() <= MAX_TAIL_KEYS && !self.tail_keys.contains(key) {
+            self.tail_keys.insert(key.to_owned());
+        }
+    }
+
+    /// Ends a row.
+    pub fn end_row(&mut self) {
+        self.tail_ends.push(self.tail.len());
+        self.position = 0;
+    }
+
+    fn column(&mut self, key: &str, column_type: ColumnType) -> Option<usize> {
+        if let Some(guess) = self.order.get(self.position) {
+            let column = &self.columns[usize::from(*guess)];
+            if column.key == key && column.column_type == column_type {
+                self.position += 1;
+                return Some(usize::from(*guess));
+            }
+        }
+        let found = self.find_or_add(key, column_type)?;
+        self.order.truncate(self.position);
+        self.order.push(found);
+        self.position += 1;
+        Some(usize::from(found))
+    }
+
+    fn find_or_add(&mut self, key: &str, column_type: ColumnType) -> Option<u16> {
+        let slot = column_type as usize;
+        if let Some(found) = self.index.get(key).and_then(|slots| slots[slot]) {
+            return Some(found);
+        }
+        if self.columns.len() >= MAX_COLUMNS {
+            return None;
+        }
+        let number = u16::try_from(self.columns.len()).ok()?;
+        self.columns.push(Column::new(key, column_type));
+        self.index.entry(key.to_owned()).or_default()[slot] = Some(number);
+        Some(number)
+    }
+
+    /// The columns of the first `rows` rows; those that are rarely filled are folded into the tail.
+    pub fn finish(mut self, rows: usize) -> Finished {
+        let enough = |column: &Column| rows <= SMALL_CHUNK || column.filled * RARE >= rows;
+        let (kept, rare): (Vec<_>, Vec<_>) = std::mem::take(&mut self.columns).into_iter().partition(enough);
+        let rare: Vec<_> = rare.into_iter().map(|column| column.finish(rows)).collect();
+        for (key, _, _) in &rare {
+            self.tail_keys.insert(key.clone());
+        }
+        let tail = self.tail_array(rows, &rare);
+        let (mut fields, mut arrays) = (Vec::new(), Vec::new());
+        for (key, column_type, array) in kept.into_iter().map(|column| column.finish(rows)) {
+            fields.push(attribute_field(&key, column_type));
+            arrays.push(array);
+        }
+        let mut metadata = HashMap::new();
+        if self.tail_keys.len() <= MAX_TAIL_KEYS {
+            let keys: Vec<_> = self.tail_keys.into_iter().map(serde_json::Value::from).collect();
+            metadata.insert(TAIL_KEYS.to_owned(), serde_json::Value::from(keys).to_string());
+        }
+        Finished { fields, arrays, tail, metadata }
+    }
+
+    fn tail_array(&self, rows: usize, rare: &[(String, ColumnType, ArrayRef)]) -> ArrayRef {
+        let mut builder = BinaryBuilder::with_capacity(rows, self.tail.len());
+        let (mut start, mut entry) = (0, Vec::new());
+        for (row, end) in self.tail_ends.iter().take(rows).enumerate() {
+            entry.clear();
+            for (key, column_type, array) in rare {
+                column_entry(&mut entry, key, *column_type, array, row);
+            }
+            entry.extend_from_slice(&self.tail[start..*end]);
+            start = *end;
+            if entry.is_empty() {
+                builder.append_null();
+            } else {
+                builder.append_value(&entry);
+            }
+        }
+        Arc::new(builder.finish())
+    }
+}
+
+/// Appends an entry of the tail: a `KeyValue` as field 1.
+pub fn tail_entry(tail: &mut Vec<u8>, key: &str, value: &[u8]) {
+    put_message(tail, 1, |entry| {
+        put_bytes(entry, 1, key.as_bytes());
+        put_bytes(entry, 2, value);
+    });
+}
+
+/// Appends a column's value in this row, unless it is null, as an entry of the tail.
+pub fn column_entry(tail: &mut Vec<u8>, key: &str, column_type: ColumnType, array: &ArrayRef, row: usize) {
+    if array.is_null(row) {
+        return;
+    }
+    if column_type == ColumnType::Value {
+        return tail_entry(tail, key, array.as_binary::<i32>().value(row));
+    }
+    let value = match column_type {
+        ColumnType::String => crate::Value::String(array.as_string::<i32>().value(row).to_owned()),
+        ColumnType::Int => crate::Value::Int(array.as_primitive::<Int64Type>().value(row)),
+        ColumnType::Double => crate::Value::Double(array.as_primitive::<Float64Type>().value(row)),
+        ColumnType::Bool | ColumnType::Value => crate::Value::Bool(array.as_boolean().value(row)),
+    };
+    let mut bytes = Vec::new();
+    super::value::put_any_value(&mut bytes, &value);
+    tail_entry(tail, key, &bytes);
+}
+
+/// The name of the tail's column, for the fixed columns' builder.
+pub const TAIL: &str = ATTRIBUTES_TAIL;

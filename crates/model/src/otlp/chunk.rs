@@ -1,0 +1,182 @@
+//! Gathers rows into record batches: the columns that all signals share, and the signal's own through [`Rows`].
+
+use super::attributes::AttributeColumns;
+use super::wire::Slice;
+use crate::Signal;
+use crate::schema::fixed_fields;
+use arrow::array::{ArrayRef, BinaryArray, DictionaryArray, Int32Array, StringArray, UInt32Builder};
+use arrow::datatypes::{Int32Type, Schema};
+use arrow::record_batch::RecordBatch;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The most rows of one record batch.
+const CHUNK_ROWS: usize = 8_192;
+
+/// One row, borrowed from the request.
+#[derive(Default)]
+pub struct Row<'a, Own> {
+    pub own: Own,
+    pub flags: u32,
+    pub dropped_attributes: u32,
+    /// Validated.
+    pub attributes: Vec<(&'a str, Slice<'a>)>,
+}
+
+/// Takes a row, or why an item is refused.
+pub type Emit<'e, 'a, Own> = dyn FnMut(Result<&Row<'a, Own>, String>) + 'e;
+
+/// What a row stands under.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Context<'a> {
+    pub resource: &'a [u8],
+    pub resource_schema_url: &'a str,
+    pub service: Option<&'a str>,
+    pub scope: &'a [u8],
+    pub scope_schema_url: &'a str,
+}
+
+/// The columns of one signal.
+pub trait Rows<'a>: Default {
+    const SIGNAL: Signal;
+    /// A row's own data, borrowed from the request.
+    type Own: Default;
+
+    /// Reads an item (a span, a log record, a metric with its points) and emits its rows, or why one is refused.
+    fn read(item: Slice<'a>, row: &mut Row<'a, Self::Own>, emit: &mut Emit<'_, 'a, Self::Own>);
+
+    fn push(&mut self, own: &Self::Own);
+
+    /// The signal's own columns, in the order of the schema.
+    fn arrays(self) -> Vec<ArrayRef>;
+}
+
+/// A column of few distinct values.
+#[derive(Default)]
+pub struct Dictionary<'a> {
+    values: Vec<&'a [u8]>,
+    keys: Vec<Option<i32>>,
+    index: HashMap<&'a [u8], i32, foldhash::fast::RandomState>,
+}
+
+impl<'a> Dictionary<'a> {
+    #[inline]
+    pub fn push(&mut self, value: &'a [u8]) {
+        // Neighbours mostly come from the same place in the request.
+        let last = self.keys.last().copied().flatten().filter(|key| {
+            let known = usize::try_from(*key).ok().map_or(&[][..], |key| self.values[key]);
+            std::ptr::eq(known, value)
+        });
+        let key = last.unwrap_or_else(|| self.key(value));
+        self.keys.push(Some(key));
+    }
+
+    fn key(&mut self, value: &'a [u8]) -> i32 {
+        let next = i32::try_from(self.values.len()).unwrap_or(i32::MAX);
+        *self.index.entry(value).or_insert_with(|| {
+            self.values.push(value);
+            next
+        })
+    }
+
+    /// The empty value is a null.
+    pub fn push_text(&mut self, text: &'a str) {
+        if text.is_empty() { self.keys.push(None) } else { self.push(text.as_bytes()) }
+    }
+
+    pub fn finish_binary(self) -> ArrayRef {
+        let values = Arc::new(BinaryArray::from_iter_values(&self.values));
+        dictionary(self.keys, values)
+    }
+
+    /// The values have been validated as UTF-8.
+    pub fn finish_text(self) -> ArrayRef {
+        let texts = self.values.iter().map(|value| std::str::from_utf8(value).unwrap_or_default());
+        dictionary(self.keys, Arc::new(StringArray::from_iter_values(texts)))
+    }
+}
+
+fn dictionary(keys: Vec<Option<i32>>, values: ArrayRef) -> ArrayRef {
+    let array = DictionaryArray::<Int32Type>::try_new(Int32Array::from(keys), values);
+    Arc::new(array.expect("keys are indexes of the values"))
+}
+
+#[derive(Default)]
+struct Shared<'a> {
+    flags: UInt32Builder,
+    dropped_attributes: UInt32Builder,
+    resource: Dictionary<'a>,
+    resource_schema_url: Dictionary<'a>,
+    service: Dictionary<'a>,
+    scope: Dictionary<'a>,
+    scope_schema_url: Dictionary<'a>,
+    attributes: AttributeColumns,
+}
+
+/// The rows gathered so far.
+pub struct Chunks<'a, R> {
+    own: R,
+    shared: Shared<'a>,
+    rows: usize,
+    done: Vec<RecordBatch>,
+}
+
+impl<'a, R: Rows<'a>> Chunks<'a, R> {
+    pub fn new() -> Self {
+        Self { own: R::default(), shared: Shared::default(), rows: 0, done: Vec::new() }
+    }
+
+    pub fn push(&mut self, context: &Context<'a>, row: &Row<'a, R::Own>) {
+        self.own.push(&row.own);
+        let shared = &mut self.shared;
+        shared.flags.append_value(row.flags);
+        shared.dropped_attributes.append_value(row.dropped_attributes);
+        shared.resource.push(context.resource);
+        shared.resource_schema_url.push_text(context.resource_schema_url);
+        match context.service {
+            Some(service) => shared.service.push(service.as_bytes()),
+            None => shared.service.keys.push(None),
+        }
+        shared.scope.push(context.scope);
+        shared.scope_schema_url.push_text(context.scope_schema_url);
+        for (key, value) in &row.attributes {
+            shared.attributes.put(self.rows, key, *value);
+        }
+        shared.attributes.end_row();
+        self.rows += 1;
+        if self.rows == CHUNK_ROWS {
+            self.end_chunk();
+        }
+    }
+
+    fn end_chunk(&mut self) {
+        let (own, shared) = (std::mem::take(&mut self.own), std::mem::take(&mut self.shared));
+        self.done.push(record_batch(own, shared, self.rows));
+        self.rows = 0;
+    }
+
+    pub fn finish(mut self) -> Vec<RecordBatch> {
+        if self.rows > 0 {
+            self.end_chunk();
+        }
+        self.done
+    }
+}
+
+fn record_batch<'a, R: Rows<'a>>(own: R, mut shared: Shared<'a>, rows: usize) -> RecordBatch {
+    let attributes = shared.attributes.finish(rows);
+    let mut arrays = own.arrays();
+    arrays.push(Arc::new(shared.flags.finish()));
+    arrays.push(Arc::new(shared.dropped_attributes.finish()));
+    arrays.push(shared.resource.finish_binary());
+    arrays.push(shared.resource_schema_url.finish_text());
+    arrays.push(shared.service.finish_text());
+    arrays.push(shared.scope.finish_binary());
+    arrays.push(shared.scope_schema_url.finish_text());
+    arrays.push(attributes.tail);
+    arrays.extend(attributes.arrays);
+    let mut fields = fixed_fields(R::SIGNAL);
+    fields.extend(attributes.fields);
+    let schema = Schema::new(fields).with_metadata(attributes.metadata);
+    RecordBatch::try_new(Arc::new(schema), arrays).expect("the arrays are built to the schema, row by row")
+}

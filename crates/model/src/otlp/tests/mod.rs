@@ -1,0 +1,6 @@
+//! Decoding and encoding, as tables and properties.
+
+mod generate;
+mod json;
+mod properties;
+mod rejections;

@@ -1,0 +1,93 @@
+//! Checks of nested values that are kept as the bytes they came in: text is UTF-8, nesting is bounded, framing is right.
+
+use super::wire::{Data, Fields, Malformed, Slice};
+
+/// How deep an attribute's value may nest.
+pub const MAX_DEPTH: usize = 64;
+
+/// Why an item is refused, in words for the sender.
+pub type Reason = String;
+
+fn framing(error: Malformed) -> Reason {
+    format!("{} at byte {}", error.what, error.at)
+}
+
+/// The fields of a message inside an item; wrong framing costs the item only.
+pub fn fields(slice: Slice<'_>) -> impl Iterator<Item = Result<(u32, Data<'_>), Reason>> {
+    Fields::new(slice).map(|field| field.map_err(framing))
+}
+
+/// Text that must be UTF-8.
+pub fn text<'a>(slice: Slice<'a>, what: &str) -> Result<&'a str, Reason> {
+    std::str::from_utf8(slice.bytes).map_err(|error| {
+        format!("{what} is not UTF-8 at byte {}; send bytes as bytesValue", slice.at + error.valid_up_to())
+    })
+}
+
+/// A `KeyValue`'s key and value.
+pub fn key_value(slice: Slice<'_>, depth: usize) -> Result<(&str, Slice<'_>), Reason> {
+    let (mut key, mut value) = ("", Slice { bytes: &[], at: slice.at });
+    for field in fields(slice) {
+        match field? {
+            (1, data) => key = text(data.slice(), "an attribute's key")?,
+            (2, data) => value = data.slice(),
+            _ => {}
+        }
+    }
+    any_value(value, depth)?;
+    Ok((key, value))
+}
+
+/// An `AnyValue`, however deep.
+pub fn any_value(slice: Slice<'_>, depth: usize) -> Result<(), Reason> {
+    if depth > MAX_DEPTH {
+        return Err(format!(
+            "a value nests deeper than {MAX_DEPTH} levels; flatten it or send it as JSON text"
+        ));
+    }
+    for field in fields(slice) {
+        match field? {
+            (1, data) => drop(text(data.slice(), "a text value")?),
+            (5, data) => {
+                for item in fields(data.slice()) {
+                    if let (1, item) = item? {
+                        any_value(item.slice(), depth + 1)?;
+                    }
+                }
+            }
+            (6, data) => {
+                for item in fields(data.slice()) {
+                    if let (1, item) = item? {
+                        key_value(item.slice(), depth + 1)?;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A message whose fields are text under `texts`, and attributes under `attributes`: a resource, scope, event or link.
+pub fn message(slice: Slice<'_>, texts: &[u32], attributes: u32) -> Result<(), Reason> {
+    for field in fields(slice) {
+        match field? {
+            (number, data) if number == attributes => drop(key_value(data.slice(), 1)?),
+            (number, data) if texts.contains(&number) => drop(text(data.slice(), "a name")?),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// An id of `N` bytes: `None` when it is empty or all zero.
+pub fn id<'a, const N: usize>(slice: Slice<'a>, what: &str) -> Result<Option<&'a [u8; N]>, Reason> {
+    if slice.bytes.is_empty() {
+        return Ok(None);
+    }
+    let bytes: &[u8; N] = slice.bytes.try_into().map_err(|_| {
+        let pad = if slice.bytes.len() < N { "; pad it with zeros on the left" } else { "" };
+        format!("its {what} has {} bytes instead of {N}{pad}", slice.bytes.len())
+    })?;
+    Ok((*bytes != [0u8; N]).then_some(bytes))
+}
