@@ -1,0 +1,178 @@
+// The server's answers, as docs/api.md describes them. Times and 64-bit integers are decimal strings.
+export type Status = 'error' | 'ok' | 'unset';
+
+export interface TraceSummary {
+  traceId: string;
+  rootName: string;
+  rootService: string;
+  rootKind: string;
+  start: string;
+  duration: string;
+  status: Status;
+  ownStatus: Status;
+  spans: number;
+  errors: number;
+  agents: string[];
+  services: string[];
+  models: string[];
+  kinds: Record<string, number>;
+  inputTokens: string;
+  outputTokens: string;
+  cost: number | null;
+  input: string | null;
+  running: boolean;
+  orphans: number;
+}
+
+export interface TracePage {
+  traces: TraceSummary[];
+  cursor: string | null;
+  complete: boolean;
+  incompleteReason: string | null;
+  elapsedMs: number;
+}
+
+export interface QueryError {
+  at: number;
+  length: number;
+  message: string;
+}
+
+export interface ParsedQuery {
+  valid: boolean;
+  canonical: string | null;
+  error: QueryError | null;
+}
+
+export interface Attribute {
+  key: string;
+  type: 'string' | 'bool' | 'int' | 'double' | 'bytes' | 'array' | 'map' | 'empty';
+  value: unknown;
+  length?: number;
+  truncated?: boolean;
+}
+
+export interface SpanEvent {
+  time: string;
+  name: string;
+  attributes: Attribute[];
+}
+
+export interface SpanLink {
+  traceId: string;
+  spanId: string;
+  traceState: string;
+  attributes: Attribute[];
+}
+
+export interface MessagePart {
+  type: string;
+  content?: unknown;
+  [key: string]: unknown;
+}
+
+export interface Message {
+  role: string;
+  parts: MessagePart[];
+  finish_reason?: string;
+}
+
+export interface Truncated {
+  truncated: true;
+  length: number;
+  field: string;
+}
+
+export interface Generation {
+  operation: string | null;
+  provider: string | null;
+  model: string | null;
+  agent: string | null;
+  tool: string | null;
+  conversation: string | null;
+  inputTokens: string | null;
+  outputTokens: string | null;
+  cachedTokens: string | null;
+  cost: number | null;
+  finishReasons: string[] | null;
+  timeToFirstTokenMs: number | null;
+  messages: Record<MessageField, unknown>;
+}
+
+export type MessageField = 'system' | 'input' | 'output' | 'toolDefinitions' | 'toolArguments' | 'toolResult';
+
+export interface Span {
+  traceId: string;
+  spanId: string;
+  parentSpanId: string | null;
+  name: string;
+  kind: string;
+  spanKind: string;
+  service: string;
+  agent: string;
+  subject: string;
+  start: string;
+  end: string | null;
+  duration: string | null;
+  status: { code: Status; message: string };
+  traceState: string;
+  flags: number;
+  attributes: Attribute[];
+  resource: { attributes: Attribute[]; schemaUrl: string };
+  scope: { name: string; version: string; attributes: Attribute[]; schemaUrl: string };
+  events: SpanEvent[];
+  links: SpanLink[];
+  dropped: { attributes: number; events: number; links: number };
+  gen: Generation | null;
+}
+
+export interface LogRecord {
+  time: string;
+  observedTime: string;
+  severity: number;
+  severityText: string;
+  eventName: string;
+  body: Attribute | { type: string; value: unknown } | null;
+  service: string;
+  traceId: string | null;
+  spanId: string | null;
+  attributes: Attribute[];
+}
+
+export interface Field {
+  key: string;
+  scope: 'span' | 'resource' | 'intrinsic';
+  types: string[];
+  alias: string | null;
+}
+
+export interface FieldValue {
+  value: string;
+  count: string;
+}
+
+export interface ReceiverEvent {
+  time: string;
+  receiver: string;
+  outcome: 'stored' | 'rejected' | 'hint';
+  summary: string;
+  hint: string | null;
+  items: number;
+}
+
+export interface ServerStatus {
+  version: string;
+  started: string;
+  ready: boolean;
+  stored: { spans: string; logs: string; metrics: string };
+  spansPerSecond: number;
+  diskBytes: string;
+  diskFreeBytes: string;
+  hotBytes: string;
+  blocks: number;
+  retention: { maxAge: string | null; maxBytes: string | null };
+  pageBuilt: boolean;
+  receivers: { name: string; address: string; accepting: boolean }[];
+  health: 'ok' | 'backPressure' | 'rejecting';
+  events: ReceiverEvent[];
+}
