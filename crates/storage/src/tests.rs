@@ -1,0 +1,225 @@
+//! The store as a whole: what is appended is found, once, whatever happens in between.
+
+use crate::{Error, Options, Storage};
+use model::batch::Encoding;
+use model::{Attribute, Batch, Signal, Span, SpanId, TenantId, Timestamp, TraceId, Value, otlp};
+use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+fn options(directory: &Path) -> Options {
+    Options {
+        directory: directory.to_owned(),
+        max_age: Duration::from_secs(3_600),
+        max_bytes: 1 << 30,
+        seal_bytes: 1 << 30,
+        seal_age: Duration::from_secs(3_600),
+        hot_limit_bytes: 1 << 30,
+        min_free_bytes: 0,
+    }
+}
+
+/// An open store with its task.
+struct Open {
+    storage: Storage,
+    task: JoinHandle<Result<(), Error>>,
+    shutdown: CancellationToken,
+}
+
+impl Open {
+    async fn new(options: Options) -> Self {
+        let storage = Storage::open(options).await.unwrap();
+        let shutdown = CancellationToken::new();
+        let (runner, token) = (storage.clone(), shutdown.clone());
+        #[expect(clippy::disallowed_methods, reason = "the test is the supervisor")]
+        let task = tokio::spawn(async move { runner.run(token).await });
+        Self { storage, task, shutdown }
+    }
+
+    async fn stop(self) {
+        self.shutdown.cancel();
+        self.task.await.unwrap().unwrap();
+    }
+
+    /// As a crash leaves it: nothing is sealed, nothing is said goodbye to.
+    async fn crash(self) {
+        self.task.abort();
+        drop(self.task.await);
+    }
+}
+
+fn span(trace: u8, number: u8, end: u64) -> Span {
+    Span {
+        trace_id: TraceId([trace; 16]),
+        span_id: SpanId([number; 8]),
+        name: "op".to_owned(),
+        start: Timestamp(1_000),
+        end: Timestamp(end),
+        attributes: vec![Attribute::new(format!("key.{}", number % 3), Value::Int(i64::from(number)))],
+        ..Span::default()
+    }
+}
+
+fn batch(spans: &[Span]) -> Batch {
+    let wire = otlp::encode_spans(spans).into();
+    otlp::decode(TenantId::default(), Signal::Traces, Encoding::Protobuf, wire).unwrap()
+}
+
+/// Every span of a trace as a reader sees it: of those sent again, the one that ended last.
+async fn read(storage: &Storage, trace: u8) -> BTreeMap<SpanId, u64> {
+    let snapshot = storage.snapshot(&TenantId::default(), Signal::Traces);
+    let trace = TraceId([trace; 16]);
+    let mut rows = Vec::new();
+    for block in &snapshot.blocks {
+        rows.extend(block.read_trace(trace, None).await.unwrap());
+    }
+    rows.extend(snapshot.hot.iter().filter_map(|batch| batch.trace_rows(trace)));
+    let mut found = BTreeMap::new();
+    for span in rows.iter().flat_map(otlp::spans) {
+        assert_eq!(span.trace_id, trace);
+        assert_eq!(span.attributes.len(), 1);
+        let end = found.entry(span.span_id).or_default();
+        *end = span.end.0.max(*end);
+    }
+    found
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Append(u8, Vec<(u8, u64)>),
+    Seal,
+    Reopen,
+    Crash,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let spans = proptest::collection::vec((1..20u8, 1_000..1_100u64), 1..6);
+    prop_oneof![
+        6 => (1..4u8, spans).prop_map(|(trace, spans)| Step::Append(trace, spans)),
+        1 => Just(Step::Seal),
+        1 => Just(Step::Reopen),
+        1 => Just(Step::Crash),
+        1 => any::<u8>().prop_map(|_| Step::Append(9, vec![(1, 1_000)])),
+    ]
+}
+
+proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(24))]
+    #[test]
+    fn nothing_is_lost_or_doubled(steps in proptest::collection::vec(step(), 1..25)) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(interleave(steps));
+    }
+}
+
+async fn interleave(steps: Vec<Step>) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut open = Open::new(options(directory.path())).await;
+    let mut expected: BTreeMap<u8, BTreeMap<SpanId, u64>> = BTreeMap::new();
+    for step in steps {
+        match step {
+            Step::Append(trace, sent) => {
+                let spans: Vec<_> = sent.iter().map(|(number, end)| span(trace, *number, *end)).collect();
+                open.storage.append(batch(&spans)).await.unwrap();
+                let known = expected.entry(trace).or_default();
+                for span in spans {
+                    let end = known.entry(span.span_id).or_default();
+                    *end = span.end.0.max(*end);
+                }
+            }
+            Step::Seal => open.storage.seal().await.unwrap(),
+            Step::Reopen => {
+                open.stop().await;
+                open = Open::new(options(directory.path())).await;
+            }
+            Step::Crash => {
+                open.crash().await;
+                open = Open::new(options(directory.path())).await;
+            }
+        }
+        for trace in [1, 2, 3, 9] {
+            let known = expected.get(&trace).cloned().unwrap_or_default();
+            assert_eq!(read(&open.storage, trace).await, known, "trace {trace}");
+        }
+    }
+    open.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reading_while_sealing_sees_no_gap() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = Open::new(Options { seal_age: Duration::ZERO, ..options(directory.path()) }).await;
+    let mut sent = BTreeSet::new();
+    for number in 1..200u8 {
+        open.storage.append(batch(&[span(1, number, 2_000)])).await.unwrap();
+        sent.insert(SpanId([number; 8]));
+        assert_eq!(read(&open.storage, 1).await.into_keys().collect::<BTreeSet<_>>(), sent);
+    }
+    assert!(open.storage.usage().hot_bytes < 1 << 20);
+    open.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_normal_stop_leaves_an_empty_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = Open::new(options(directory.path())).await;
+    open.storage.append(batch(&[span(1, 1, 2_000), span(2, 1, 2_000)])).await.unwrap();
+    open.stop().await;
+    assert_eq!(std::fs::read_dir(directory.path().join("log")).unwrap().count(), 0);
+    let open = Open::new(options(directory.path())).await;
+    open.storage.append(batch(&[span(1, 2, 2_000)])).await.unwrap();
+    assert_eq!(read(&open.storage, 1).await.len(), 2);
+    open.crash().await;
+    let open = Open::new(options(directory.path())).await;
+    assert_eq!(read(&open.storage, 1).await.len(), 2);
+    open.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn being_full_is_an_answer() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = Open::new(Options { hot_limit_bytes: 1, ..options(directory.path()) }).await;
+    open.storage.append(batch(&[span(1, 1, 2_000)])).await.unwrap();
+    let refused = open.storage.append(batch(&[span(1, 2, 2_000)])).await.unwrap_err();
+    assert!(matches!(refused, Error::Busy { .. }), "{refused}");
+    open.storage.seal().await.unwrap();
+    open.storage.append(batch(&[span(1, 3, 2_000)])).await.unwrap();
+    open.stop().await;
+
+    let full = Options { min_free_bytes: u64::MAX, ..options(directory.path()) };
+    let open = Open::new(full).await;
+    let refused = open.storage.append(batch(&[span(1, 4, 2_000)])).await.unwrap_err();
+    assert!(matches!(refused, Error::DiskFull { .. }), "{refused}");
+    assert_eq!(read(&open.storage, 1).await.len(), 2);
+    open.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retention_deletes_the_oldest_blocks_and_their_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = Open::new(Options { max_bytes: 1, ..options(directory.path()) }).await;
+    open.storage.append(batch(&[span(1, 1, 2_000)])).await.unwrap();
+    open.storage.seal().await.unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while open.storage.usage().blocks > 0 {
+        assert!(std::time::Instant::now() < deadline, "the block is still there");
+        tokio::task::yield_now().await;
+    }
+    assert!(read(&open.storage, 1).await.is_empty());
+    let files = std::fs::read_dir(directory.path().join("blocks/default/traces")).unwrap().count();
+    assert_eq!(files, 0);
+    open.stop().await;
+}
+
+#[tokio::test]
+async fn a_directory_serves_one_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = Storage::open(options(directory.path())).await.unwrap();
+    let second = Storage::open(options(directory.path())).await.err().unwrap();
+    assert!(matches!(second, Error::Locked { .. }), "{second}");
+    drop(first);
+    Storage::open(options(directory.path())).await.unwrap();
+}
