@@ -1,4 +1,6 @@
 // Keyboard shortcuts: pages bind theirs while they are shown, the help dialog lists what is bound.
+import { untrack } from 'svelte';
+
 const KEY = 'clew.shortcuts';
 const SEQUENCE_MS = 1200;
 
@@ -22,7 +24,7 @@ class Keys {
 
   /** Returns how to unbind. */
   bind(bindings: Binding[]): () => void {
-    this.bound = [...this.bound, ...bindings];
+    this.bound = [...untrack(() => this.bound), ...bindings];
     return () => {
       this.bound = this.bound.filter((binding) => !bindings.includes(binding));
     };

@@ -1,4 +1,6 @@
 // The address bar is the state: push for navigation, replace for adjustments.
+import { untrack } from 'svelte';
+
 export type Route =
   | { page: 'home' }
   | { page: 'traces' }
@@ -44,7 +46,7 @@ class Router {
 
   go(href: string): void {
     const url = new URL(href, location.href);
-    if (url.href === this.url.href) return;
+    if (url.href === untrack(() => this.url.href)) return;
     this.asked = performance.now();
     this.entry = entryKey(null);
     history.pushState({ entry: this.entry }, '', url);
@@ -53,14 +55,15 @@ class Router {
 
   /** Changes parameters of this page; null or '' removes one. Unknown ones are kept. */
   set(changes: Record<string, string | null>, how: 'push' | 'replace' = 'replace'): void {
-    const url = new URL(this.url);
+    const before = untrack(() => this.url);
+    const url = new URL(before);
     for (const [name, value] of Object.entries(changes)) {
       if (value) url.searchParams.set(name, value);
       else url.searchParams.delete(name);
     }
     if (how === 'push') this.go(url.href);
-    else if (url.href !== this.url.href) {
-      history.replaceState({ entry: this.entry }, '', url);
+    else if (url.href !== before.href) {
+      history.replaceState({ entry: untrack(() => this.entry) }, '', url);
       this.url = url;
     }
   }

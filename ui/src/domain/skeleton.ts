@@ -11,6 +11,7 @@ export const FLAG = {
   content: 32,
   logs: 64,
 } as const;
+export const STATUS_OK = 1;
 export const STATUS_ERROR = 2;
 
 export interface Skeleton {

@@ -24,7 +24,7 @@ export class Bodies {
 
   want(ids: string[]): void {
     for (const id of ids) if (!this.#spans.has(id) && !this.#asked.has(id)) this.#wanted.add(id);
-    if (this.#wanted.size > 0) this.#timer ??= setTimeout(() => void this.#fetch(), 10);
+    if (this.#wanted.size > 0 && this.#timer === null) this.#timer = setTimeout(() => void this.#fetch(), 10);
   }
 
   retry(): void {
