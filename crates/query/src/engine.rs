@@ -3,8 +3,8 @@
 use crate::Error;
 use crate::request::{FieldValuesRequest, LogRequest, MetricRequest, SearchRequest};
 use crate::result::{
-    Change, Field, FieldValues, LogResult, MetricName, MetricResult, Operation, SearchResult, Skeleton, Stored,
-    TraceSummary,
+    Change, Field, FieldValues, LogResult, MetricName, MetricResult, Operation, SearchResult, Skeleton,
+    Stored, TraceSummary,
 };
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -24,7 +24,12 @@ pub trait Engine: Send + Sync {
     async fn skeleton(&self, tenant: &TenantId, trace: TraceId) -> Result<Option<Skeleton>, Error>;
 
     /// Whole spans of a trace, by start time: all, or those named. Empty when none is stored.
-    async fn spans(&self, tenant: &TenantId, trace: TraceId, only: Option<&[SpanId]>) -> Result<Vec<Span>, Error>;
+    async fn spans(
+        &self,
+        tenant: &TenantId,
+        trace: TraceId,
+        only: Option<&[SpanId]>,
+    ) -> Result<Vec<Span>, Error>;
 
     async fn logs(&self, tenant: &TenantId, request: LogRequest) -> Result<LogResult, Error>;
 
@@ -42,7 +47,11 @@ pub trait Engine: Send + Sync {
     /// The keys that filters may name.
     async fn fields(&self, tenant: &TenantId, range: TimeRange) -> Result<Vec<Field>, Error>;
 
-    async fn field_values(&self, tenant: &TenantId, request: FieldValuesRequest) -> Result<FieldValues, Error>;
+    async fn field_values(
+        &self,
+        tenant: &TenantId,
+        request: FieldValuesRequest,
+    ) -> Result<FieldValues, Error>;
 
     async fn stored(&self, tenant: &TenantId) -> Result<Stored, Error>;
 

@@ -85,3 +85,63 @@ pub struct Literal {
     /// The same, when it is a whole number.
     pub integer: Option<i64>,
 }
+
+/// The short names; the first of a field is its canonical one.
+const KEYS: [(&str, Field); 26] = [
+    ("name", Field::Name),
+    ("kind", Field::Kind),
+    ("service", Field::Service),
+    ("service.name", Field::Service),
+    ("status", Field::Status),
+    ("status.message", Field::StatusMessage),
+    ("duration", Field::Duration),
+    ("trace", Field::TraceId),
+    ("span", Field::SpanId),
+    ("agent", Field::Agent),
+    ("model", Field::Model),
+    ("tool", Field::Tool),
+    ("provider", Field::Provider),
+    ("session", Field::Session),
+    ("conversation", Field::Session),
+    ("user", Field::User),
+    ("input", Field::Input),
+    ("output", Field::Output),
+    ("tokens", Field::Tokens),
+    ("cost", Field::Cost),
+    ("severity", Field::Severity),
+    ("body", Field::Body),
+    ("otel.scope.name", Field::ScopeName),
+    ("scope.name", Field::ScopeName),
+    ("otel.scope.version", Field::ScopeVersion),
+    ("scope.version", Field::ScopeVersion),
+];
+
+impl Field {
+    /// The field that a key of the query bar names.
+    #[must_use]
+    pub fn from_key(key: &str) -> Self {
+        if let Some((_, field)) = KEYS.iter().find(|(name, _)| *name == key) {
+            return field.clone();
+        }
+        match key.strip_prefix("resource.") {
+            Some(rest) if !rest.is_empty() => Self::ResourceAttribute(rest.to_owned()),
+            _ => Self::Attribute(key.to_owned()),
+        }
+    }
+
+    /// The canonical key; for a resource's attribute with its prefix.
+    #[must_use]
+    pub fn key(&self) -> std::borrow::Cow<'_, str> {
+        match self {
+            Self::Attribute(key) => key.into(),
+            Self::ResourceAttribute(key) => format!("resource.{key}").into(),
+            known => KEYS.iter().find(|(_, field)| field == known).map_or("", |(name, _)| *name).into(),
+        }
+    }
+
+    /// The short names, without the attributes' keys.
+    #[must_use]
+    pub fn known_keys() -> Vec<&'static str> {
+        KEYS.iter().map(|(name, _)| *name).collect()
+    }
+}

@@ -2,8 +2,17 @@
 //! Jaeger's search parameters become the same tree.
 
 mod ast;
+mod lexer;
+mod literal;
+mod parser;
+mod print;
+
+#[cfg(test)]
+mod tests;
 
 pub use ast::{Comparison, Expression, Field, Literal, Operator};
+pub use literal::read as literal;
+pub use print::print;
 
 use thiserror::Error;
 
@@ -20,9 +29,14 @@ pub struct ParseError {
 
 /// Reads a filter. The empty text matches everything.
 ///
+/// ```
+/// use clew_query::filter::parse;
+/// assert!(parse("kind:tool duration:>1.5s").is_ok());
+/// assert_eq!(parse("kind:").unwrap_err().at, 4);
+/// ```
+///
 /// # Errors
 /// When it is not a filter; says where.
 pub fn parse(text: &str) -> Result<Expression, ParseError> {
-    let _ = text;
-    Ok(Expression::All)
+    parser::parse(text)
 }
