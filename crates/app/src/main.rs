@@ -1,4 +1,25 @@
-//! clew
+//! The binary `clew`.
+
+mod client;
+mod command_line;
+mod commands;
+mod config;
+mod demo;
+mod failure;
+mod listening;
+mod port_holder;
+mod supervisor;
+mod terminal;
+mod wiring;
+
+use std::process::ExitCode;
+
 #[global_allocator]
-static A: mimalloc::MiMalloc = mimalloc::MiMalloc;
-fn main(){}
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match commands::run(command_line::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,73 @@
+//! The API's answers, as far as the command line shows them.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A page of traces.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Search {
+    pub traces: Vec<Summary>,
+    pub complete: bool,
+    pub incomplete_reason: Option<String>,
+}
+
+/// A trace in one line.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    pub trace_id: String,
+    pub root_name: String,
+    pub root_service: String,
+    pub root_kind: String,
+    #[serde(deserialize_with = "decimal")]
+    pub start: u64,
+    #[serde(deserialize_with = "decimal")]
+    pub duration: u64,
+    pub spans: u64,
+    pub errors: u64,
+    #[serde(deserialize_with = "decimal")]
+    pub input_tokens: u64,
+    #[serde(deserialize_with = "decimal")]
+    pub output_tokens: u64,
+    pub cost: Option<f64>,
+    pub running: bool,
+    pub orphans: u64,
+}
+
+/// What a running server says of itself.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    pub version: String,
+    pub health: String,
+    pub page_built: bool,
+    #[serde(deserialize_with = "decimal")]
+    pub disk_bytes: u64,
+    #[serde(deserialize_with = "decimal")]
+    pub disk_free_bytes: u64,
+    pub receivers: Vec<Receiver>,
+    #[serde(default)]
+    pub events: Vec<ReceiverEvent>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Receiver {
+    pub name: String,
+    pub address: String,
+    pub accepting: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct ReceiverEvent {
+    pub outcome: String,
+    pub summary: String,
+    pub hint: String,
+}
+
+/// A 64-bit number, which the API sends as text.
+fn decimal<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
+    number.ok_or_else(|| serde::de::Error::custom(format!("expected a number, found {value}")))
+}

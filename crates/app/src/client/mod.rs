@@ -1,0 +1,143 @@
+//! Asks a running server over HTTP, for the commands that need one.
+
+mod answers;
+mod events;
+mod skeleton;
+
+pub use answers::{Search, Status, Summary};
+pub use events::{Event, Events};
+pub use skeleton::{Row, Skeleton};
+
+use crate::failure::Failure;
+use anyhow::Context;
+use reqwest::{Response, StatusCode, Url};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::time::Duration;
+
+/// The API of one server.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+}
+
+#[derive(Deserialize)]
+struct ErrorAnswer {
+    error: ErrorDetail,
+}
+
+#[derive(Deserialize)]
+struct ErrorDetail {
+    message: String,
+    at: Option<usize>,
+}
+
+impl Client {
+    /// A client of the server at this address: `http://127.0.0.1:16686`, or without the scheme.
+    pub fn new(address: &str) -> Result<Self, Failure> {
+        // No limit on the whole answer: `clew tail` listens for hours.
+        let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).no_proxy().build();
+        Ok(Self { http: http.context("setting up the HTTP client")?, base: base_url(address)? })
+    }
+
+    /// The address as a link, without a slash at its end.
+    pub fn address(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
+    }
+
+    pub async fn get<T: DeserializeOwned>(&self, path: &[&str], parameters: &[(&str, String)]) -> Result<T, Failure> {
+        let answer = self.send(self.http.get(self.url(path, parameters))).await?;
+        Ok(answer.json().await.context("reading the server's answer")?)
+    }
+
+    pub async fn get_bytes(&self, path: &[&str]) -> Result<Vec<u8>, Failure> {
+        let answer = self.send(self.http.get(self.url(path, &[]))).await?;
+        Ok(answer.bytes().await.context("reading the server's answer")?.into())
+    }
+
+    pub async fn post(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
+        let answer = self.send(self.http.post(self.url(path, &[])).json(body)).await?;
+        Ok(answer.json().await.context("reading the server's answer")?)
+    }
+
+    /// Listens to what the server sees.
+    pub async fn events(&self) -> Result<Events, Failure> {
+        Ok(Events::new(self.send(self.http.get(self.url(&["api", "v1", "live"], &[]))).await?))
+    }
+
+    /// Sends an OTLP request in protobuf.
+    pub async fn export(&self, path: &str, wire: Vec<u8>) -> Result<(), Failure> {
+        let segments: Vec<&str> = path.split('/').collect();
+        let request = self.http.post(self.url(&segments, &[])).header("content-type", "application/x-protobuf");
+        self.send(request.body(wire)).await.map(|_| ())
+    }
+
+    fn url(&self, path: &[&str], parameters: &[(&str, String)]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        if !parameters.is_empty() {
+            url.query_pairs_mut().extend_pairs(parameters);
+        }
+        url
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, Failure> {
+        let answer = request.send().await.map_err(|error| self.explain(&error))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let text = answer.text().await.unwrap_or_default();
+        let detail = serde_json::from_str::<ErrorAnswer>(&text).map(|answer| answer.error);
+        let detail = detail.unwrap_or(ErrorDetail { message: text.chars().take(500).collect(), at: None });
+        let message = detail.at.map_or(detail.message.clone(), |at| format!("{} (at character {at})", detail.message));
+        Err(match status {
+            StatusCode::NOT_FOUND => Failure::NotFound(message),
+            StatusCode::BAD_REQUEST => Failure::Usage(message),
+            _ => Failure::Failed(anyhow::anyhow!("{} answered {status}: {message}", self.address())),
+        })
+    }
+
+    fn explain(&self, error: &reqwest::Error) -> Failure {
+        if error.is_connect() || error.is_timeout() {
+            return Failure::Unreachable(format!(
+                "no server answers at {}; start one with `clew serve`, or name another with --server URL (CLEW_SERVER)",
+                self.address()
+            ));
+        }
+        Failure::Unreachable(format!("asking {} failed: {:#}", self.address(), anyhow::anyhow!("{}", root_cause(error))))
+    }
+}
+
+fn root_cause(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), root_cause)
+}
+
+fn base_url(address: &str) -> Result<Url, Failure> {
+    let whole = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
+    let url = Url::parse(&whole).ok().filter(|url| url.scheme() == "http" && url.has_host());
+    url.ok_or_else(|| Failure::Usage(format!("`{address}` is not an address such as http://127.0.0.1:16686 (plain HTTP)")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Client;
+
+    #[test]
+    fn addresses_are_read_leniently() {
+        let check = |text: &str, expect: Option<&str>| {
+            let client = Client::new(text).ok();
+            let url = client.map(|client| client.url(&["v1", "a b"], &[("q", "x&y".to_owned())]).to_string());
+            assert_eq!(url.as_deref(), expect, "{text}");
+        };
+        check("http://127.0.0.1:16686", Some("http://127.0.0.1:16686/v1/a%20b?q=x%26y"));
+        check("127.0.0.1:1", Some("http://127.0.0.1:1/v1/a%20b?q=x%26y"));
+        check("http://host/below/", Some("http://host/below/v1/a%20b?q=x%26y"));
+        check("https://host", None);
+        check("http://", None);
+    }
+}

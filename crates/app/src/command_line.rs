@@ -1,0 +1,198 @@
+//! What can be typed: commands, flags, their help.
+
+use crate::config::Flags;
+use crate::failure::EXIT_CODES;
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// Shows what an AI agent did: takes in OpenTelemetry, stores it, and draws each run.
+#[derive(Debug, Parser)]
+#[command(name = "clew", version, after_help = EXIT_CODES, max_term_width = 110)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+
+
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Take in telemetry, store it, and serve the page and the API
+    #[command(after_help = "\
+Examples:
+  clew serve
+  clew serve --data-directory /var/lib/clew --storage-max-age 30d
+  clew serve --config clew.yaml --query-address 0.0.0.0:16686
+
+SIGTERM or Ctrl-C stops it: what was taken in is stored first. A second one stops it at once.")]
+    Serve(Flags),
+    /// Send a made-up run of several agents to a running server
+    #[command(after_help = "\
+Examples:
+  clew demo
+  clew demo --seed 7
+  clew demo --rate 5 --for 60s")]
+    Demo(Demo),
+    /// Find traces
+    #[command(after_help = "\
+Examples:
+  clew search
+  clew search has:error --from now-1h
+  clew search 'kind:tool duration:>1s' --limit 5
+  clew search 'service:shop model:*gpt*' --json | jq -r '.traces[].traceId'
+
+Terms are key:value and must all hold for one span; OR, NOT and parentheses work. Keys are attribute names
+or one of: kind service name status duration agent model tool provider session user tokens cost …")]
+    Search(Search),
+    /// Draw a trace in the terminal
+    #[command(after_help = "\
+Examples:
+  clew trace 4bf92f3577b34da6a3ce929d0e0e4736
+  clew trace 4bf92f3577b34da6a3ce929d0e0e4736 --json")]
+    Trace(Trace),
+    /// Follow traces as they arrive
+    #[command(after_help = "\
+Examples:
+  clew tail
+  clew tail has:error
+  clew tail 'service:shop kind:tool' --json")]
+    Tail(Tail),
+    /// Check configuration, ports, server, disk and clock, and say what to mend
+    #[command(after_help = "\
+Examples:
+  clew doctor
+  clew doctor --json
+  clew doctor --config clew.yaml
+
+Exits with 0 when nothing needs mending, with 1 when something does.")]
+    Doctor(Doctor),
+    /// Show or check the configuration
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Print a completion script for a shell
+    #[command(after_help = "\
+Examples:
+  clew completions bash > ~/.local/share/bash-completion/completions/clew
+  clew completions zsh > ~/.zfunc/_clew
+  clew completions fish > ~/.config/fish/completions/clew.fish")]
+    Completions { shell: Shell },
+    /// Write the manual pages
+    #[command(after_help = "\
+Examples:
+  clew man | man -l -
+  clew man ~/.local/share/man/man1")]
+    Man {
+        /// Write one page for each command here; without it, the page of `clew` goes to standard output
+        directory: Option<PathBuf>,
+    },
+}
+
+/// Which server to ask.
+#[derive(Debug, Clone, Args)]
+pub struct Server {
+    /// The page and API of the server to ask
+    #[arg(long = "server", value_name = "URL", env = "CLEW_SERVER", default_value = "http://127.0.0.1:16686")]
+    pub address: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Where to send it, by OTLP/HTTP
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT", default_value = "http://127.0.0.1:4318")]
+    pub endpoint: String,
+    /// The same seed makes the same run with the same ids; without it each run is another
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Keep sending this many runs per second
+    #[arg(long, value_name = "RUNS", requires = "duration")]
+    pub rate: Option<f64>,
+    /// How long to keep sending, such as 60s or 5m
+    #[arg(long = "for", value_name = "TIME", requires = "rate")]
+    pub duration: Option<String>,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Debug, Args)]
+pub struct Search {
+    /// Terms that one span of the trace satisfies; all traces without
+    pub query: Option<String>,
+    /// Only traces from here on: now-1h, 2026-01-31T12:00:00Z, or nanoseconds
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Only traces before this
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// The most traces to show
+    #[arg(long, default_value_t = 20)]
+    pub limit: u32,
+    /// Print the API's answer
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Debug, Args)]
+pub struct Trace {
+    /// 16 or 32 hex digits, in either case
+    #[arg(value_name = "ID")]
+    pub trace_id: String,
+    /// Print the trace with all its spans as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Debug, Args)]
+pub struct Tail {
+    /// Show only traces with a span that satisfies this
+    pub query: Option<String>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub server: Server,
+    #[command(flatten)]
+    pub settings: Flags,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Show every setting in force, and where its value came from
+    #[command(after_help = "\
+Examples:
+  clew config print
+  clew config print --config clew.yaml --json")]
+    Print {
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: Flags,
+    },
+    /// Check a configuration file
+    #[command(after_help = "\
+Examples:
+  clew config check clew.yaml")]
+    Check { file: PathBuf },
+}
+
+/// Reads the command line; prints help or what is wrong with it, and ends the process, when there is nothing to run.
+pub fn parse() -> CommandLine {
+    CommandLine::parse()
+}

@@ -1,0 +1,104 @@
+//! `clew serve`: takes telemetry in, stores it, shows it.
+
+use crate::config::{Config, Effective, LogFormat};
+use crate::failure::Failure;
+use crate::listening::{Addresses, Listeners};
+use crate::terminal::Output;
+use crate::wiring;
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Our own crates log at the level set; the libraries below them at most at `info`.
+const OURS: [&str; 8] = ["clew", "engine", "model", "pipeline", "query", "semconv", "server", "storage"];
+
+pub fn run(effective: Effective, output: &Output) -> Result<(), Failure> {
+    start_logging(&effective.config);
+    for warning in &effective.warnings {
+        warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(serve(effective.config, output));
+    // What still runs (a connection that nobody reads from, a query) must not keep the process alive.
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve(config: Config, output: &Output) -> Result<(), Failure> {
+    let mut interrupts = Interrupts::listen()?;
+    let listeners = Listeners::bind(&config).await.map_err(anyhow::Error::from)?;
+    let addresses = listeners.addresses()?;
+    let supervisor = wiring::wire(&config, listeners).await?;
+    say_where(&addresses, output)?;
+    info!(directory = %config.storage.directory.display(), "ready");
+    let (stop, stopped) = oneshot::channel();
+    let running = supervisor.run(async { stopped.await.unwrap_or_default() });
+    tokio::pin!(running);
+    let result = tokio::select! {
+        result = &mut running => return Ok(result.map_err(anyhow::Error::from)?),
+        () = interrupts.next() => stop.send(()),
+    };
+    info!(told = result.is_ok(), "stopping: storing what was taken in; interrupt again to stop at once");
+    tokio::select! {
+        result = running => Ok(result.map_err(anyhow::Error::from)?),
+        () = interrupts.next() => Err(anyhow::anyhow!("stopped at once; the log is replayed at the next start").into()),
+    }
+}
+
+fn say_where(addresses: &Addresses, output: &Output) -> Result<(), Failure> {
+    output.line(format!("Open     http://{}", addresses.query))?;
+    output.line(format!("Send to  OTEL_EXPORTER_OTLP_ENDPOINT=http://{}  (OTLP/gRPC: {})", addresses.otlp_http, addresses.otlp_grpc))?;
+    Ok(output.line("Try      clew demo")?)
+}
+
+fn start_logging(config: &Config) {
+    let level = config.log.level;
+    let targets = Targets::new().with_default(level.min(LevelFilter::INFO)).with_targets(OURS.map(|name| (name, level)));
+    let registry = tracing_subscriber::registry().with(targets);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Json => registry.with(lines.json().flatten_event(true)).init(),
+        LogFormat::Human => {
+            let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
+            registry.with(lines.with_ansi(colour)).init();
+        }
+    }
+}
+
+/// SIGINT and SIGTERM; where there are no such signals, Ctrl-C.
+struct Interrupts {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Interrupts {
+    fn listen() -> Result<Self, Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Interrupts {
+    fn listen() -> Result<Self, Failure> {
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

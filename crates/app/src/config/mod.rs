@@ -1,0 +1,71 @@
+//! The configuration: one typed tree, filled from flags, environment variables, one YAML file and defaults, in that
+//! order of precedence. The table in `table.rs` is the only list of settings.
+
+mod error;
+mod file;
+mod flags;
+mod layers;
+mod table;
+mod unit;
+
+pub use error::Error;
+pub use flags::Flags;
+pub use layers::{Effective, Environment, Origin};
+pub use table::{Key, TABLE};
+pub use unit::{ByteSize, Period};
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Every setting, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    pub otlp: Otlp,
+    pub query: Query,
+    pub storage: Storage,
+    pub limits: Limits,
+    pub log: Log,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Otlp {
+    pub grpc_address: SocketAddr,
+    pub http_address: SocketAddr,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    pub address: SocketAddr,
+    /// Names other than the address itself under which the page may be asked for.
+    pub allowed_hosts: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Storage {
+    pub directory: PathBuf,
+    pub max_age: Period,
+    pub max_bytes: ByteSize,
+    pub seal_bytes: ByteSize,
+    pub seal_age: Period,
+    pub hot_limit: ByteSize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    pub request_bytes: ByteSize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    pub level: tracing::level_filters::LevelFilter,
+    pub format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Human,
+    Json,
+}
+
+#[cfg(test)]
+mod tests;
