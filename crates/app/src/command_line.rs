@@ -14,9 +14,6 @@ pub struct CommandLine {
     pub command: Command,
 }
 
-
-
-
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Take in telemetry, store it, and serve the page and the API
@@ -95,14 +92,24 @@ Examples:
 #[derive(Debug, Clone, Args)]
 pub struct Server {
     /// The page and API of the server to ask
-    #[arg(long = "server", value_name = "URL", env = "CLEW_SERVER", default_value = "http://127.0.0.1:16686")]
+    #[arg(
+        long = "server",
+        value_name = "URL",
+        env = "CLEW_SERVER",
+        default_value = "http://127.0.0.1:16686"
+    )]
     pub address: String,
 }
 
 #[derive(Debug, Args)]
 pub struct Demo {
     /// Where to send it, by OTLP/HTTP
-    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT", default_value = "http://127.0.0.1:4318")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "OTEL_EXPORTER_OTLP_ENDPOINT",
+        default_value = "http://127.0.0.1:4318"
+    )]
     pub endpoint: String,
     /// The same seed makes the same run with the same ids; without it each run is another
     #[arg(long)]

@@ -23,8 +23,17 @@ pub struct Addresses {
 
 #[derive(Debug, Error)]
 pub enum Error {
-    #[error("port {port} is taken{holder}\nstop what holds it, or choose another address: --{flag} {example} (key {key}, variable {variable})")]
-    Taken { port: u16, holder: String, flag: String, key: &'static str, variable: String, example: SocketAddr },
+    #[error(
+        "port {port} is taken{holder}\nstop what holds it, or choose another address: --{flag} {example} (key {key}, variable {variable})"
+    )]
+    Taken {
+        port: u16,
+        holder: String,
+        flag: String,
+        key: &'static str,
+        variable: String,
+        example: SocketAddr,
+    },
     #[error("listening on {address} ({key}): {source}")]
     Bind { address: SocketAddr, key: &'static str, source: std::io::Error },
 }
@@ -73,7 +82,11 @@ mod tests {
         let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = holder.local_addr().unwrap();
         let said = bind("otlp.http-address", address).await.unwrap_err().to_string();
-        let mut parts = vec![address.port().to_string(), "--otlp-http-address".to_owned(), "CLEW_OTLP_HTTP_ADDRESS".to_owned()];
+        let mut parts = vec![
+            address.port().to_string(),
+            "--otlp-http-address".to_owned(),
+            "CLEW_OTLP_HTTP_ADDRESS".to_owned(),
+        ];
         if cfg!(target_os = "linux") {
             parts.push(format!("process {}", std::process::id()));
         }

@@ -27,7 +27,8 @@ pub fn find(port: u16) -> Option<PortHolder> {
     if inodes.is_empty() {
         return None;
     }
-    let targets: Vec<PathBuf> = inodes.iter().map(|inode| PathBuf::from(format!("socket:[{inode}]"))).collect();
+    let targets: Vec<PathBuf> =
+        inodes.iter().map(|inode| PathBuf::from(format!("socket:[{inode}]"))).collect();
     let processes = std::fs::read_dir("/proc").ok()?;
     processes.flatten().find_map(|entry| {
         let process: u32 = entry.file_name().to_str()?.parse().ok()?;
@@ -51,7 +52,10 @@ fn holds_any(process: &Path, targets: &[PathBuf]) -> bool {
     let Ok(descriptors) = std::fs::read_dir(process.join("fd")) else {
         return false;
     };
-    descriptors.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok()).any(|link| targets.contains(&link))
+    descriptors
+        .flatten()
+        .filter_map(|entry| std::fs::read_link(entry.path()).ok())
+        .any(|link| targets.contains(&link))
 }
 
 fn command(process: &Path) -> String {

@@ -41,8 +41,12 @@ pub struct ComponentFailed {
 
 impl Supervisor {
     /// A component is a future that ends when its token is cancelled, and only then.
-    pub fn add<F>(&mut self, name: &'static str, stage: Stage, run: impl FnOnce(CancellationToken) -> F + Send + 'static)
-    where
+    pub fn add<F>(
+        &mut self,
+        name: &'static str,
+        stage: Stage,
+        run: impl FnOnce(CancellationToken) -> F + Send + 'static,
+    ) where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         self.components.push(Component { name, stage, run: Box::new(|token| Box::pin(run(token))) });
@@ -155,7 +159,9 @@ mod tests {
     async fn ending_early_and_panicking_are_failures() {
         let (mut supervisor, _) = with_order();
         supervisor.add("brief", Stage::Stores, |_| async { Ok(()) });
-        assert!(supervisor.run(pending()).await.unwrap_err().to_string().starts_with("brief failed: it ended"));
+        assert!(
+            supervisor.run(pending()).await.unwrap_err().to_string().starts_with("brief failed: it ended")
+        );
         let (mut supervisor, _) = with_order();
         supervisor.add("broken", Stage::Doors, |_| async { panic!("a bug") });
         assert!(supervisor.run(pending()).await.unwrap_err().to_string().contains("broken failed"));

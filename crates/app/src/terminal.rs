@@ -1,7 +1,7 @@
 //! Writes to standard output: plain text, with colour only where a person looks.
 
-use std::io::{IsTerminal, Write};
 use std::fmt;
+use std::io::{IsTerminal, Write};
 
 /// Standard output.
 pub struct Output {

@@ -32,7 +32,9 @@ impl Events {
             }
             let chunk = self.answer.chunk().await;
             match chunk.map_err(|error| Failure::Unreachable(format!("the server went away: {error}")))? {
-                Some(bytes) if self.parser.pending.len() < MAX_EVENT_BYTES => self.parser.pending.extend_from_slice(&bytes),
+                Some(bytes) if self.parser.pending.len() < MAX_EVENT_BYTES => {
+                    self.parser.pending.extend_from_slice(&bytes)
+                }
                 _ => return Ok(None),
             }
         }

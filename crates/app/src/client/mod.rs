@@ -5,7 +5,7 @@ mod events;
 mod skeleton;
 
 pub use answers::{Search, Status, Summary};
-pub use events::{Event, Events};
+pub use events::Events;
 pub use skeleton::{Row, Skeleton};
 
 use crate::failure::Failure;
@@ -47,7 +47,11 @@ impl Client {
         self.base.as_str().trim_end_matches('/')
     }
 
-    pub async fn get<T: DeserializeOwned>(&self, path: &[&str], parameters: &[(&str, String)]) -> Result<T, Failure> {
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        parameters: &[(&str, String)],
+    ) -> Result<T, Failure> {
         let answer = self.send(self.http.get(self.url(path, parameters))).await?;
         Ok(answer.json().await.context("reading the server's answer")?)
     }
@@ -70,7 +74,8 @@ impl Client {
     /// Sends an OTLP request in protobuf.
     pub async fn export(&self, path: &str, wire: Vec<u8>) -> Result<(), Failure> {
         let segments: Vec<&str> = path.split('/').collect();
-        let request = self.http.post(self.url(&segments, &[])).header("content-type", "application/x-protobuf");
+        let request =
+            self.http.post(self.url(&segments, &[])).header("content-type", "application/x-protobuf");
         self.send(request.body(wire)).await.map(|_| ())
     }
 
@@ -94,7 +99,8 @@ impl Client {
         let text = answer.text().await.unwrap_or_default();
         let detail = serde_json::from_str::<ErrorAnswer>(&text).map(|answer| answer.error);
         let detail = detail.unwrap_or(ErrorDetail { message: text.chars().take(500).collect(), at: None });
-        let message = detail.at.map_or(detail.message.clone(), |at| format!("{} (at character {at})", detail.message));
+        let message =
+            detail.at.map_or(detail.message.clone(), |at| format!("{} (at character {at})", detail.message));
         Err(match status {
             StatusCode::NOT_FOUND => Failure::NotFound(message),
             StatusCode::BAD_REQUEST => Failure::Usage(message),
@@ -109,7 +115,11 @@ impl Client {
                 self.address()
             ));
         }
-        Failure::Unreachable(format!("asking {} failed: {:#}", self.address(), anyhow::anyhow!("{}", root_cause(error))))
+        Failure::Unreachable(format!(
+            "asking {} failed: {:#}",
+            self.address(),
+            anyhow::anyhow!("{}", root_cause(error))
+        ))
     }
 }
 
@@ -120,7 +130,9 @@ fn root_cause(error: &dyn std::error::Error) -> String {
 fn base_url(address: &str) -> Result<Url, Failure> {
     let whole = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
     let url = Url::parse(&whole).ok().filter(|url| url.scheme() == "http" && url.has_host());
-    url.ok_or_else(|| Failure::Usage(format!("`{address}` is not an address such as http://127.0.0.1:16686 (plain HTTP)")))
+    url.ok_or_else(|| {
+        Failure::Usage(format!("`{address}` is not an address such as http://127.0.0.1:16686 (plain HTTP)"))
+    })
 }
 
 #[cfg(test)]

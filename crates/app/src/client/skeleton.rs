@@ -58,12 +58,17 @@ impl Row {
 
 impl Skeleton {
     pub fn read(bytes: &[u8]) -> Result<Self> {
-        ensure!(bytes.starts_with(MAGIC), "the server's skeleton is of another version; use the same clew for both");
+        ensure!(
+            bytes.starts_with(MAGIC),
+            "the server's skeleton is of another version; use the same clew for both"
+        );
         let length = bytes.get(8..12).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
         let length = usize::try_from(length.context("the skeleton is too short")?)?;
-        let header = bytes.get(HEADER_START..HEADER_START + length).context("the skeleton's header is cut")?;
+        let header =
+            bytes.get(HEADER_START..HEADER_START + length).context("the skeleton's header is cut")?;
         let header: Header = serde_json::from_slice(header).context("reading the skeleton's header")?;
-        let mut columns = Columns { bytes, at: (HEADER_START + length).next_multiple_of(8), rows: header.spans };
+        let mut columns =
+            Columns { bytes, at: (HEADER_START + length).next_multiple_of(8), rows: header.spans };
         let start = columns.take::<8>(1)?;
         let duration = columns.take::<8>(1)?;
         columns.take::<4>(1)?; // The parent: depth and order say enough to draw a tree.
@@ -78,7 +83,11 @@ impl Skeleton {
             Ok(Row {
                 start: f64::from_le_bytes(start[row]) * 1e3,
                 duration: f64::from_le_bytes(duration[row]) * 1e3,
-                span_id: format!("{:08x}{:08x}", u32::from_le_bytes(id[2 * row]), u32::from_le_bytes(id[2 * row + 1])),
+                span_id: format!(
+                    "{:08x}{:08x}",
+                    u32::from_le_bytes(id[2 * row]),
+                    u32::from_le_bytes(id[2 * row + 1])
+                ),
                 name: entry(&header.names, name[row])?,
                 service: entry(&header.services, service[row])?,
                 agent: entry(&header.agents, agent[row])?,
@@ -156,7 +165,10 @@ mod tests {
     fn the_documented_layout_is_read() {
         let skeleton = Skeleton::read(&example()).unwrap();
         let row = &skeleton.rows[0];
-        assert_eq!((row.name.as_str(), row.service.as_str(), row.span_id.as_str()), ("chat", "s", "0000000100000002"));
+        assert_eq!(
+            (row.name.as_str(), row.service.as_str(), row.span_id.as_str()),
+            ("chat", "s", "0000000100000002")
+        );
         assert_eq!((row.start, row.duration, row.kind, row.tokens, row.depth), (2_500.0, 10_000.0, 2, 42, 3));
         assert!(row.cost.is_nan() && row.flags == 16 && skeleton.start == 5);
     }

@@ -8,7 +8,10 @@ use std::path::Path;
 
 /// Shows each setting in force, and where its value came from.
 pub fn print(effective: &Effective, as_json: bool, output: &Output) -> Result<(), Failure> {
-    let rows = TABLE.iter().zip(&effective.origins).map(|(key, origin)| (key, (key.show)(&effective.config), origin));
+    let rows = TABLE
+        .iter()
+        .zip(&effective.origins)
+        .map(|(key, origin)| (key, (key.show)(&effective.config), origin));
     if as_json {
         let rows: Vec<_> = rows
             .map(|(key, value, origin)| {

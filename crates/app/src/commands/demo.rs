@@ -35,12 +35,17 @@ pub async fn run(arguments: Demo, output: &Output) -> Result<(), Failure> {
 }
 
 async fn keep_sending(
-    receiver: &Client, seed: u64, interval: Duration, duration: Duration, output: &Output,
+    receiver: &Client,
+    seed: u64,
+    interval: Duration,
+    duration: Duration,
+    output: &Output,
 ) -> Result<(), Failure> {
     let planned = (duration.as_nanos() / interval.as_nanos().max(1)).max(1);
     let planned = u64::try_from(planned).unwrap_or(u64::MAX);
     let bar = ProgressBar::new(planned).with_style(
-        ProgressStyle::with_template("{bar:40} {pos}/{len} runs, {eta} left").unwrap_or_else(|_| ProgressStyle::default_bar()),
+        ProgressStyle::with_template("{bar:40} {pos}/{len} runs, {eta} left")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -82,7 +87,9 @@ fn interval(rate: f64) -> Result<Duration, Failure> {
     if rate > 0.0 && rate <= MAX_RATE {
         return Ok(Duration::from_secs_f64(1.0 / rate));
     }
-    Err(Failure::Usage(format!("--rate {rate} is wrong: expected runs per second, above 0 and at most {MAX_RATE}")))
+    Err(Failure::Usage(format!(
+        "--rate {rate} is wrong: expected runs per second, above 0 and at most {MAX_RATE}"
+    )))
 }
 
 fn period(text: &str) -> Result<Duration, Failure> {

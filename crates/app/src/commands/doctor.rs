@@ -66,7 +66,12 @@ fn report(findings: &[Finding], as_json: bool, output: &Output) -> Result<(), Fa
     } else {
         for finding in findings {
             let (word, style) = verdict(finding.verdict);
-            output.line(format!("{}  {:<13}  {}", output.paint(style, &format!("{word:<4}")), finding.about, finding.what))?;
+            output.line(format!(
+                "{}  {:<13}  {}",
+                output.paint(style, &format!("{word:<4}")),
+                finding.about,
+                finding.what
+            ))?;
         }
     }
     match bad {
@@ -96,16 +101,25 @@ fn check_clock(now: Timestamp) -> Finding {
     if (EARLIEST..LATEST).contains(&now) {
         return Finding::new("clock", Verdict::Good, format!("it is {}", super::search::local_time(now.0)));
     }
-    let what = format!("the clock says {}; set it, or traces are filed under the wrong time", super::search::local_time(now.0));
+    let what = format!(
+        "the clock says {}; set it, or traces are filed under the wrong time",
+        super::search::local_time(now.0)
+    );
     Finding::new("clock", Verdict::Bad, what)
 }
 
 fn check_configuration(effective: &Effective) -> Vec<Finding> {
     let mut findings = vec![Finding::new("configuration", Verdict::Good, "all settings are right")];
-    findings.extend(effective.warnings.iter().map(|warning| Finding::new("configuration", Verdict::Note, warning.clone())));
+    findings.extend(
+        effective
+            .warnings
+            .iter()
+            .map(|warning| Finding::new("configuration", Verdict::Note, warning.clone())),
+    );
     let open = |address: &SocketAddr| !address.ip().is_loopback();
     let config = &effective.config;
-    let exposed = [config.otlp.grpc_address, config.otlp.http_address, config.query.address].into_iter().find(open);
+    let exposed =
+        [config.otlp.grpc_address, config.otlp.http_address, config.query.address].into_iter().find(open);
     findings.extend(exposed.map(|address| {
         let what = format!("{address} can be reached from other machines, and nobody is asked who they are");
         Finding::new("configuration", Verdict::Note, what)
@@ -115,19 +129,33 @@ fn check_configuration(effective: &Effective) -> Vec<Finding> {
 
 fn check_running(client: &Client, status: &Status) -> Vec<Finding> {
     let page = if status.page_built { "" } else { ", built without the page" };
-    let mut findings =
-        vec![Finding::new("server", Verdict::Good, format!("clew {} answers at {}{page}", status.version, client.address()))];
+    let mut findings = vec![Finding::new(
+        "server",
+        Verdict::Good,
+        format!("clew {} answers at {}{page}", status.version, client.address()),
+    )];
     findings.push(match status.health.as_str() {
         "ok" => Finding::new("health", Verdict::Good, "telemetry is taken in"),
-        "backPressure" => Finding::new("health", Verdict::Bad, "senders are told to wait: more arrives than can be stored"),
-        other => Finding::new("health", Verdict::Bad, format!("telemetry is turned away ({})", harmless(other))),
+        "backPressure" => {
+            Finding::new("health", Verdict::Bad, "senders are told to wait: more arrives than can be stored")
+        }
+        other => {
+            Finding::new("health", Verdict::Bad, format!("telemetry is turned away ({})", harmless(other)))
+        }
     });
     for receiver in &status.receivers {
         let verdict = if receiver.accepting { Verdict::Good } else { Verdict::Bad };
         let what = if receiver.accepting { "listens on" } else { "does not accept on" };
-        findings.push(Finding::new("port", verdict, format!("{} {what} {}", receiver.name, receiver.address)));
+        findings.push(Finding::new(
+            "port",
+            verdict,
+            format!("{} {what} {}", receiver.name, receiver.address),
+        ));
     }
-    findings.push(space(status.disk_free_bytes, &format!("telemetry takes {} MB", status.disk_bytes / 1_000_000)));
+    findings.push(space(
+        status.disk_free_bytes,
+        &format!("telemetry takes {} MB", status.disk_bytes / 1_000_000),
+    ));
     findings.extend(status.events.iter().filter(|event| event.outcome != "stored").take(5).map(|event| {
         let arrow = if event.hint.is_empty() { "" } else { ": " };
         Finding::new("received", Verdict::Note, harmless(&format!("{}{arrow}{}", event.summary, event.hint)))
@@ -152,7 +180,8 @@ fn check_port(key: &str, address: SocketAddr) -> Finding {
     match std::net::TcpListener::bind(address) {
         Ok(_) => Finding::new("port", Verdict::Good, format!("{address} is free")),
         Err(error) => {
-            let holder = port_holder::find(address.port()).map_or_else(String::new, |holder| format!(", held by {holder}"));
+            let holder = port_holder::find(address.port())
+                .map_or_else(String::new, |holder| format!(", held by {holder}"));
             Finding::new("port", Verdict::Bad, format!("{address} cannot be used{holder} ({key}): {error}"))
         }
     }
@@ -166,10 +195,17 @@ fn check_directory(directory: &Path) -> Vec<Finding> {
     let writable = rustix::fs::access(&existing, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK);
     let mut findings = vec![match writable {
         Ok(()) => Finding::new("storage", Verdict::Good, format!("{} can be written", directory.display())),
-        Err(error) => Finding::new("storage", Verdict::Bad, format!("{} cannot be written: {error}", existing.display())),
+        Err(error) => Finding::new(
+            "storage",
+            Verdict::Bad,
+            format!("{} cannot be written: {error}", existing.display()),
+        ),
     }];
     if let Ok(disk) = rustix::fs::statvfs(&existing) {
-        findings.push(space(disk.f_bavail.saturating_mul(disk.f_frsize), &format!("on the disk of {}", existing.display())));
+        findings.push(space(
+            disk.f_bavail.saturating_mul(disk.f_frsize),
+            &format!("on the disk of {}", existing.display()),
+        ));
     }
     findings
 }
@@ -203,9 +239,15 @@ mod tests {
         assert_eq!(space(1 << 40, "").verdict, Verdict::Good);
         let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let finding = check_port("query.address", holder.local_addr().unwrap());
-        assert!(finding.verdict == Verdict::Bad && finding.what.contains("query.address"), "{}", finding.what);
+        assert!(
+            finding.verdict == Verdict::Bad && finding.what.contains("query.address"),
+            "{}",
+            finding.what
+        );
         let directory = tempfile::tempdir().unwrap();
         let findings = check_directory(&directory.path().join("not/yet"));
-        assert!(findings.iter().any(|finding| finding.about == "storage" && finding.verdict == Verdict::Good));
+        assert!(
+            findings.iter().any(|finding| finding.about == "storage" && finding.verdict == Verdict::Good)
+        );
     }
 }

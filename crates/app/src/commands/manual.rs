@@ -26,7 +26,9 @@ fn write_pages(command: &clap::Command, name: &str, directory: &Path) -> Result<
     let named = command.clone().name(name.to_owned());
     std::fs::write(&path, page(named)?).with_context(|| format!("writing {}", path.display()))?;
     let below = command.get_subcommands().filter(|below| below.get_name() != "help");
-    below.map(|below| write_pages(below, &format!("{name}-{}", below.get_name()), directory)).try_fold(1, |sum, count| Ok(sum + count?))
+    below
+        .map(|below| write_pages(below, &format!("{name}-{}", below.get_name()), directory))
+        .try_fold(1, |sum, count| Ok(sum + count?))
 }
 
 fn page(command: clap::Command) -> Result<Vec<u8>, Failure> {

@@ -33,7 +33,10 @@ pub async fn run(arguments: Search, output: &Output) -> Result<(), Failure> {
 }
 
 pub fn heading() -> String {
-    format!("{:<19}  {:<32}  {:<34}  {:>9}  {:>6}  {:>6}  {:>8}  {:>9}", "started", "trace", "root", "duration", "spans", "errors", "tokens", "cost")
+    format!(
+        "{:<19}  {:<32}  {:<34}  {:>9}  {:>6}  {:>6}  {:>8}  {:>9}",
+        "started", "trace", "root", "duration", "spans", "errors", "tokens", "cost"
+    )
 }
 
 /// A summary as one line of the table.
@@ -41,7 +44,8 @@ pub fn row(summary: &Summary, output: &Output) -> String {
     let root = format!("{}: {}", summary.root_service, summary.root_name);
     let root = fitted(&root, 34);
     let running = if summary.running { " running" } else { "" };
-    let orphans = if summary.orphans > 0 { format!(" {} without parent", summary.orphans) } else { String::new() };
+    let orphans =
+        if summary.orphans > 0 { format!(" {} without parent", summary.orphans) } else { String::new() };
     let errors = format!("{:>6}", count(summary.errors));
     let errors = output.paint(if summary.errors > 0 { Style::Bad } else { Style::Faint }, &errors);
     let kind = if summary.root_kind == "agent" { Style::Bold } else { Style::Plain };
@@ -59,6 +63,7 @@ pub fn row(summary: &Summary, output: &Output) -> String {
 
 /// The time on this machine's clock: `2026-01-31 12:00:00`.
 pub fn local_time(nanoseconds: u64) -> String {
-    let time = jiff::Timestamp::from_nanosecond(i128::from(nanoseconds)).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let time =
+        jiff::Timestamp::from_nanosecond(i128::from(nanoseconds)).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }

@@ -49,13 +49,18 @@ async fn serve(config: Config, output: &Output) -> Result<(), Failure> {
 
 fn say_where(addresses: &Addresses, output: &Output) -> Result<(), Failure> {
     output.line(format!("Open     http://{}", addresses.query))?;
-    output.line(format!("Send to  OTEL_EXPORTER_OTLP_ENDPOINT=http://{}  (OTLP/gRPC: {})", addresses.otlp_http, addresses.otlp_grpc))?;
+    output.line(format!(
+        "Send to  OTEL_EXPORTER_OTLP_ENDPOINT=http://{}  (OTLP/gRPC: {})",
+        addresses.otlp_http, addresses.otlp_grpc
+    ))?;
     Ok(output.line("Try      clew demo")?)
 }
 
 fn start_logging(config: &Config) {
     let level = config.log.level;
-    let targets = Targets::new().with_default(level.min(LevelFilter::INFO)).with_targets(OURS.map(|name| (name, level)));
+    let targets = Targets::new()
+        .with_default(level.min(LevelFilter::INFO))
+        .with_targets(OURS.map(|name| (name, level)));
     let registry = tracing_subscriber::registry().with(targets);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     match config.log.format {

@@ -29,7 +29,9 @@ pub async fn run(arguments: Tail, output: &Output) -> Result<(), Failure> {
         for trace in data["traces"].as_array().into_iter().flatten() {
             let summary: Summary = serde_json::from_value(trace.clone()).map_err(anyhow::Error::from)?;
             let state = (summary.spans, summary.running);
-            if printed.get(&summary.trace_id) == Some(&state) || !matches(&client, &arguments, &summary).await? {
+            if printed.get(&summary.trace_id) == Some(&state)
+                || !matches(&client, &arguments, &summary).await?
+            {
                 continue;
             }
             if printed.len() >= REMEMBERED {
@@ -51,13 +53,18 @@ async fn check_query(client: &Client, query: &str) -> Result<(), Failure> {
         return Ok(());
     }
     let error = &answer["error"];
-    Err(Failure::Usage(format!("{} (at character {})", error["message"].as_str().unwrap_or("wrong query"), error["at"])))
+    Err(Failure::Usage(format!(
+        "{} (at character {})",
+        error["message"].as_str().unwrap_or("wrong query"),
+        error["at"]
+    )))
 }
 
 /// Whether the trace is one that the query finds: the server decides, so that `tail` and `search` agree.
 async fn matches(client: &Client, arguments: &Tail, summary: &Summary) -> Result<bool, Failure> {
     let Some(query) = &arguments.query else { return Ok(true) };
     let query = format!("({query}) trace:={}", summary.trace_id);
-    let answer: Value = client.get(&["api", "v1", "traces"], &[("q", query), ("limit", "1".to_owned())]).await?;
+    let answer: Value =
+        client.get(&["api", "v1", "traces"], &[("q", query), ("limit", "1".to_owned())]).await?;
     Ok(answer["traces"].as_array().is_some_and(|traces| !traces.is_empty()))
 }

@@ -13,7 +13,10 @@ const BAR_WIDTH: usize = 32;
 
 pub async fn run(arguments: Trace, output: &Output) -> Result<(), Failure> {
     let Some(trace_id) = model::TraceId::parse(&arguments.trace_id) else {
-        return Err(Failure::Usage(format!("`{}` is not a trace id: expected 16 or 32 hex digits", arguments.trace_id)));
+        return Err(Failure::Usage(format!(
+            "`{}` is not a trace id: expected 16 or 32 hex digits",
+            arguments.trace_id
+        )));
     };
     let trace_id = trace_id.to_string();
     let client = Client::new(&arguments.server.address)?;
@@ -56,7 +59,10 @@ fn draw(skeleton: &Skeleton, output: &Output) -> Vec<String> {
         duration(whole(total)),
     )];
     if skeleton.orphans > 0 {
-        lines.push(format!("{} spans have a parent that was not received; they are drawn at the left", skeleton.orphans));
+        lines.push(format!(
+            "{} spans have a parent that was not received; they are drawn at the left",
+            skeleton.orphans
+        ));
     }
     let mut ancestors_continue = Vec::new();
     for (index, row) in skeleton.rows.iter().enumerate() {
@@ -86,21 +92,32 @@ fn branch(rows: &[Row], index: usize, continues: &mut Vec<bool>) -> String {
 fn draw_row(row: &Row, branch: &str, total: f64, output: &Output) -> String {
     let failed = row.status == Row::STATUS_ERROR;
     let mark = if failed { "✗ " } else { "" };
-    let subject = if row.subject.is_empty() || row.name.contains(&row.subject) { String::new() } else { format!(" {}", row.subject) };
+    let subject = if row.subject.is_empty() || row.name.contains(&row.subject) {
+        String::new()
+    } else {
+        format!(" {}", row.subject)
+    };
     let name = fitted(&format!("{branch}{mark}{}{subject}", row.name), NAME_WIDTH);
     let name = output.paint(if failed { Style::Bad } else { Style::Plain }, &name);
-    let kind = semconv::NodeKind::ALL.iter().find(|kind| **kind as u8 == row.kind).map_or("", |kind| kind.as_str());
+    let kind =
+        semconv::NodeKind::ALL.iter().find(|kind| **kind as u8 == row.kind).map_or("", |kind| kind.as_str());
     let style = match (failed, kind) {
         (true, _) => Style::Bad,
         (_, "agent" | "llm") => Style::Accent,
         (_, "tool") => Style::Good,
         _ => Style::Plain,
     };
-    let lasted = if row.flags & Row::FLAG_RUNNING > 0 { "running".to_owned() } else { duration(whole(row.duration)) };
-    let tokens = if row.tokens > 0 { format!("  {} tokens", count(row.tokens.into())) } else { String::new() };
+    let lasted =
+        if row.flags & Row::FLAG_RUNNING > 0 { "running".to_owned() } else { duration(whole(row.duration)) };
+    let tokens =
+        if row.tokens > 0 { format!("  {} tokens", count(row.tokens.into())) } else { String::new() };
     let cost = if row.cost > 0.0 { format!("  ${:.4}", row.cost) } else { String::new() };
     let orphan = if row.flags & Row::FLAG_ORPHAN > 0 { "  (parent missing)" } else { "" };
-    let agent = if row.agent.is_empty() { String::new() } else { format!(" @{}", crate::terminal::harmless(&row.agent)) };
+    let agent = if row.agent.is_empty() {
+        String::new()
+    } else {
+        format!(" @{}", crate::terminal::harmless(&row.agent))
+    };
     format!(
         "{name} {} {} {lasted:>9}  {}{agent}{tokens}{cost}{orphan}",
         output.paint(Style::Faint, &fitted(kind, 9)),
@@ -111,13 +128,18 @@ fn draw_row(row: &Row, branch: &str, total: f64, output: &Output) -> String {
 
 /// The time of the row within the trace; at least one cell wide.
 fn bar(row: &Row, total: f64) -> String {
-    let cell = |time: f64| usize::try_from(whole(time / total * BAR_WIDTH as f64)).unwrap_or(0).min(BAR_WIDTH);
+    let cell =
+        |time: f64| usize::try_from(whole(time / total * BAR_WIDTH as f64)).unwrap_or(0).min(BAR_WIDTH);
     let from = cell(row.start).min(BAR_WIDTH - 1);
     let to = cell(row.start + row.duration).max(from + 1);
     format!("{}{}{}", "·".repeat(from), "█".repeat(to - from), "·".repeat(BAR_WIDTH - to))
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturating is what a drawing wants")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "saturating is what a drawing wants"
+)]
 const fn whole(number: f64) -> u64 {
     number as u64
 }
@@ -130,8 +152,19 @@ mod tests {
 
     fn row(depth: u16, name: &str, start: f64, duration: f64, status: u8) -> Row {
         Row {
-            start, duration, status, depth, name: name.to_owned(), service: "shop".to_owned(), span_id: String::new(),
-            agent: String::new(), subject: String::new(), kind: 2, flags: 0, tokens: 12, cost: 0.0,
+            start,
+            duration,
+            status,
+            depth,
+            name: name.to_owned(),
+            service: "shop".to_owned(),
+            span_id: String::new(),
+            agent: String::new(),
+            subject: String::new(),
+            kind: 2,
+            flags: 0,
+            tokens: 12,
+            cost: 0.0,
         }
     }
 
@@ -150,6 +183,10 @@ mod tests {
         let tree: Vec<&str> = lines[1..].iter().map(|line| line.split("  ").next().unwrap()).collect();
         assert_eq!(tree, ["root", "├ first", "│ └ ✗ inner", "└ last", ""]);
         assert!(lines[5].starts_with("  └ leaf") && lines[5].contains("···█ "), "{}", lines[5]);
-        assert!(lines[4].contains("················████████████████ ") && lines[4].contains("12 tokens"), "{}", lines[4]);
+        assert!(
+            lines[4].contains("················████████████████ ") && lines[4].contains("12 tokens"),
+            "{}",
+            lines[4]
+        );
     }
 }

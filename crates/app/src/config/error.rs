@@ -12,7 +12,9 @@ pub enum Error {
     Syntax { path: PathBuf, detail: String },
     #[error("{path}:{line}: {what}")]
     Shape { path: PathBuf, line: usize, what: String },
-    #[error("{path}:{line}: unknown key `{key}`; did you mean `{nearest}`? (`clew config print` lists all keys)")]
+    #[error(
+        "{path}:{line}: unknown key `{key}`; did you mean `{nearest}`? (`clew config print` lists all keys)"
+    )]
     UnknownKey { path: PathBuf, line: usize, key: String, nearest: &'static str },
     #[error("{key} = `{value}` ({origin}) is wrong: expected {expected}")]
     WrongValue { key: &'static str, value: String, origin: Origin, expected: String },

@@ -14,7 +14,8 @@ pub struct Entry {
 
 /// Reads the file; keys are not checked yet.
 pub fn read(path: &Path) -> Result<Vec<Entry>, Error> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    let text =
+        std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
     parse(path, &text)
 }
 
@@ -68,7 +69,8 @@ impl Flat {
                 self.entries.push(Entry { key: key.to_owned(), value, line: node.span.start.line() });
                 Ok(())
             }
-            None => Err(self.wrong(node, &format!("the value of `{key}` is neither a plain value nor a list of them"))),
+            None => Err(self
+                .wrong(node, &format!("the value of `{key}` is neither a plain value nor a list of them"))),
         }
     }
 
@@ -77,7 +79,7 @@ impl Flat {
     }
 }
 
-fn scalar(data: &YamlData<'_, MarkedYaml<'_>>) -> Option<String> {
+fn scalar<'a>(data: &YamlData<'a, MarkedYaml<'a>>) -> Option<String> {
     match data {
         YamlData::Value(Scalar::String(text)) => Some(text.to_string()),
         YamlData::Value(Scalar::Integer(number)) => Some(number.to_string()),

@@ -37,8 +37,12 @@ impl Args for Flags {
 
 impl FromArgMatches for Flags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let value = |key: &super::Key| matches.get_one::<String>(key.name).map(|value| (key.name, value.clone()));
-        Ok(Self { file: matches.get_one("config").cloned(), values: TABLE.iter().filter_map(value).collect() })
+        let value =
+            |key: &super::Key| matches.get_one::<String>(key.name).map(|value| (key.name, value.clone()));
+        Ok(Self {
+            file: matches.get_one("config").cloned(),
+            values: TABLE.iter().filter_map(value).collect(),
+        })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

@@ -33,7 +33,10 @@ pub struct Environment(HashMap<String, String>);
 impl Environment {
     /// The environment of this process. Values that are not text count as not set.
     pub fn of_process() -> Self {
-        Self::of(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
+        Self::of(
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        )
     }
 
     pub fn of(variables: impl IntoIterator<Item = (String, String)>) -> Self {
@@ -104,9 +107,8 @@ impl Effective {
             } else if let Some(value) = environment.get(&variable) {
                 Some((value.to_owned(), Origin::Variable(variable)))
             } else {
-                from_file.map(|entry| {
-                    (entry.value.clone(), Origin::File { path: path.clone(), line: entry.line })
-                })
+                from_file
+                    .map(|entry| (entry.value.clone(), Origin::File { path: path.clone(), line: entry.line }))
             };
             effective.apply(key, found)?;
         }

@@ -10,7 +10,7 @@ mod unit;
 
 pub use error::Error;
 pub use flags::Flags;
-pub use layers::{Effective, Environment, Origin};
+pub use layers::{Effective, Environment};
 pub use table::{Key, TABLE};
 pub use unit::{ByteSize, Period};
 

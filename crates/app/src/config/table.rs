@@ -49,68 +49,101 @@ pub static TABLE: [Key; 13] = [
         "otlp.grpc-address",
         "HOST:PORT",
         "Where OTLP/gRPC is received",
-        (|config, text| address(text).map(|it| config.otlp.grpc_address = it), |config| config.otlp.grpc_address.to_string()),
+        (
+            |config, text| address(text).map(|it| config.otlp.grpc_address = it),
+            |config| config.otlp.grpc_address.to_string(),
+        ),
     ),
     Key::new(
         "otlp.http-address",
         "HOST:PORT",
         "Where OTLP/HTTP is received",
-        (|config, text| address(text).map(|it| config.otlp.http_address = it), |config| config.otlp.http_address.to_string()),
+        (
+            |config, text| address(text).map(|it| config.otlp.http_address = it),
+            |config| config.otlp.http_address.to_string(),
+        ),
     ),
     Key::new(
         "query.address",
         "HOST:PORT",
         "Where the page and the API are served",
-        (|config, text| address(text).map(|it| config.query.address = it), |config| config.query.address.to_string()),
+        (
+            |config, text| address(text).map(|it| config.query.address = it),
+            |config| config.query.address.to_string(),
+        ),
     ),
     Key::new(
         "query.allowed-hosts",
         "NAME,…",
         "Host names, besides addresses and localhost, under which the page may be asked for",
-        (|config, text| host_names(text).map(|it| config.query.allowed_hosts = it), |config| config.query.allowed_hosts.join(",")),
+        (
+            |config, text| host_names(text).map(|it| config.query.allowed_hosts = it),
+            |config| config.query.allowed_hosts.join(","),
+        ),
     ),
     Key::new(
         "storage.directory",
         "DIRECTORY",
         "Where telemetry is stored",
-        (|config, text| directory(text).map(|it| config.storage.directory = it), |config| config.storage.directory.display().to_string()),
+        (
+            |config, text| directory(text).map(|it| config.storage.directory = it),
+            |config| config.storage.directory.display().to_string(),
+        ),
     )
     .with_flag("data-directory"),
     Key::new(
         "storage.max-age",
         "TIME",
         "How long telemetry is kept",
-        (|config, text| period(text).map(|it| config.storage.max_age = it), |config| config.storage.max_age.to_string()),
+        (
+            |config, text| period(text).map(|it| config.storage.max_age = it),
+            |config| config.storage.max_age.to_string(),
+        ),
     ),
     Key::new(
         "storage.max-bytes",
         "SIZE",
         "How much disk telemetry may take; less when the disk is smaller",
-        (|config, text| size(text).map(|it| config.storage.max_bytes = it), |config| config.storage.max_bytes.to_string()),
+        (
+            |config, text| size(text).map(|it| config.storage.max_bytes = it),
+            |config| config.storage.max_bytes.to_string(),
+        ),
     ),
     Key::new(
         "storage.seal-bytes",
         "SIZE",
         "How much is held in memory before it is sealed into a block",
-        (|config, text| size(text).map(|it| config.storage.seal_bytes = it), |config| config.storage.seal_bytes.to_string()),
+        (
+            |config, text| size(text).map(|it| config.storage.seal_bytes = it),
+            |config| config.storage.seal_bytes.to_string(),
+        ),
     ),
     Key::new(
         "storage.seal-age",
         "TIME",
         "How long telemetry is held in memory, besides the log, before it is sealed into a block",
-        (|config, text| period(text).map(|it| config.storage.seal_age = it), |config| config.storage.seal_age.to_string()),
+        (
+            |config, text| period(text).map(|it| config.storage.seal_age = it),
+            |config| config.storage.seal_age.to_string(),
+        ),
     ),
     Key::new(
         "storage.hot-limit",
         "SIZE",
         "How much may be held in memory before senders are told to wait",
-        (|config, text| size(text).map(|it| config.storage.hot_limit = it), |config| config.storage.hot_limit.to_string()),
+        (
+            |config, text| size(text).map(|it| config.storage.hot_limit = it),
+            |config| config.storage.hot_limit.to_string(),
+        ),
     ),
     Key::new(
         "limits.request-bytes",
         "SIZE",
         "The largest request that is taken in, after decompression",
-        (|config, text| size(text).map(|it| config.limits.request_bytes = it), |config| config.limits.request_bytes.to_string()),
+        (
+            |config, text| size(text).map(|it| config.limits.request_bytes = it),
+            |config| config.limits.request_bytes.to_string(),
+        ),
     ),
     Key::new(
         "log.level",
@@ -122,7 +155,10 @@ pub static TABLE: [Key; 13] = [
         "log.format",
         "FORMAT",
         "How log lines are written: human or json",
-        (|config, text| log_format(text).map(|it| config.log.format = it), |config| show_log_format(config.log.format)),
+        (
+            |config, text| log_format(text).map(|it| config.log.format = it),
+            |config| show_log_format(config.log.format),
+        ),
     ),
 ];
 
@@ -159,7 +195,8 @@ impl Config {
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
-    let literal = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    let literal =
+        text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
     literal.parse().map_err(|_| "an IP address and a port, such as 127.0.0.1:4317 or 0.0.0.0:4317".to_owned())
 }
 

@@ -3,7 +3,11 @@
 use super::{Effective, Environment, Flags, TABLE};
 use std::path::PathBuf;
 
-fn load(file: Option<&str>, environment: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Result<Effective, String> {
+fn load(
+    file: Option<&str>,
+    environment: &[(&str, &str)],
+    flags: &[(&'static str, &str)],
+) -> Result<Effective, String> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("clew.yaml");
     let file = file.map(|text| {
@@ -22,7 +26,11 @@ fn the_nearer_layer_wins() {
     let file = "storage:\n  max-age: 3d\n";
     let variable = [("CLEW_STORAGE_MAX_AGE", "5d")];
     let flag = [("storage.max-age", "6d")];
-    let check = |file: Option<&str>, variable: &[(&str, &str)], flag: &[(&'static str, &str)], value: &str, origin: &str| {
+    let check = |file: Option<&str>,
+                 variable: &[(&str, &str)],
+                 flag: &[(&'static str, &str)],
+                 value: &str,
+                 origin: &str| {
         let effective = load(file, variable, flag).unwrap();
         let row = TABLE.iter().position(|key| key.name == "storage.max-age").unwrap();
         assert_eq!((TABLE[row].show)(&effective.config), value);
@@ -44,15 +52,24 @@ fn mistakes_are_named() {
         let error = load(Some(file), &[], &[]).map(|_| ()).unwrap_err();
         assert!(error.contains(expect), "{error}\nlacks {expect}");
     };
-    check("otlp:\n  htp-address: 127.0.0.1:1\n", "/clew.yaml:2: unknown key `otlp.htp-address`; did you mean `otlp.http-address`?");
+    check(
+        "otlp:\n  htp-address: 127.0.0.1:1\n",
+        "/clew.yaml:2: unknown key `otlp.htp-address`; did you mean `otlp.http-address`?",
+    );
     check("max-age: 3d", "did you mean `storage.max-age`?");
-    check("storage:\n  max-age: soon\n", "storage.max-age = `soon` (/clew.yaml:2) is wrong: expected a time with its unit");
+    check(
+        "storage:\n  max-age: soon\n",
+        "storage.max-age = `soon` (/clew.yaml:2) is wrong: expected a time with its unit",
+    );
     check("storage:\n  max-bytes: 20 apples\n", "expected a size with its unit");
     check("otlp:\n  grpc-address: 4317\n", "expected an IP address and a port");
     check("log:\n  format: xml\n", "expected human or json");
     check("- a\n- b\n", "expected keys and values");
     check("otlp: [", "is not YAML");
-    check("otlp:\n  http-address: 127.0.0.1:4317\n", "otlp.grpc-address and otlp.http-address are both 127.0.0.1:4317");
+    check(
+        "otlp:\n  http-address: 127.0.0.1:4317\n",
+        "otlp.grpc-address and otlp.http-address are both 127.0.0.1:4317",
+    );
     check("query:\n  allowed-hosts:\n    - a: b\n", "neither a plain value nor a list");
 }
 
@@ -80,6 +97,7 @@ fn what_is_shown_can_be_read_again() {
 
 #[test]
 fn unknown_variables_are_told() {
-    let warnings = load(None, &[("CLEW_OTLP_HTP_ADDRESS", "x"), ("CLEW_QUERY_PORT", "x")], &[]).unwrap().warnings;
+    let warnings =
+        load(None, &[("CLEW_OTLP_HTP_ADDRESS", "x"), ("CLEW_QUERY_PORT", "x")], &[]).unwrap().warnings;
     assert_eq!(warnings, ["CLEW_OTLP_HTP_ADDRESS is not a setting; did you mean CLEW_OTLP_HTTP_ADDRESS?"]);
 }

@@ -32,7 +32,9 @@ impl Period {
 
     /// Reads `7d`, `1.5h`, `500ms`.
     pub fn parse(text: &str) -> Option<Self> {
-        scaled(text, &PERIODS).filter(|milliseconds| *milliseconds > 0).map(|ms| Self(Duration::from_millis(ms)))
+        scaled(text, &PERIODS)
+            .filter(|milliseconds| *milliseconds > 0)
+            .map(|ms| Self(Duration::from_millis(ms)))
     }
 }
 
@@ -52,7 +54,8 @@ impl ByteSize {
 
 fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let text = text.trim();
-    let digits = text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
+    let digits =
+        text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let unit = unit.trim().to_ascii_lowercase();
     let scale = units.iter().find(|(name, _)| *name == unit)?.1;
@@ -75,7 +78,11 @@ fn fraction(number: &str, scale: u64) -> Option<u64> {
 impl fmt::Display for Period {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let milliseconds = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
-        write_largest(formatter, milliseconds, &[("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)])
+        write_largest(
+            formatter,
+            milliseconds,
+            &[("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)],
+        )
     }
 }
 
@@ -97,7 +104,8 @@ impl fmt::Display for ByteSize {
 
 /// Writes the value in the largest unit that divides it, so that reading it again gives the same value.
 fn write_largest(formatter: &mut fmt::Formatter<'_>, value: u64, units: &[(&str, u64)]) -> fmt::Result {
-    let (unit, scale) = units.iter().find(|(_, scale)| value.is_multiple_of(*scale)).copied().unwrap_or(("", 1));
+    let (unit, scale) =
+        units.iter().find(|(_, scale)| value.is_multiple_of(*scale)).copied().unwrap_or(("", 1));
     write!(formatter, "{}{unit}", value / scale)
 }
 
@@ -110,7 +118,11 @@ mod tests {
         let check = |text: &str, expect: Option<(u64, &str)>| {
             let read = ByteSize::parse(text);
             assert_eq!(read.map(|size| size.0), expect.map(|(bytes, _)| bytes), "{text}");
-            assert_eq!(read.map(|size| size.to_string()).as_deref(), expect.map(|(_, shown)| shown), "{text}");
+            assert_eq!(
+                read.map(|size| size.to_string()).as_deref(),
+                expect.map(|(_, shown)| shown),
+                "{text}"
+            );
         };
         check("20GB", Some((20_000_000_000, "20GB")));
         check("64MiB", Some((67_108_864, "64MiB")));

@@ -42,9 +42,9 @@ pub fn says(content: &str) -> Value {
 /// The model thinks aloud and asks for tools.
 pub fn calls(thought: &str, calls: &[&ToolCall]) -> Value {
     let mut parts = vec![json!({"type": "text", "content": thought})];
-    parts.extend(calls.iter().map(|call| {
-        json!({"type": "tool_call", "id": call.id, "name": call.name, "arguments": call.arguments})
-    }));
+    parts.extend(calls.iter().map(
+        |call| json!({"type": "tool_call", "id": call.id, "name": call.name, "arguments": call.arguments}),
+    ));
     json!({"role": "assistant", "parts": parts, "finish_reason": "tool_call"})
 }
 

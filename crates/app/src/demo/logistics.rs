@@ -20,27 +20,61 @@ impl Logistics<'_> {
     pub fn run(&self, recorder: &mut Recorder, parent: Open) -> Value {
         let (cast, case) = (self.support.cast, self.support.case);
         let agent = open_agent(recorder, parent, self.support, AGENT, "Arranges replacements");
-        let task = format!("Replace the {} of order {} ({}). It must reach {} before {}.", case.item, case.order, case.fault, case.city, case.day);
+        let task = format!(
+            "Replace the {} of order {} ({}). It must reach {} before {}.",
+            case.item, case.order, case.fault, case.city, case.day
+        );
         let mut conversation = Conversation::user(&task);
         let mut caller = Caller::new(&cast.agents, AGENT, &case.conversation_id, CLAUDE);
         caller.instructions = INSTRUCTIONS;
         caller.tools = tools();
         let stock = call(recorder, "check_stock", json!({"item": case.item, "near": case.city}));
-        caller.chat(recorder, agent, &mut conversation, calls("First I need to know where we have one.", &[&stock]));
+        caller.chat(
+            recorder,
+            agent,
+            &mut conversation,
+            calls("First I need to know where we have one.", &[&stock]),
+        );
         let found = self.check_stock(recorder, agent, &stock);
         conversation.tool_result(&stock, &found);
-        let book = call(recorder, "book_courier", json!({"from": "warehouse-2", "to": case.city, "before": case.day, "service": "express"}));
-        caller.chat(recorder, agent, &mut conversation, calls("Warehouse 2 has three. Express arrives in time.", &[&book]));
-        check_policy(recorder, agent, self.support, "spend-limit", "allow", "18.40 EUR is within the limit of 50 EUR");
+        let book = call(
+            recorder,
+            "book_courier",
+            json!({"from": "warehouse-2", "to": case.city, "before": case.day, "service": "express"}),
+        );
+        caller.chat(
+            recorder,
+            agent,
+            &mut conversation,
+            calls("Warehouse 2 has three. Express arrives in time.", &[&book]),
+        );
+        check_policy(
+            recorder,
+            agent,
+            self.support,
+            "spend-limit",
+            "allow",
+            "18.40 EUR is within the limit of 50 EUR",
+        );
         let failed = self.book_courier_refused(recorder, agent, &book);
         conversation.tool_result(&book, &failed);
-        let again = call(recorder, "book_courier", json!({"from": "warehouse-2", "to": case.city, "before": case.day, "service": "express", "pickup": "16:00"}));
-        caller.chat(recorder, agent, &mut conversation, calls("That pickup is fully booked. I'll ask for the next one.", &[&again]));
+        let again = call(
+            recorder,
+            "book_courier",
+            json!({"from": "warehouse-2", "to": case.city, "before": case.day, "service": "express", "pickup": "16:00"}),
+        );
+        caller.chat(
+            recorder,
+            agent,
+            &mut conversation,
+            calls("That pickup is fully booked. I'll ask for the next one.", &[&again]),
+        );
         let tracking = format!("CW{}", recorder.random.between(1_000_000_000, 10_000_000_000));
         let booked = self.book_courier(recorder, agent, &again, &tracking);
         conversation.tool_result(&again, &booked);
         self.publish(recorder, agent, &tracking);
-        let report = format!("Booked: express from warehouse 2, picked up at 16:00, tracking number {tracking}.");
+        let report =
+            format!("Booked: express from warehouse 2, picked up at 16:00, tracking number {tracking}.");
         caller.chat(recorder, agent, &mut conversation, says(&report));
         recorder.succeed(agent);
         json!({"status": "replaced", "tracking": tracking, "report": report})
@@ -73,16 +107,24 @@ impl Logistics<'_> {
     /// The courier is out of capacity: the tool fails, and the model has to think again.
     fn book_courier_refused(&self, recorder: &mut Recorder, agent: Open, asked: &ToolCall) -> Value {
         let reason = "no courier is free for a pickup at 14:00";
-        let span = recorder.open(Some(agent), &self.support.cast.agents, "execute_tool book_courier", Kind::Internal);
+        let span = recorder.open(
+            Some(agent),
+            &self.support.cast.agents,
+            "execute_tool book_courier",
+            Kind::Internal,
+        );
         let answer = json!({"error": "no_capacity", "message": reason});
-        recorder.set(span, [
-            text("gen_ai.operation.name", "execute_tool"),
-            text("gen_ai.tool.name", asked.name),
-            text("gen_ai.tool.type", "function"),
-            text("gen_ai.tool.call.id", &asked.id),
-            text("gen_ai.tool.call.arguments", &asked.arguments.to_string()),
-            text("gen_ai.tool.call.result", &answer.to_string()),
-        ]);
+        recorder.set(
+            span,
+            [
+                text("gen_ai.operation.name", "execute_tool"),
+                text("gen_ai.tool.name", asked.name),
+                text("gen_ai.tool.type", "function"),
+                text("gen_ai.tool.call.id", &asked.id),
+                text("gen_ai.tool.call.arguments", &asked.arguments.to_string()),
+                text("gen_ai.tool.call.result", &answer.to_string()),
+            ],
+        );
         let (client, server) = self.courier_request(recorder, span);
         recorder.wait(95);
         recorder.set(server, [int("http.response.status_code", 409)]);
@@ -98,7 +140,12 @@ impl Logistics<'_> {
         tool_span(recorder, agent, self.support, asked, |recorder, span| {
             let (client, server) = self.courier_request(recorder, span);
             recorder.wait(140);
-            recorder.log(server, INFO, format!("courier booked, tracking number {tracking}"), vec![text("tracking", tracking)]);
+            recorder.log(
+                server,
+                INFO,
+                format!("courier booked, tracking number {tracking}"),
+                vec![text("tracking", tracking)],
+            );
             recorder.set(server, [int("http.response.status_code", 201)]);
             recorder.close(server);
             recorder.set(client, [int("http.response.status_code", 201)]);
@@ -126,22 +173,34 @@ impl Logistics<'_> {
         recorder.wait(5);
         recorder.close(producer);
         recorder.wait(30);
-        let consumer = recorder.open(Some(producer), &cast.fulfilment, format!("process {TOPIC}"), Kind::Consumer);
+        let consumer =
+            recorder.open(Some(producer), &cast.fulfilment, format!("process {TOPIC}"), Kind::Consumer);
         recorder.link(consumer, producer);
         recorder.set(consumer, messaging("process", "process", &message));
-        recorder.set(consumer, [text("messaging.consumer.group.name", "fulfilment"), int("messaging.kafka.offset", 48_211)]);
+        recorder.set(
+            consumer,
+            [text("messaging.consumer.group.name", "fulfilment"), int("messaging.kafka.offset", 48_211)],
+        );
         recorder.wait(4);
         let insert = recorder.open(Some(consumer), &cast.fulfilment, "INSERT shipments", Kind::Client);
-        recorder.set(insert, [
-            text("db.system.name", "postgresql"),
-            text("db.namespace", "warehouse"),
-            text("db.collection.name", "shipments"),
-            text("db.operation.name", "INSERT"),
-            text("db.query.text", "INSERT INTO shipments (order_id, tracking) VALUES ($1, $2)"),
-        ]);
+        recorder.set(
+            insert,
+            [
+                text("db.system.name", "postgresql"),
+                text("db.namespace", "warehouse"),
+                text("db.collection.name", "shipments"),
+                text("db.operation.name", "INSERT"),
+                text("db.query.text", "INSERT INTO shipments (order_id, tracking) VALUES ($1, $2)"),
+            ],
+        );
         recorder.wait(7);
         recorder.close(insert);
-        recorder.log(consumer, INFO, format!("shipment of order {} prepared", case.order), vec![text("tracking", tracking)]);
+        recorder.log(
+            consumer,
+            INFO,
+            format!("shipment of order {} prepared", case.order),
+            vec![text("tracking", tracking)],
+        );
         recorder.close(consumer);
     }
 }
@@ -158,7 +217,11 @@ fn messaging(name: &str, kind: &str, message: &str) -> Vec<model::value::Attribu
 }
 
 fn rpc() -> Vec<model::value::Attribute> {
-    vec![text("rpc.system.name", "grpc"), text("rpc.method", "shop.Inventory/Find"), text("rpc.response.status_code", "OK")]
+    vec![
+        text("rpc.system.name", "grpc"),
+        text("rpc.method", "shop.Inventory/Find"),
+        text("rpc.response.status_code", "OK"),
+    ]
 }
 
 fn tools() -> Value {

@@ -25,8 +25,16 @@ fn gauges(spans: &[Span], start: Timestamp, time: Timestamp) -> Vec<MetricPoint>
         .values()
         .flat_map(|(span, count)| {
             let memory = Number::Int(96_000_000 + 1_500_000 * count);
-            let memory = point(span, "process.memory.usage", "By", "Memory in use", MetricKind::Gauge, memory);
-            let spans = point(span, "demo.spans", "{span}", "Spans recorded by this program", MetricKind::Sum, Number::Int(*count));
+            let memory =
+                point(span, "process.memory.usage", "By", "Memory in use", MetricKind::Gauge, memory);
+            let spans = point(
+                span,
+                "demo.spans",
+                "{span}",
+                "Spans recorded by this program",
+                MetricKind::Sum,
+                Number::Int(*count),
+            );
             [memory, spans]
         })
         .map(|point| MetricPoint { start, time, ..point })
@@ -37,7 +45,8 @@ fn tokens(spans: &[Span], start: Timestamp, time: Timestamp) -> Vec<MetricPoint>
     let mut sums: BTreeMap<(&str, &str), (&Span, i64)> = BTreeMap::new();
     for span in spans {
         let Some(model) = attribute(span, "gen_ai.request.model").and_then(Value::as_str) else { continue };
-        for (kind, key) in [("input", "gen_ai.usage.input_tokens"), ("output", "gen_ai.usage.output_tokens")] {
+        for (kind, key) in [("input", "gen_ai.usage.input_tokens"), ("output", "gen_ai.usage.output_tokens")]
+        {
             if let Some(Value::Int(tokens)) = attribute(span, key) {
                 sums.entry((model, kind)).or_insert((span, 0)).1 += tokens;
             }
@@ -53,7 +62,14 @@ fn tokens(spans: &[Span], start: Timestamp, time: Timestamp) -> Vec<MetricPoint>
         .collect()
 }
 
-fn point(span: &Span, name: &str, unit: &str, description: &str, kind: MetricKind, number: Number) -> MetricPoint {
+fn point(
+    span: &Span,
+    name: &str,
+    unit: &str,
+    description: &str,
+    kind: MetricKind,
+    number: Number,
+) -> MetricPoint {
     MetricPoint {
         resource: span.resource.clone(),
         scope: span.scope.clone(),

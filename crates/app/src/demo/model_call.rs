@@ -50,13 +50,25 @@ pub struct Caller<'a> {
 }
 
 impl<'a> Caller<'a> {
-    pub const fn new(service: &'a Service, agent: &'static str, conversation_id: &'a str, model: Model) -> Self {
+    pub const fn new(
+        service: &'a Service,
+        agent: &'static str,
+        conversation_id: &'a str,
+        model: Model,
+    ) -> Self {
         Self { service, agent, conversation_id, model, instructions: "", tools: Value::Null, seen_tokens: 0 }
     }
 
     /// Sends the conversation; `answer` comes back, and is added to it.
-    pub fn chat(&mut self, recorder: &mut Recorder, parent: Open, conversation: &mut Conversation, answer: Value) {
-        let span = recorder.open(Some(parent), self.service, format!("chat {}", self.model.name), Kind::Client);
+    pub fn chat(
+        &mut self,
+        recorder: &mut Recorder,
+        parent: Open,
+        conversation: &mut Conversation,
+        answer: Value,
+    ) {
+        let span =
+            recorder.open(Some(parent), self.service, format!("chat {}", self.model.name), Kind::Client);
         let input = conversation.to_json();
         let output = json!([answer]).to_string();
         let input_tokens = tokens(&input) + tokens(self.instructions) + tokens(&self.tools.to_string());
@@ -74,7 +86,10 @@ impl<'a> Caller<'a> {
                 text("gen_ai.response.id", &format!("resp_{}", recorder.id_of(span))),
                 text("gen_ai.response.model", self.model.answers_as),
                 texts("gen_ai.response.finish_reasons", &[finish]),
-                text("gen_ai.system_instructions", &json!([{"type": "text", "content": self.instructions}]).to_string()),
+                text(
+                    "gen_ai.system_instructions",
+                    &json!([{"type": "text", "content": self.instructions}]).to_string(),
+                ),
                 text("gen_ai.tool.definitions", &self.tools.to_string()),
                 text("gen_ai.input.messages", &input),
                 text("gen_ai.output.messages", &output),

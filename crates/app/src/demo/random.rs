@@ -23,9 +23,9 @@ impl Random {
     }
 
     /// One of these.
-    pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+    pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         let index = usize::try_from(self.next() % choices.len() as u64).unwrap_or(0);
-        &choices[index]
+        choices[index]
     }
 
     /// `N` bytes that are not all zero, as ids must be.

@@ -36,7 +36,11 @@ impl Service {
         ];
         Self {
             resource: Shared::new(Resource { attributes, ..Resource::default() }),
-            scope: Shared::new(Scope { name: scope.to_owned(), version: "1.0.0".to_owned(), ..Scope::default() }),
+            scope: Shared::new(Scope {
+                name: scope.to_owned(),
+                version: "1.0.0".to_owned(),
+                ..Scope::default()
+            }),
         }
     }
 }
@@ -61,7 +65,13 @@ impl Recorder {
         Self { random, trace_id, clock: 0, spans: Vec::new(), logs: Vec::new() }
     }
 
-    pub fn open(&mut self, parent: Option<Open>, service: &Service, name: impl Into<String>, kind: Kind) -> Open {
+    pub fn open(
+        &mut self,
+        parent: Option<Open>,
+        service: &Service,
+        name: impl Into<String>,
+        kind: Kind,
+    ) -> Open {
         let span = Span {
             resource: Shared::clone(&service.resource),
             scope: Shared::clone(&service.scope),
@@ -101,7 +111,8 @@ impl Recorder {
     }
 
     pub fn event(&mut self, span: Open, name: &str, attributes: Vec<Attribute>) {
-        let event = Event { time: Timestamp(self.clock), name: name.to_owned(), attributes, dropped_attributes: 0 };
+        let event =
+            Event { time: Timestamp(self.clock), name: name.to_owned(), attributes, dropped_attributes: 0 };
         self.spans[span.0].events.push(event);
     }
 
@@ -111,7 +122,13 @@ impl Recorder {
         self.spans[span.0].links.push(Link { trace_id, span_id, flags: 1, ..Link::default() });
     }
 
-    pub fn log(&mut self, span: Open, severity: (i32, &str), message: impl Into<String>, attributes: Vec<Attribute>) {
+    pub fn log(
+        &mut self,
+        span: Open,
+        severity: (i32, &str),
+        message: impl Into<String>,
+        attributes: Vec<Attribute>,
+    ) {
         let of = &self.spans[span.0];
         let record = LogRecord {
             resource: Shared::clone(&of.resource),
@@ -137,7 +154,11 @@ impl Recorder {
     }
 
     /// Tells two parts of the story that happen at the same time.
-    pub fn both<A, B>(&mut self, one: impl FnOnce(&mut Self) -> A, other: impl FnOnce(&mut Self) -> B) -> (A, B) {
+    pub fn both<A, B>(
+        &mut self,
+        one: impl FnOnce(&mut Self) -> A,
+        other: impl FnOnce(&mut Self) -> B,
+    ) -> (A, B) {
         let start = self.clock;
         let first = one(self);
         let end = std::mem::replace(&mut self.clock, start + 400_000);

@@ -34,8 +34,20 @@ impl Case {
             user_id: format!("user-{}", random.between(100, 1_000)),
             order: format!("A-{}", random.between(10_000, 100_000)),
             conversation_id: format!("conv-{:012x}", random.next() >> 16),
-            item: random.pick(&["espresso machine", "desk lamp", "record player", "tea kettle", "bicycle pump", "standing desk"]),
-            fault: random.pick(&["arrived broken", "arrived with a cracked base", "does not turn on", "came without its power cable"]),
+            item: random.pick(&[
+                "espresso machine",
+                "desk lamp",
+                "record player",
+                "tea kettle",
+                "bicycle pump",
+                "standing desk",
+            ]),
+            fault: random.pick(&[
+                "arrived broken",
+                "arrived with a cracked base",
+                "does not turn on",
+                "came without its power cable",
+            ]),
             city: random.pick(&["Lisbon", "Kraków", "Osaka", "Nairobi", "Montréal", "Tallinn"]),
             day: random.pick(&["Thursday", "Friday", "Saturday"]),
         }
@@ -72,7 +84,11 @@ fn shop_request(recorder: &mut Recorder, cast: &Cast, case: &Case) {
     recorder.set(root, http_server("POST", "/chat", "shop.example.com"));
     recorder.set(
         root,
-        [text("user.id", &case.user_id), text("session.id", &case.conversation_id), text("gen_ai.conversation.id", &case.conversation_id)],
+        [
+            text("user.id", &case.user_id),
+            text("session.id", &case.conversation_id),
+            text("gen_ai.conversation.id", &case.conversation_id),
+        ],
     );
     recorder.wait(3);
     recorder.log(root, INFO, format!("message from {} about order {}", case.user_id, case.order), vec![]);

@@ -40,12 +40,25 @@ impl Support<'_> {
     }
 
     fn converse(
-        &self, recorder: &mut Recorder, agent: Open, caller: &mut Caller<'_>, conversation: &mut Conversation,
+        &self,
+        recorder: &mut Recorder,
+        agent: Open,
+        caller: &mut Caller<'_>,
+        conversation: &mut Conversation,
     ) -> String {
         let case = self.case;
         let order = call(recorder, "lookup_order", json!({"order_id": case.order}));
-        let promise = call(recorder, "search_policies", json!({"query": format!("replacement of a {} that {}", case.item, case.fault)}));
-        caller.chat(recorder, agent, conversation, calls("I'll look at the order and at what we promise.", &[&order, &promise]));
+        let promise = call(
+            recorder,
+            "search_policies",
+            json!({"query": format!("replacement of a {} that {}", case.item, case.fault)}),
+        );
+        caller.chat(
+            recorder,
+            agent,
+            conversation,
+            calls("I'll look at the order and at what we promise.", &[&order, &promise]),
+        );
         recorder.wait(2);
         let (found, promises) = recorder.both(
             |recorder| self.lookup_order(recorder, agent, &order),
@@ -59,7 +72,12 @@ impl Support<'_> {
             "transfer_to_logistics",
             json!({"order_id": case.order, "reason": reason, "deliver_before": case.day, "city": case.city}),
         );
-        caller.chat(recorder, agent, conversation, calls("The order is in warranty. Logistics can arrange the replacement.", &[&transfer]));
+        caller.chat(
+            recorder,
+            agent,
+            conversation,
+            calls("The order is in warranty. Logistics can arrange the replacement.", &[&transfer]),
+        );
         let arranged = tool_span(recorder, agent, self, &transfer, |recorder, span| {
             Logistics { support: self }.run(recorder, span)
         });
@@ -67,7 +85,11 @@ impl Support<'_> {
         let answer = format!(
             "I'm sorry about that, {}! A new {} leaves our warehouse today and reaches you in {} before {}. \
              Tracking number: {}. There is no charge, and no need to send the old one back.",
-            case.customer, case.item, case.city, case.day, arranged["tracking"].as_str().unwrap_or_default()
+            case.customer,
+            case.item,
+            case.city,
+            case.day,
+            arranged["tracking"].as_str().unwrap_or_default()
         );
         caller.chat(recorder, agent, conversation, says(&answer));
         answer
@@ -75,15 +97,26 @@ impl Support<'_> {
 
     fn recall(&self, recorder: &mut Recorder, agent: Open) {
         let span = recorder.open(Some(agent), &self.cast.agents, "search_memory customers", Kind::Client);
-        recorder.set(span, [
-            text("gen_ai.operation.name", "search_memory"),
-            text("gen_ai.memory.store.name", "customers"),
-            text("gen_ai.memory.query.text", &format!("what do we know of {}", self.case.user_id)),
-            text("gen_ai.agent.name", AGENT),
-            int("gen_ai.memory.search.result.count", 2),
-        ]);
+        recorder.set(
+            span,
+            [
+                text("gen_ai.operation.name", "search_memory"),
+                text("gen_ai.memory.store.name", "customers"),
+                text("gen_ai.memory.query.text", &format!("what do we know of {}", self.case.user_id)),
+                text("gen_ai.agent.name", AGENT),
+                int("gen_ai.memory.search.result.count", 2),
+            ],
+        );
         let get = recorder.open(Some(span), &self.cast.agents, "HGETALL", Kind::Client);
-        recorder.set(get, [text("db.system.name", "redis"), text("db.operation.name", "HGETALL"), text("db.namespace", "memory"), text("server.address", "redis")]);
+        recorder.set(
+            get,
+            [
+                text("db.system.name", "redis"),
+                text("db.operation.name", "HGETALL"),
+                text("db.namespace", "memory"),
+                text("server.address", "redis"),
+            ],
+        );
         recorder.wait(2);
         recorder.close(get);
         recorder.close(span);
@@ -100,13 +133,23 @@ impl Support<'_> {
             let served = recorder.open(Some(first), &self.cast.orders, "GET /orders/{id}", Kind::Server);
             recorder.set(served, http_server("GET", "/orders/{id}", "order-service"));
             recorder.wait(180);
-            recorder.log(served, (17, "ERROR"), "no database connection within 150 ms", vec![int("pool.size", 8), int("pool.waiting", 23)]);
+            recorder.log(
+                served,
+                (17, "ERROR"),
+                "no database connection within 150 ms",
+                vec![int("pool.size", 8), int("pool.waiting", 23)],
+            );
             status(recorder, served, 503);
             recorder.fail(served, "PoolTimeout", "no database connection within 150 ms");
             recorder.wait(1);
             status(recorder, first, 503);
             recorder.fail(first, "503", "order-service answered 503 Service Unavailable");
-            recorder.log(span, WARN, "order-service answered 503, trying again in 200 ms", vec![int("attempt", 1)]);
+            recorder.log(
+                span,
+                WARN,
+                "order-service answered 503, trying again in 200 ms",
+                vec![int("attempt", 1)],
+            );
             recorder.wait(200);
             let second = recorder.open(Some(span), &self.cast.agents, "GET", Kind::Client);
             recorder.set(second, http_client("GET", &url));
@@ -131,23 +174,31 @@ impl Support<'_> {
             {"id": "shipping-2", "score": 0.71, "text": "Replacements are shipped by express if the customer names a day."}
         ]);
         tool_span(recorder, agent, self, asked, |recorder, span| {
-            let retrieval = recorder.open(Some(span), &self.cast.agents, "retrieval shop-policies", Kind::Client);
-            recorder.set(retrieval, [
-                text("gen_ai.operation.name", "retrieval"),
-                text("gen_ai.data_source.id", "shop-policies"),
-                text("gen_ai.retrieval.query.text", &query),
-                int("gen_ai.request.top_k", 3),
-                text("gen_ai.retrieval.documents", &documents.to_string()),
-            ]);
+            let retrieval =
+                recorder.open(Some(span), &self.cast.agents, "retrieval shop-policies", Kind::Client);
+            recorder.set(
+                retrieval,
+                [
+                    text("gen_ai.operation.name", "retrieval"),
+                    text("gen_ai.data_source.id", "shop-policies"),
+                    text("gen_ai.retrieval.query.text", &query),
+                    int("gen_ai.request.top_k", 3),
+                    text("gen_ai.retrieval.documents", &documents.to_string()),
+                ],
+            );
             self.embed(recorder, retrieval, &query);
-            let search = recorder.open(Some(retrieval), &self.cast.agents, "query shop-policies", Kind::Client);
-            recorder.set(search, [
-                text("db.system.name", "qdrant"),
-                text("db.operation.name", "query"),
-                text("db.collection.name", "shop-policies"),
-                text("server.address", "qdrant"),
-                int("db.response.returned_rows", 3),
-            ]);
+            let search =
+                recorder.open(Some(retrieval), &self.cast.agents, "query shop-policies", Kind::Client);
+            recorder.set(
+                search,
+                [
+                    text("db.system.name", "qdrant"),
+                    text("db.operation.name", "query"),
+                    text("db.collection.name", "shop-policies"),
+                    text("server.address", "qdrant"),
+                    int("db.response.returned_rows", 3),
+                ],
+            );
             recorder.wait(14);
             recorder.close(search);
             recorder.close(retrieval);
@@ -156,16 +207,20 @@ impl Support<'_> {
     }
 
     fn embed(&self, recorder: &mut Recorder, parent: Open, input: &str) {
-        let span = recorder.open(Some(parent), &self.cast.agents, "embeddings text-embedding-3-small", Kind::Client);
-        recorder.set(span, [
-            text("gen_ai.operation.name", "embeddings"),
-            text("gen_ai.provider.name", "openai"),
-            text("gen_ai.request.model", "text-embedding-3-small"),
-            int("gen_ai.embeddings.dimension.count", 1536),
-            int("gen_ai.usage.input_tokens", tokens(input)),
-            double("gen_ai.usage.cost", 4e-7),
-            text("server.address", "api.openai.com"),
-        ]);
+        let span =
+            recorder.open(Some(parent), &self.cast.agents, "embeddings text-embedding-3-small", Kind::Client);
+        recorder.set(
+            span,
+            [
+                text("gen_ai.operation.name", "embeddings"),
+                text("gen_ai.provider.name", "openai"),
+                text("gen_ai.request.model", "text-embedding-3-small"),
+                int("gen_ai.embeddings.dimension.count", 1536),
+                int("gen_ai.usage.input_tokens", tokens(input)),
+                double("gen_ai.usage.cost", 4e-7),
+                text("server.address", "api.openai.com"),
+            ],
+        );
         recorder.wait(62);
         recorder.close(span);
     }
@@ -179,53 +234,102 @@ impl Support<'_> {
             text("gen_ai.evaluation.score.label", "pass"),
         ];
         recorder.event(span, "gen_ai.evaluation.result", result.to_vec());
-        recorder.set(span, [text("gen_ai.operation.name", "evaluate"), int("gen_ai.evaluation.input.characters", answer.len() as u64)]);
+        recorder.set(
+            span,
+            [
+                text("gen_ai.operation.name", "evaluate"),
+                int("gen_ai.evaluation.input.characters", answer.len() as u64),
+            ],
+        );
         recorder.set(span, result);
         recorder.close(span);
-        recorder.log(agent, INFO, "run finished", vec![text("gen_ai.agent.name", AGENT), text("outcome", "replaced")]);
+        recorder.log(
+            agent,
+            INFO,
+            "run finished",
+            vec![text("gen_ai.agent.name", AGENT), text("outcome", "replaced")],
+        );
     }
 }
 
-pub fn open_agent(recorder: &mut Recorder, parent: Open, support: &Support<'_>, name: &str, description: &str) -> Open {
-    let span = recorder.open(Some(parent), &support.cast.agents, format!("invoke_agent {name}"), Kind::Internal);
-    recorder.set(span, [
-        text("gen_ai.operation.name", "invoke_agent"),
-        text("gen_ai.agent.name", name),
-        text("gen_ai.agent.id", &format!("agent-{name}")),
-        text("gen_ai.agent.description", description),
-        text("gen_ai.conversation.id", &support.case.conversation_id),
-        text("user.id", &support.case.user_id),
-    ]);
+pub fn open_agent(
+    recorder: &mut Recorder,
+    parent: Open,
+    support: &Support<'_>,
+    name: &str,
+    description: &str,
+) -> Open {
+    let span =
+        recorder.open(Some(parent), &support.cast.agents, format!("invoke_agent {name}"), Kind::Internal);
+    recorder.set(
+        span,
+        [
+            text("gen_ai.operation.name", "invoke_agent"),
+            text("gen_ai.agent.name", name),
+            text("gen_ai.agent.id", &format!("agent-{name}")),
+            text("gen_ai.agent.description", description),
+            text("gen_ai.conversation.id", &support.case.conversation_id),
+            text("user.id", &support.case.user_id),
+        ],
+    );
     recorder.log(span, INFO, format!("agent {name} starts"), vec![text("gen_ai.agent.name", name)]);
     span
 }
 
-pub fn check_policy(recorder: &mut Recorder, parent: Open, support: &Support<'_>, policy: &str, decision: &str, reason: &str) {
-    let span = recorder.open(Some(parent), &support.cast.agents, format!("check_policy {policy}"), Kind::Internal);
+pub fn check_policy(
+    recorder: &mut Recorder,
+    parent: Open,
+    support: &Support<'_>,
+    policy: &str,
+    decision: &str,
+    reason: &str,
+) {
+    let span =
+        recorder.open(Some(parent), &support.cast.agents, format!("check_policy {policy}"), Kind::Internal);
     recorder.wait(4);
-    recorder.set(span, [
-        text("policy.id", policy),
-        text("policy.name", policy),
-        text("policy.version", "12"),
-        text("policy.decision", decision),
-        text("policy.reason", reason),
-    ]);
+    recorder.set(
+        span,
+        [
+            text("policy.id", policy),
+            text("policy.name", policy),
+            text("policy.version", "12"),
+            text("policy.decision", decision),
+            text("policy.reason", reason),
+        ],
+    );
     recorder.close(span);
-    recorder.log(parent, INFO, format!("policy {policy}: {decision}"), vec![text("policy.id", policy), text("policy.decision", decision)]);
+    recorder.log(
+        parent,
+        INFO,
+        format!("policy {policy}: {decision}"),
+        vec![text("policy.id", policy), text("policy.decision", decision)],
+    );
 }
 
 /// A tool call: its span, with arguments and result, around what `work` does.
 pub fn tool_span(
-    recorder: &mut Recorder, parent: Open, support: &Support<'_>, asked: &ToolCall, work: impl FnOnce(&mut Recorder, Open) -> Value,
+    recorder: &mut Recorder,
+    parent: Open,
+    support: &Support<'_>,
+    asked: &ToolCall,
+    work: impl FnOnce(&mut Recorder, Open) -> Value,
 ) -> Value {
-    let span = recorder.open(Some(parent), &support.cast.agents, format!("execute_tool {}", asked.name), Kind::Internal);
-    recorder.set(span, [
-        text("gen_ai.operation.name", "execute_tool"),
-        text("gen_ai.tool.name", asked.name),
-        text("gen_ai.tool.type", "function"),
-        text("gen_ai.tool.call.id", &asked.id),
-        text("gen_ai.tool.call.arguments", &asked.arguments.to_string()),
-    ]);
+    let span = recorder.open(
+        Some(parent),
+        &support.cast.agents,
+        format!("execute_tool {}", asked.name),
+        Kind::Internal,
+    );
+    recorder.set(
+        span,
+        [
+            text("gen_ai.operation.name", "execute_tool"),
+            text("gen_ai.tool.name", asked.name),
+            text("gen_ai.tool.type", "function"),
+            text("gen_ai.tool.call.id", &asked.id),
+            text("gen_ai.tool.call.arguments", &asked.arguments.to_string()),
+        ],
+    );
     recorder.wait(1);
     let result = work(recorder, span);
     recorder.wait(1);
@@ -240,16 +344,19 @@ pub fn call(recorder: &mut Recorder, name: &'static str, arguments: Value) -> To
 
 fn select_order(recorder: &mut Recorder, parent: Open, support: &Support<'_>) {
     let span = recorder.open(Some(parent), &support.cast.orders, "SELECT orders", Kind::Client);
-    recorder.set(span, [
-        text("db.system.name", "postgresql"),
-        text("db.namespace", "shop"),
-        text("db.collection.name", "orders"),
-        text("db.operation.name", "SELECT"),
-        text("db.query.text", "SELECT item, bought_at, price FROM orders WHERE id = $1"),
-        text("server.address", "postgres"),
-        int("server.port", 5432),
-        Attribute::new("db.query.parameter.1", AttributeValue::String(support.case.order.clone())),
-    ]);
+    recorder.set(
+        span,
+        [
+            text("db.system.name", "postgresql"),
+            text("db.namespace", "shop"),
+            text("db.collection.name", "orders"),
+            text("db.operation.name", "SELECT"),
+            text("db.query.text", "SELECT item, bought_at, price FROM orders WHERE id = $1"),
+            text("server.address", "postgres"),
+            int("server.port", 5432),
+            Attribute::new("db.query.parameter.1", AttributeValue::String(support.case.order.clone())),
+        ],
+    );
     recorder.wait(9);
     recorder.close(span);
 }
@@ -258,6 +365,10 @@ fn tools() -> Value {
     json!([
         tool("lookup_order", "Finds an order by its number", &["order_id"]),
         tool("search_policies", "Searches what the shop promises to its customers", &["query"]),
-        tool("transfer_to_logistics", "Hands over to the logistics agent", &["order_id", "reason", "deliver_before", "city"]),
+        tool(
+            "transfer_to_logistics",
+            "Hands over to the logistics agent",
+            &["order_id", "reason", "deliver_before", "city"]
+        ),
     ])
 }

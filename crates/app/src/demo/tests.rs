@@ -37,7 +37,11 @@ fn ids_are_unique_and_parents_enclose_or_precede() {
             if let Some(parent) = span.parent_span_id {
                 assert!(by_id[&parent].start <= span.start, "{}", span.name);
             }
-            assert!(span.events.iter().all(|event| span.start <= event.time && event.time <= span.end), "{}", span.name);
+            assert!(
+                span.events.iter().all(|event| span.start <= event.time && event.time <= span.end),
+                "{}",
+                span.name
+            );
         }
         assert!(run.logs.iter().all(|record| record.span_id.is_some_and(|id| by_id.contains_key(&id))));
     }
@@ -50,7 +54,8 @@ fn every_kind_of_node_takes_part_and_something_fails() {
     let absent: Vec<_> = NodeKind::ALL.into_iter().filter(|kind| !kinds.contains(kind)).collect();
     assert_eq!(absent, [NodeKind::Internal, NodeKind::Workflow]);
     assert!(run.spans.iter().filter(|span| span.status.code == 2).count() >= 2);
-    let services: HashSet<_> = run.spans.iter().map(|span| span.resource.attributes[0].value.as_str()).collect();
+    let services: HashSet<_> =
+        run.spans.iter().map(|span| span.resource.attributes[0].value.as_str()).collect();
     assert_eq!(services.len(), 5);
 }
 
@@ -78,7 +83,11 @@ fn each_model_call_repeats_the_history() {
     let run = generate(5, END);
     let inputs: Vec<&str> = (run.spans.iter())
         .filter(|span| span.name == "chat gpt-4.1")
-        .filter_map(|span| semconv::node_kind::Attributes::text(&Keys(span), "gen_ai.input.messages").map(str::to_owned).map(|text| &*text.leak()))
+        .filter_map(|span| {
+            semconv::node_kind::Attributes::text(&Keys(span), "gen_ai.input.messages")
+                .map(str::to_owned)
+                .map(|text| &*text.leak())
+        })
         .collect();
     assert_eq!(inputs.len(), 3);
     assert!(inputs.windows(2).all(|pair| pair[1].starts_with(pair[0].trim_end_matches(']'))));
