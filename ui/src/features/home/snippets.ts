@@ -81,6 +81,17 @@ service:
     metrics: { receivers: [otlp], exporters: [otlphttp/clew] }`,
     },
     {
+      name: 'prompt',
+      label: 'Prompt for your coding agent',
+      about: 'Paste it where your coding agent works.',
+      code: `Instrument this project with OpenTelemetry. Send traces, metrics and logs by OTLP to
+${http} (HTTP/protobuf) or ${grpc} (gRPC). Use the official SDK of each language used here and the
+instrumentation libraries for the model client, HTTP and the database. Follow the GenAI semantic
+conventions: a span per agent run (invoke_agent), model call (chat) and tool call (execute_tool), with
+model, tokens, and the messages (gen_ai.input.messages, gen_ai.output.messages). Flush on exit. Then run
+it once and tell me the trace id.`,
+    },
+    {
       name: 'cli',
       label: 'Agent CLIs',
       about: 'Coding agents on the command line that speak OpenTelemetry.',

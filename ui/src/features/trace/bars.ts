@@ -27,6 +27,8 @@ export interface BarsView {
 
 const LABEL_GAP = 6;
 const MIN_BAR = 2;
+/** Narrower bars would vanish under the hatching. */
+const LEAST_HATCHED = 10;
 
 export function drawBars(context: CanvasRenderingContext2D, view: BarsView): void {
   context.clearRect(0, 0, view.width, view.height);
@@ -139,6 +141,7 @@ function drawSelfTime(context: CanvasRenderingContext2D, view: BarsView, bar: Ba
 function drawBeyondParent(context: CanvasRenderingContext2D, view: BarsView, bar: Bar): void {
   const { skeleton } = view;
   const parent = skeleton.parent[bar.row];
+  if (bar.right - bar.left < LEAST_HATCHED) return;
   if (parent < 0 || parent >= bar.row || skeleton.flags[parent] & FLAG.running) return;
   const colour = view.colour('bg');
   const parentLeft = positionOf(view, skeleton.start[parent]);

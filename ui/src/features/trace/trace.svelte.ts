@@ -19,6 +19,9 @@ import {
 } from '../../domain/tree';
 import { Bodies } from './bodies.svelte';
 
+const SHORTEST_WAIT = 100;
+const LONGEST_WAIT = 5000;
+
 export class OpenTrace {
   skeleton = $state.raw<Skeleton | null>(null);
   tree = $state.raw<Tree | null>(null);
@@ -37,16 +40,31 @@ export class OpenTrace {
   revision = $state(0);
   readonly bodies: Bodies;
   #loading = false;
-  #again = false;
+  #again: ReturnType<typeof setTimeout> | null = null;
+  #took = 0;
 
   constructor(readonly id: string) {
     this.bodies = new Bodies(id);
   }
 
+  /** More of it has come; a trace that keeps growing is fetched again at a pace that its size allows. */
+  changed(): void {
+    if (this.#again !== null) return;
+    const wait = Math.min(LONGEST_WAIT, Math.max(SHORTEST_WAIT, 5 * this.#took));
+    this.#again = setTimeout(() => {
+      this.#again = null;
+      void this.load();
+    }, wait);
+  }
+
+  close(): void {
+    if (this.#again !== null) clearTimeout(this.#again);
+  }
+
   async load(): Promise<void> {
-    this.#again = this.#loading;
-    if (this.#loading) return;
+    if (this.#loading) return this.changed();
     this.#loading = true;
+    const asked = performance.now();
     void this.#loadSummary();
     try {
       const skeleton = decodeSkeleton(await api.skeleton(this.id));
@@ -62,7 +80,7 @@ export class OpenTrace {
       else this.error = error;
     } finally {
       this.#loading = false;
-      if (this.#again) void this.load();
+      this.#took = performance.now() - asked;
     }
   }
 

@@ -5,6 +5,8 @@ import type { Range } from '../../domain/time';
 
 const PAGE = 50;
 const KEPT = 20;
+/** A filtered list is asked for again at most so often, however much arrives. */
+const REFRESH_MS = 500;
 const AUTO_FROM = 'now-1h';
 
 export class Search {
@@ -100,8 +102,10 @@ export class Search {
     } catch {
       // The list stays as it was; the lost connection is said by the shell.
     } finally {
-      this.#refreshing = false;
-      if (this.#refreshAgain) void this.#refresh(hold);
+      setTimeout(() => {
+        this.#refreshing = false;
+        if (this.#refreshAgain) void this.#refresh(hold);
+      }, REFRESH_MS);
     }
   }
 
