@@ -1,1 +1,222 @@
-//! Clew.
+//! Answers questions about stored telemetry: the one implementation of [`query::Engine`], and the only crate that
+//! names DataFusion.
+//!
+//! A trace by id goes straight to the blocks' indexes (`trace`); what needs a filter is a DataFusion plan for each block and
+//! hot batch (`scan`, `predicate`).
+
+mod fields;
+mod logs;
+mod metrics;
+mod predicate;
+mod row;
+mod scan;
+mod search;
+mod skeleton;
+mod summary;
+mod test;
+mod trace;
+
+#[cfg(test)]
+mod tests;
+
+use crate::scan::Scanner;
+use crate::trace::{Width, internal, load};
+use async_trait::async_trait;
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use model::{Signal, Span, SpanId, TenantId, TimeRange, TraceId, otlp};
+use query::result::{
+    Change, Field, FieldValues, LogResult, MetricName, MetricResult, Operation, SearchResult, Skeleton,
+    Stored, TraceSummary,
+};
+use query::{Deadline, Engine, Error, FieldValuesRequest, LogRequest, MetricRequest, SearchRequest};
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+use storage::{BlockStatistics, Storage};
+use tokio::sync::Semaphore;
+use tokio::sync::broadcast::error::RecvError;
+
+/// Questions with a filter that are answered at the same time; others wait their turn.
+const CONCURRENT: usize = 8;
+/// Traces that are summed up at the same time.
+const SUMMARIES: usize = 8;
+
+/// The engine over this store.
+///
+/// # Errors
+/// When the query engine cannot be set up.
+pub fn open(storage: Storage) -> Result<Arc<dyn Engine>, Error> {
+    Ok(Arc::new(StoredEngine { storage, scanner: Scanner::new()?, turns: Semaphore::new(CONCURRENT) }))
+}
+
+struct StoredEngine {
+    storage: Storage,
+    scanner: Scanner,
+    turns: Semaphore,
+}
+
+impl StoredEngine {
+    /// Waits for a turn and answers, all within the deadline.
+    async fn answer<T>(
+        &self,
+        deadline: Deadline,
+        answering: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
+        let seconds = deadline.0.as_secs();
+        let in_turn = async {
+            let _turn = self.turns.acquire().await.map_err(internal)?;
+            answering.await
+        };
+        tokio::time::timeout(deadline.0, in_turn).await.map_err(|_| Error::DeadlineExceeded { seconds })?
+    }
+
+    fn statistics(&self, tenant: &TenantId, signal: Signal) -> Vec<BlockStatistics> {
+        let snapshot = self.storage.snapshot(tenant, signal);
+        let blocks = snapshot.blocks.iter().map(|block| block.statistics().clone());
+        blocks.chain(snapshot.hot.iter().map(|batch| batch.statistics.clone())).collect()
+    }
+
+    async fn summary(&self, tenant: &TenantId, trace: TraceId) -> Result<Option<TraceSummary>, Error> {
+        let rows = load(&self.storage, tenant, Signal::Traces, trace, Width::Outline).await?;
+        compute(move || summary::build(trace, &rows)).await
+    }
+
+    async fn logged_spans(
+        &self,
+        tenant: &TenantId,
+        trace: TraceId,
+    ) -> Result<std::collections::HashSet<SpanId>, Error> {
+        let rows = load(&self.storage, tenant, Signal::Logs, trace, Width::Outline).await?;
+        let ids = |batch| {
+            let columns = otlp::columns::Columns::new(batch);
+            (0..batch.num_rows())
+                .filter_map(|row| columns.id(model::schema::SPAN_ID, row).map(SpanId))
+                .collect::<Vec<_>>()
+        };
+        Ok(rows.batches.iter().flat_map(ids).collect())
+    }
+}
+
+/// Computes on a thread that may take its time.
+async fn compute<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(internal)
+}
+
+#[async_trait]
+impl Engine for StoredEngine {
+    async fn search(&self, tenant: &TenantId, request: SearchRequest) -> Result<SearchResult, Error> {
+        let snapshot = self.storage.snapshot(tenant, Signal::Traces);
+        let answering = async {
+            let page = search::page(&self.scanner, &snapshot, &request).await?;
+            let traces = self.summaries(tenant, &page.traces).await?;
+            Ok(SearchResult { traces, cursor: page.cursor, incomplete: None })
+        };
+        self.answer(request.deadline, answering).await
+    }
+
+    async fn summaries(&self, tenant: &TenantId, traces: &[TraceId]) -> Result<Vec<TraceSummary>, Error> {
+        let traces: Vec<TraceId> = traces.to_vec();
+        let each = stream::iter(traces).map(|trace| self.summary(tenant, trace)).buffered(SUMMARIES);
+        each.try_filter_map(|summary| async { Ok(summary) }).try_collect().await
+    }
+
+    async fn skeleton(&self, tenant: &TenantId, trace: TraceId) -> Result<Option<Skeleton>, Error> {
+        let rows = load(&self.storage, tenant, Signal::Traces, trace, Width::Outline).await?;
+        let logged = self.logged_spans(tenant, trace).await?;
+        compute(move || skeleton::build(trace, &rows, &logged)).await
+    }
+
+    async fn spans(
+        &self,
+        tenant: &TenantId,
+        trace: TraceId,
+        only: Option<&[SpanId]>,
+    ) -> Result<Vec<Span>, Error> {
+        let rows = load(&self.storage, tenant, Signal::Traces, trace, Width::All).await?;
+        let only: Option<BTreeSet<SpanId>> = only.map(|ids| ids.iter().copied().collect());
+        compute(move || {
+            let mut spans = rows.spans(only.as_ref());
+            spans.sort_by_key(|span| (span.start, span.span_id));
+            spans
+        })
+        .await
+    }
+
+    async fn logs(&self, tenant: &TenantId, request: LogRequest) -> Result<LogResult, Error> {
+        let answering = logs::find(&self.storage, &self.scanner, tenant, &request);
+        self.answer(request.deadline, answering).await
+    }
+
+    async fn metric_names(&self, tenant: &TenantId) -> Result<Vec<MetricName>, Error> {
+        let snapshot = self.storage.snapshot(tenant, Signal::Metrics);
+        self.answer(Deadline::default(), metrics::names(&self.scanner, &snapshot)).await
+    }
+
+    async fn metric_points(&self, tenant: &TenantId, request: MetricRequest) -> Result<MetricResult, Error> {
+        let snapshot = self.storage.snapshot(tenant, Signal::Metrics);
+        self.answer(request.deadline, metrics::points(&self.scanner, &snapshot, &request)).await
+    }
+
+    async fn services(&self, tenant: &TenantId) -> Result<Vec<String>, Error> {
+        let statistics = self.statistics(tenant, Signal::Traces);
+        let services =
+            statistics.into_iter().flat_map(|block| block.operations).map(|operation| operation.service);
+        let distinct: BTreeSet<String> = services.filter(|service| !service.is_empty()).collect();
+        Ok(distinct.into_iter().collect())
+    }
+
+    async fn operations(&self, tenant: &TenantId, service: &str) -> Result<Vec<Operation>, Error> {
+        let statistics = self.statistics(tenant, Signal::Traces);
+        let operations = statistics.into_iter().flat_map(|block| block.operations);
+        let of_service = operations.filter(|operation| operation.service == service);
+        let distinct: BTreeSet<Operation> = of_service
+            .map(|operation| Operation { name: operation.operation, kind: operation.kind })
+            .collect();
+        Ok(distinct.into_iter().collect())
+    }
+
+    async fn fields(&self, tenant: &TenantId, range: TimeRange) -> Result<Vec<Field>, Error> {
+        let snapshot = self.storage.snapshot(tenant, Signal::Traces);
+        self.answer(Deadline::default(), fields::keys(&self.scanner, &snapshot, range)).await
+    }
+
+    async fn field_values(
+        &self,
+        tenant: &TenantId,
+        request: FieldValuesRequest,
+    ) -> Result<FieldValues, Error> {
+        let snapshot = self.storage.snapshot(tenant, Signal::Traces);
+        self.answer(request.deadline, fields::values(&self.scanner, &snapshot, &request)).await
+    }
+
+    async fn stored(&self, tenant: &TenantId) -> Result<Stored, Error> {
+        let rows = |signal| self.statistics(tenant, signal).iter().map(|block| block.rows).sum();
+        let usage = self.storage.usage();
+        Ok(Stored {
+            spans: rows(Signal::Traces),
+            logs: rows(Signal::Logs),
+            metric_points: rows(Signal::Metrics),
+            disk_bytes: usage.block_bytes + usage.log_bytes,
+            disk_free_bytes: usage.disk_free_bytes,
+            hot_bytes: usage.hot_bytes,
+            blocks: usage.blocks,
+        })
+    }
+
+    fn changes(&self) -> BoxStream<'static, Option<Arc<Change>>> {
+        let changes = stream::unfold(self.storage.subscribe(), |mut appended| async {
+            let change = match appended.recv().await {
+                Ok(appended) => Some(Arc::new(Change {
+                    tenant: appended.tenant.clone(),
+                    signal: appended.signal,
+                    items: appended.items,
+                    traces: appended.traces.clone(),
+                })),
+                Err(RecvError::Lagged(_)) => None,
+                Err(RecvError::Closed) => return None,
+            };
+            Some((change, appended))
+        });
+        changes.boxed()
+    }
+}

@@ -100,6 +100,15 @@ pub fn tail_find<'a>(tail: &'a [u8], key: &str) -> Option<&'a [u8]> {
     })
 }
 
+/// The text that these `AnyValue` bytes hold, without copying it; `None` when they hold something else.
+#[must_use]
+pub fn text_value(bytes: &[u8]) -> Option<&str> {
+    match Fields::new(Slice { bytes, at: 0 }).flatten().last()? {
+        (1, data) => std::str::from_utf8(data.slice().bytes).ok(),
+        _ => None,
+    }
+}
+
 /// The resource in these bytes; its schema URL stands elsewhere.
 #[must_use]
 pub fn resource(bytes: &[u8]) -> Resource {

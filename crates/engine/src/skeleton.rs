@@ -1,0 +1,174 @@
+//! A whole trace without bodies, in depth-first order: iterative, for traces may be deeper than any stack.
+
+use crate::row::SpanBatch;
+use crate::trace::TraceRows;
+use model::{SpanId, Timestamp, TraceId, otlp, schema};
+use query::result::{Skeleton, SkeletonRow, flag};
+use semconv::{Meaning, NodeKind};
+use std::collections::{HashMap, HashSet};
+
+/// A table of texts; entry 0 is empty.
+struct Texts {
+    texts: Vec<String>,
+    index: HashMap<String, u32>,
+}
+
+impl Texts {
+    fn new() -> Self {
+        Self { texts: vec![String::new()], index: HashMap::from([(String::new(), 0)]) }
+    }
+
+    fn add(&mut self, text: &str) -> u32 {
+        if let Some(known) = self.index.get(text) {
+            return *known;
+        }
+        let next = u32::try_from(self.texts.len()).unwrap_or(0);
+        self.texts.push(text.to_owned());
+        self.index.insert(text.to_owned(), next);
+        next
+    }
+}
+
+struct Tables {
+    names: Texts,
+    services: Texts,
+    agents: Texts,
+    subjects: Texts,
+}
+
+/// The skeleton of these rows; `logged` are the spans that log records point to.
+pub fn build(trace_id: TraceId, rows: &TraceRows, logged: &HashSet<SpanId>) -> Option<Skeleton> {
+    let batches: Vec<_> = rows.batches.iter().map(SpanBatch::new).collect();
+    let mut tables =
+        Tables { names: Texts::new(), services: Texts::new(), agents: Texts::new(), subjects: Texts::new() };
+    let mut spans: Vec<(SkeletonRow, Option<SpanId>)> = Vec::new();
+    for (batch, row) in rows.distinct() {
+        spans.push(read(&batches[batch], row, &mut tables, logged));
+    }
+    let start = spans.iter().map(|(row, _)| row.start).min()?;
+    let rows = depth_first(spans);
+    let orphans = rows.iter().filter(|row| row.flags & flag::ORPHAN != 0).count() as u64;
+    Some(Skeleton {
+        trace_id,
+        start,
+        names: tables.names.texts,
+        services: tables.services.texts,
+        agents: tables.agents.texts,
+        subjects: tables.subjects.texts,
+        rows,
+        orphans,
+    })
+}
+
+fn read(
+    batch: &SpanBatch<'_>,
+    row: usize,
+    tables: &mut Tables,
+    logged: &HashSet<SpanId>,
+) -> (SkeletonRow, Option<SpanId>) {
+    let (columns, span) = (&batch.columns, batch.row(row));
+    let kind = span.kind();
+    let span_id = SpanId(columns.id(schema::SPAN_ID, row).unwrap_or_default());
+    let subject = kind.subject().and_then(|meaning| span.meaning(meaning)).unwrap_or_default();
+    let tokens = span.count(Meaning::InputTokens).saturating_add(span.count(Meaning::OutputTokens));
+    let end = columns.uint64(schema::END, row).unwrap_or_default();
+    let mut flags = if logged.contains(&span_id) { flag::LOGS } else { 0 };
+    if let Some(events) = columns.bytes(schema::EVENTS, row) {
+        flags |= flag::EVENTS;
+        if otlp::events(events).iter().any(|event| event.name == "exception") {
+            flags |= flag::EXCEPTION;
+        }
+    }
+    if columns.bytes(schema::LINKS, row).is_some() {
+        flags |= flag::LINKS;
+    }
+    if end == 0 {
+        flags |= flag::RUNNING;
+    }
+    if span.has_meaning(Meaning::InputMessages) {
+        flags |= flag::CONTENT;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "dollars need no more digits than f32 has")]
+    let cost = span.number(Meaning::Cost).map_or(f32::NAN, |cost| cost as f32);
+    let skeleton = SkeletonRow {
+        span_id,
+        start: Timestamp(columns.uint64(schema::START, row).unwrap_or_default()),
+        end: Timestamp(end),
+        name: tables.names.add(columns.text(schema::NAME, row).unwrap_or_default()),
+        service: tables.services.add(columns.text(schema::SERVICE, row).unwrap_or_default()),
+        agent: tables.agents.add(span.meaning(Meaning::Agent).unwrap_or_default()),
+        subject: tables.subjects.add(subject),
+        kind: kind as u8,
+        status: u8::try_from(columns.int32(schema::STATUS_CODE, row)).unwrap_or(0),
+        flags,
+        tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
+        cost,
+        ..SkeletonRow::default()
+    };
+    (skeleton, columns.id(schema::PARENT_SPAN_ID, row).map(SpanId))
+}
+
+/// Parents before children, children by start; the agent of a span without one is its parent's.
+fn depth_first(mut spans: Vec<(SkeletonRow, Option<SpanId>)>) -> Vec<SkeletonRow> {
+    spans.sort_by_key(|(row, _)| (row.start, row.span_id));
+    let places: HashMap<SpanId, usize> =
+        spans.iter().enumerate().map(|(place, (row, _))| (row.span_id, place)).collect();
+    let mut children: Vec<Vec<usize>> = vec![Vec::new(); spans.len()];
+    let mut roots = Vec::new();
+    for (place, (row, parent)) in spans.iter_mut().enumerate() {
+        match parent.as_ref().map(|parent| places.get(parent).copied()) {
+            Some(Some(parent)) if parent != place => children[parent].push(place),
+            None => roots.push(place),
+            Some(_) => {
+                row.flags |= flag::ORPHAN;
+                roots.push(place);
+            }
+        }
+    }
+    let mut walk = Walk { spans, children, placed: Vec::new(), seen: HashSet::new() };
+    for root in roots {
+        walk.descend(root);
+    }
+    // What is left goes in circles: each circle starts at its first span.
+    for place in 0..walk.spans.len() {
+        if !walk.seen.contains(&place) {
+            walk.spans[place].0.flags |= flag::ORPHAN;
+            walk.descend(place);
+        }
+    }
+    walk.placed
+}
+
+struct Walk {
+    spans: Vec<(SkeletonRow, Option<SpanId>)>,
+    children: Vec<Vec<usize>>,
+    placed: Vec<SkeletonRow>,
+    seen: HashSet<usize>,
+}
+
+impl Walk {
+    fn descend(&mut self, root: usize) {
+        let mut waiting: Vec<(usize, Option<u32>)> = vec![(root, None)];
+        while let Some((place, parent)) = waiting.pop() {
+            if !self.seen.insert(place) {
+                continue;
+            }
+            let mut row = self.spans[place].0;
+            row.parent = parent;
+            if let Some(parent) = parent.and_then(|parent| self.placed.get(parent as usize)) {
+                row.depth = parent.depth.saturating_add(1);
+                if row.agent == 0 {
+                    row.agent = parent.agent;
+                }
+            }
+            let number = u32::try_from(self.placed.len()).unwrap_or(u32::MAX);
+            self.placed.push(row);
+            waiting.extend(self.children[place].iter().rev().map(|child| (*child, Some(number))));
+        }
+    }
+}
+
+/// The kind that a row of a skeleton says.
+pub fn kind_of(row: &SkeletonRow) -> NodeKind {
+    NodeKind::ALL.get(usize::from(row.kind)).copied().unwrap_or_default()
+}
