@@ -1,0 +1,108 @@
+//! `cargo xtask test`: everything that can fail, in the order of what it costs to find out.
+
+use crate::report::Report;
+use crate::{binary, browser, check, page, project, python, tools};
+use anyhow::Result;
+use clap::ValueEnum;
+use std::process::Command;
+
+/// A part of the tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Format, lints, house rules, documentation
+    Check,
+    /// The page's types, lints, unit tests and budgets
+    Page,
+    /// The tests of the crates
+    Crates,
+    /// The real binary against real clients
+    Clients,
+    /// The real binary, killed at random moments
+    Crash,
+    /// The page in a real browser
+    Browser,
+}
+
+const CRASH_TEST: &str = "e2e/test_crash.py";
+
+pub fn run(only: &[Part]) -> Result<()> {
+    let wants = |part: Part| only.is_empty() || only.contains(&part);
+    let mut report = Report::default();
+    let has_node = tools::has_node();
+    if wants(Part::Check) {
+        check::steps(&mut report);
+    }
+    if wants(Part::Page) {
+        test_page(&mut report, has_node);
+    }
+    if wants(Part::Crates) {
+        // The release profile, as for the binary: dependencies are compiled once.
+        report.step(
+            "tests of the crates",
+            Ok(project::cargo(&["test", "--release", "--locked", "--workspace", "--quiet"])),
+        );
+    }
+    if [Part::Clients, Part::Crash, Part::Browser].into_iter().any(wants) {
+        let built = report.chore("the page for the binary", || page::build().map(|_| ()))
+            && report.step("the release binary", Ok(binary::command()));
+        if built {
+            with_binary(&mut report, wants, has_node);
+        } else {
+            report.skip("tests of the binary", "it was not built");
+        }
+    }
+    report.finish()
+}
+
+fn test_page(report: &mut Report, has_node: bool) {
+    if !has_node {
+        return report.skip("the page", "Node 20 and npm are not here");
+    }
+    if report.chore("the page's packages", || page::install("ui")) {
+        report.step(
+            "the page: types, lints, unit tests",
+            Ok(project::command("npm", "ui", &["run", "--silent", "check"])),
+        );
+        report.step(
+            "the page: build and budgets",
+            Ok(project::command("npm", "ui", &["run", "--silent", "build"])),
+        );
+    }
+}
+
+fn with_binary(report: &mut Report, wants: impl Fn(Part) -> bool, has_node: bool) {
+    if wants(Part::Clients) {
+        let mut arguments = vec!["e2e", "--ignore", CRASH_TEST];
+        if has_node {
+            report.chore("the packages of the Node client", || page::install("e2e/node"));
+        } else {
+            report.skip("the Node client", "Node 20 and npm are not here");
+            arguments.extend(["--ignore", "e2e/test_node_sdk.py"]);
+        }
+        report.step("real clients", pytest(&arguments));
+    }
+    if wants(Part::Crash) {
+        report.step("killed at random moments", pytest(&[CRASH_TEST]));
+    }
+    if wants(Part::Browser) {
+        if has_node {
+            report.step("the page in a browser", browser_tests());
+        } else {
+            report.skip("the page in a browser", "Node 20 and npm are not here");
+        }
+    }
+}
+
+fn pytest(arguments: &[&str]) -> Result<Command> {
+    let python = python::environment()?;
+    let mut command = project::command(python, ".", &["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
+    command.args(arguments).env("CLEW_BIN", project::binary()).env("PYTHONDONTWRITEBYTECODE", "1");
+    Ok(command)
+}
+
+fn browser_tests() -> Result<Command> {
+    page::install("ui")?;
+    let mut command = project::command("npm", "ui", &["run", "--silent", "e2e"]);
+    command.env("CLEW_BIN", project::binary()).env("CHROMIUM", browser::find_or_install()?);
+    Ok(command)
+}
