@@ -5,6 +5,7 @@ mod command_line;
 mod commands;
 mod config;
 mod demo;
+mod disk;
 mod failure;
 mod listening;
 mod port_holder;

@@ -1,6 +1,7 @@
 //! Fits the crates together: storage as the receivers' exporter, the running program as the server's status.
 
 use crate::config::Config;
+use crate::disk;
 use crate::listening::Listeners;
 use crate::supervisor::{Stage, Supervisor};
 use async_trait::async_trait;
@@ -27,7 +28,7 @@ fn storage_options(config: &Config) -> storage::Options {
     storage::Options {
         directory: settings.directory.clone(),
         max_age: settings.max_age.0,
-        max_bytes: settings.max_bytes.0,
+        max_bytes: disk::share(&settings.directory, settings.max_bytes.0, 2 * MIN_FREE_BYTES),
         seal_bytes: settings.seal_bytes.0,
         seal_age: settings.seal_age.0,
         hot_limit_bytes: settings.hot_limit.0,

@@ -4,7 +4,7 @@ use crate::project;
 use std::path::Path;
 
 const MAX_LINES: usize = 500;
-const BANNED_NAMES: [&str; 8] = ["common", "util", "utils", "helper", "helpers", "misc", "manager", "types"];
+const BANNED_NAMES: [&str; 7] = ["common", "util", "utils", "helper", "helpers", "misc", "manager"];
 /// Where developers' and build machines' folders begin; in pieces, so that this file is not at fault itself.
 const MACHINE_PATHS: [&str; 4] =
     [concat!("/ro", "ot/"), concat!("/wo", "rk/"), concat!("/home", "/"), concat!("/Use", "rs/")];

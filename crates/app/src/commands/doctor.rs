@@ -3,13 +3,14 @@
 use crate::client::{Client, Status};
 use crate::command_line::Doctor;
 use crate::config::{Config, Effective, Environment};
+use crate::disk;
 use crate::failure::Failure;
 use crate::port_holder;
 use crate::terminal::{Output, Style, harmless};
 use model::Timestamp;
 use serde_json::json;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// Less than this free on the disk is worth a warning.
@@ -188,7 +189,7 @@ fn check_port(key: &str, address: SocketAddr) -> Finding {
 }
 
 fn check_directory(directory: &Path) -> Vec<Finding> {
-    let Some(existing) = nearest_existing(directory) else {
+    let Some(existing) = disk::nearest_existing(directory) else {
         let what = format!("no part of {} exists", directory.display());
         return vec![Finding::new("storage", Verdict::Bad, what)];
     };
@@ -201,18 +202,10 @@ fn check_directory(directory: &Path) -> Vec<Finding> {
             format!("{} cannot be written: {error}", existing.display()),
         ),
     }];
-    if let Ok(disk) = rustix::fs::statvfs(&existing) {
-        findings.push(space(
-            disk.f_bavail.saturating_mul(disk.f_frsize),
-            &format!("on the disk of {}", existing.display()),
-        ));
+    if let Some(free) = disk::free_bytes(&existing) {
+        findings.push(space(free, &format!("on the disk of {}", existing.display())));
     }
     findings
-}
-
-fn nearest_existing(directory: &Path) -> Option<PathBuf> {
-    let whole = std::path::absolute(directory).ok()?;
-    whole.ancestors().find(|path| path.is_dir()).map(Path::to_owned)
 }
 
 fn space(free: u64, detail: &str) -> Finding {
