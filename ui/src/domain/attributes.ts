@@ -71,17 +71,35 @@ const BY_KIND: Record<string, [label: string, ...keys: string[]][]> = {
     ['Consumer group', 'messaging.consumer.group.name'],
   ],
   policy: [
-    ['Policy', 'policy.name', 'policy.id', 'guardrail.name'],
+    ['Policy', 'policy.name', 'policy.id', 'gen_ai.guardrail.name', 'guardrail.name'],
     ['Version', 'policy.version'],
-    ['Decision', 'policy.decision', 'guardrail.decision', 'guardrail.action'],
+    [
+      'Decision',
+      'policy.decision',
+      'gen_ai.guardrail.result.value',
+      'guardrail.decision',
+      'guardrail.action',
+    ],
     ['Reason', 'policy.reason', 'guardrail.reason'],
-    ['Rule', 'policy.rule', 'policy.rule.id'],
+    ['Rules', 'policy.rules', 'policy.rule', 'policy.rule.id'],
   ],
   retrieval: [
     ['Query', 'gen_ai.retrieval.query.text', 'retrieval.query', 'db.query.text', 'input.value'],
     ['Source', 'gen_ai.data_source.id', 'db.collection.name'],
     ['Documents', 'retrieval.documents.count', 'db.response.returned_rows'],
   ],
+  memory: [
+    ['Store', 'gen_ai.memory.store.name'],
+    ['Query', 'gen_ai.memory.query.text'],
+    ['Results', 'gen_ai.memory.search.result.count'],
+  ],
+  evaluator: [
+    ['Evaluation', 'gen_ai.evaluation.name'],
+    ['Score', 'gen_ai.evaluation.score.value'],
+    ['Label', 'gen_ai.evaluation.score.label'],
+    ['Explanation', 'gen_ai.evaluation.explanation'],
+  ],
+  embedding: [['Dimensions', 'gen_ai.embeddings.dimension.count']],
   tool: [
     ['Description', 'gen_ai.tool.description'],
     ['Type', 'gen_ai.tool.type'],
@@ -129,5 +147,38 @@ export function failure(span: Span): Failure | null {
     type: of('exception.type') || attribute(span, 'error.type') || 'Error',
     message: of('exception.message') || span.status.message,
     stack: of('exception.stacktrace'),
+  };
+}
+
+export interface Document {
+  id: string;
+  score: number | null;
+  text: string;
+}
+
+/** What a retrieval found, best first as the sender ranked it. */
+export function documents(span: Span): Document[] {
+  const recorded = attribute(span, 'gen_ai.retrieval.documents', 'retrieval.documents');
+  if (!recorded) return [];
+  try {
+    const list: unknown = JSON.parse(recorded);
+    return Array.isArray(list) ? list.map(readDocument) : [];
+  } catch {
+    // Cut or not JSON: the attributes tab has it as it is.
+    return [];
+  }
+}
+
+function readDocument(entry: unknown, index: number): Document {
+  if (typeof entry !== 'object' || entry === null)
+    return { id: `#${index + 1}`, score: null, text: String(entry) };
+  const fields = entry as Record<string, unknown>;
+  const first = (...keys: string[]) => keys.map((key) => fields[key]).find((value) => value !== undefined);
+  const score = Number(first('score', 'similarity', 'document.score'));
+  const text = first('content', 'text', 'title', 'document.content');
+  return {
+    id: String(first('id', 'document.id', 'uri') ?? `#${index + 1}`),
+    score: Number.isFinite(score) ? score : null,
+    text: typeof text === 'string' ? text : '',
   };
 }
