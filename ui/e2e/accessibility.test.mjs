@@ -52,6 +52,29 @@ after(async () => {
   await server?.stop();
 });
 
+test('the page comes with a strict policy', async () => {
+  for (const path of ['/', '/traces', trace, '/settings']) {
+    const response = await fetch(server.origin + path);
+    assert.equal(response.status, 200);
+    const policy = response.headers.get('content-security-policy') ?? '';
+    const directives = policy.split(';').map((directive) => directive.trim());
+    for (const wanted of [
+      "default-src 'none'",
+      "script-src 'self'",
+      "style-src 'self'",
+      "connect-src 'self'",
+      "base-uri 'none'",
+      "form-action 'none'",
+      "frame-ancestors 'none'",
+      "require-trusted-types-for 'script'",
+      'trusted-types svelte-trusted-html',
+    ]) {
+      assert.ok(directives.includes(wanted), `${path}: ${wanted} is not in "${policy}"`);
+    }
+    assert.doesNotMatch(policy, /unsafe|\*/);
+  }
+});
+
 for (const theme of ['dark', 'light']) {
   for (const [width, height] of [
     [390, 844],

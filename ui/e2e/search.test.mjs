@@ -124,6 +124,18 @@ test('the trace page by keyboard alone', async () => {
   await close();
 });
 
+test('on a narrow window the details are a sheet at the bottom, all of it on screen', async () => {
+  const { page, shoot, check, close } = await openPage(browser, server.origin, { width: 900 });
+  await openTrace(page, `/trace/${traceIdOf(5)}?span=${spanIdOf(1)}`);
+  const details = page.getByRole('complementary', { name: 'Selected span' });
+  await details.getByText('gpt-4o').first().waitFor();
+  const box = await details.boundingBox();
+  assert.ok(box.height > 200 && box.y > 200 && box.y + box.height <= 800, JSON.stringify(box));
+  await shoot('bottom-sheet');
+  await check();
+  await close();
+});
+
 test('late spans join an open trace without moving the selected row', async () => {
   const { page, check, close } = await openPage(browser, server.origin);
   await openTrace(page, `/trace/${traceIdOf(4)}?span=${spanIdOf(2)}`);
