@@ -2,8 +2,13 @@
 //! Pipeline does not know what the exporter does with it; storage is one.
 
 pub mod diagnostics;
+pub mod intake;
+pub mod otlp;
+pub mod serve;
 
-pub use diagnostics::{Diagnostics, Outcome, ReceiverEvent};
+pub use diagnostics::{Diagnostics, Health, Outcome, ReceiverEvent};
+pub use intake::{Intake, Limits};
+pub use serve::serve;
 
 use async_trait::async_trait;
 use model::{Batch, Kind};

@@ -10,6 +10,7 @@ mod json_scalar;
 mod json_tables;
 mod logs;
 mod metrics;
+pub mod response;
 mod spans;
 mod validate;
 mod value;
