@@ -1,6 +1,6 @@
 // The query bar's pieces.
 import { expect, test } from 'vitest';
-import { asTraceId, completionAt, pieces, quote, simpleTerms } from './query';
+import { asTraceId, completionAt, indexOfByte, pieces, quote, simpleTerms } from './query';
 
 const shape = (text: string) => pieces(text).map((piece) => `${piece.kind}=${piece.text}`);
 
@@ -80,4 +80,11 @@ test('trace ids are known in any spelling', () => {
 test('values are quoted where they must be', () => {
   expect(quote('gpt-4o')).toBe('gpt-4o');
   expect(quote('two words')).toBe('"two words"');
+});
+
+test('byte offsets become places in the text', () => {
+  expect(indexOfByte('kind:', 5)).toBe(5);
+  expect(indexOfByte('é:(', 3)).toBe(2);
+  expect(indexOfByte('🧶 (', 5)).toBe(3);
+  expect(indexOfByte('ab', 99)).toBe(2);
 });

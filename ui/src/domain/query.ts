@@ -119,6 +119,12 @@ export function simpleTerms(text: string): string[] | null {
   return term ? [...terms, term] : terms;
 }
 
+/** The server counts UTF-8 bytes; the page counts as strings do. */
+export function indexOfByte(text: string, byte: number): number {
+  const bytes = new TextEncoder().encode(text);
+  return new TextDecoder().decode(bytes.subarray(0, byte)).length;
+}
+
 /** A trace id pasted into the bar: 32 hex digits, dashes and upper case allowed. */
 export function asTraceId(text: string): string | null {
   const bare = text.trim().replaceAll('-', '').toLowerCase();
