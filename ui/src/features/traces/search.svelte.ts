@@ -7,6 +7,9 @@ const PAGE = 50;
 const KEPT = 20;
 /** A filtered list is asked for again at most so often, however much arrives. */
 const REFRESH_MS = 500;
+/** A tab that stays open for days keeps no more rows than these; scrolling down asks for the rest again. */
+const MOST_LIVE_ROWS = 2000;
+const LEFT_ROWS = 1000;
 const AUTO_FROM = 'now-1h';
 
 export class Search {
@@ -22,6 +25,9 @@ export class Search {
   /** The automatic hour was empty, so that all of time is shown. */
   widened = $state(false);
   scrollTop = 0;
+  /** Where the rest starts after rows were dropped: the start of the last row left. */
+  #rest = $state<string | null>(null);
+  #heldTooMany = false;
   #refreshing = false;
   #refreshAgain = false;
 
@@ -47,6 +53,8 @@ export class Search {
       }
       this.rows = page.traces;
       this.held = [];
+      this.#heldTooMany = false;
+      this.#rest = null;
       this.cursor = page.cursor;
       this.incomplete = page.complete ? null : (page.incompleteReason ?? 'a limit was reached');
       this.elapsed = page.elapsedMs;
@@ -59,10 +67,12 @@ export class Search {
   }
 
   async more(): Promise<void> {
-    if (this.loading || !this.cursor || this.error) return;
+    if (this.loading || this.error || !this.hasMore) return;
     this.loading = true;
     try {
-      const page = await api.traces({ ...this.#request, cursor: this.cursor });
+      const from = this.#rest === null ? { cursor: this.cursor } : { to: this.#rest };
+      const page = await api.traces({ ...this.#request, ...from });
+      this.#rest = null;
       const known = new Set(this.rows.map((row) => row.traceId));
       this.rows = [...this.rows, ...page.traces.filter((row) => !known.has(row.traceId))];
       this.cursor = page.cursor;
@@ -72,6 +82,10 @@ export class Search {
     } finally {
       this.loading = false;
     }
+  }
+
+  get hasMore(): boolean {
+    return this.cursor !== null || this.#rest !== null;
   }
 
   retry(): void {
@@ -87,6 +101,7 @@ export class Search {
   }
 
   release(): void {
+    if (this.#heldTooMany) return void this.run();
     const held = this.held;
     this.held = [];
     this.#merge(held, false);
@@ -122,10 +137,21 @@ export class Search {
     if (hold) {
       this.rows = rows;
       this.held = newestFirst([...fresh, ...held]);
+      if (this.held.length > MOST_LIVE_ROWS) {
+        this.#heldTooMany = true;
+        this.held = this.held.slice(0, MOST_LIVE_ROWS);
+      }
     } else {
       this.rows = fresh.length > 0 ? newestFirst([...fresh, ...rows]) : rows;
       this.held = held;
+      if (fresh.length > 0 && this.rows.length > MOST_LIVE_ROWS) this.#trim();
     }
+  }
+
+  #trim(): void {
+    this.rows = this.rows.slice(0, LEFT_ROWS);
+    this.cursor = null;
+    this.#rest = this.rows[this.rows.length - 1].start;
   }
 }
 
