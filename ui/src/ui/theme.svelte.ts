@@ -52,6 +52,8 @@ class Theme {
       this.#probe.hidden = true;
       document.body.append(this.#probe);
     }
+    // Forced colours make every text one colour; only the background must stay apart from it.
+    if (token === 'bg' && matchMedia('(forced-colors: active)').matches) return 'Canvas';
     this.#probe.style.color = `var(--${token})`;
     return getComputedStyle(this.#probe).color;
   }
