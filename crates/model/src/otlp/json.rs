@@ -3,14 +3,17 @@
 //! a plain object, several requests one per line.
 
 use super::error::DecodeError;
+use super::json_plain::{Plain, put_object};
 use super::json_scalar::put_scalar;
-use super::value::put_any_value;
-use super::wire::{put_bytes, put_message};
-use crate::value::{Attribute, Value};
-use crate::{Signal, otlp::json_tables};
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use super::json_tables;
+use super::wire::{begin_message, end_message};
+use crate::Signal;
+use serde::de::{
+    DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
+};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 /// How a field is written in protobuf.
@@ -18,6 +21,8 @@ use std::fmt;
 pub enum Shape {
     Message(&'static [Field]),
     AnyValue,
+    /// A list of them.
+    AnyValues,
     /// `KeyValue`s, as a list of them or as a plain object.
     Attributes,
     Text,
@@ -25,10 +30,15 @@ pub enum Shape {
     Id,
     /// Base64.
     Bytes,
+    /// Unsigned, or negative as two's complement.
     Varint,
+    /// `int64`.
+    Int,
     /// `sint32`.
     Zigzag,
     Fixed64,
+    /// `sfixed64`.
+    SignedFixed64,
     Fixed32,
     Double,
     Bool,
@@ -44,34 +54,49 @@ pub struct Field {
 
 /// The request in protobuf.
 pub fn to_protobuf(signal: Signal, json: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    // Some senders start with a byte order mark.
+    let start = if json.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let mut out = Vec::with_capacity(json.len() / 2);
-    let mut requests = serde_json::Deserializer::from_slice(json);
-    loop {
-        let at_end = requests.end().is_ok();
-        if at_end {
-            return Ok(out);
-        }
+    let mut requests = serde_json::Deserializer::from_slice(&json[start..]);
+    while requests.end().is_err() {
         let fields = json_tables::request(signal);
         Message { fields, out: &mut out }
             .deserialize(&mut requests)
-            .map_err(|error| not_json(signal, json, &error))?;
+            .map_err(|error| not_json(signal, &json[start..], start, &error))?;
     }
+    if out.is_empty()
+        && let Some(other) = other_signal(signal, &json[start..])
+    {
+        let message = format!("this looks like {other}; send them to /v1/{other}");
+        return Err(DecodeError { at: start, message });
+    }
+    Ok(out)
 }
 
-fn not_json(signal: Signal, json: &[u8], error: &serde_json::Error) -> DecodeError {
+/// The signal whose key a request has, when it has another's.
+fn other_signal(signal: Signal, json: &[u8]) -> Option<Signal> {
+    let requests = serde_json::Deserializer::from_slice(json).into_iter::<HashMap<String, IgnoredAny>>();
+    let keys: Vec<_> = requests.map_while(Result::ok).flat_map(HashMap::into_keys).collect();
+    let has =
+        |signal: &Signal| keys.iter().any(|key| field_named(json_tables::request(*signal), key).is_some());
+    let others = Signal::ALL.into_iter().filter(|other| *other != signal);
+    (!has(&signal)).then(|| others.into_iter().find(has)).flatten()
+}
+
+fn not_json(signal: Signal, json: &[u8], start: usize, error: &serde_json::Error) -> DecodeError {
     let line_start =
         json.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1)).map(<[u8]>::len);
     let at = line_start.sum::<usize>() + error.column().saturating_sub(1);
     DecodeError {
-        at: at.min(json.len()),
+        at: start + at.min(json.len()),
         message: format!("not an OTLP {signal} export request in JSON: {error}"),
     }
 }
 
 /// Writes the fields of a message from a JSON object.
-struct Message<'o> {
-    fields: &'static [Field],
-    out: &'o mut Vec<u8>,
+pub struct Message<'o> {
+    pub fields: &'static [Field],
+    pub out: &'o mut Vec<u8>,
 }
 
 impl<'de> DeserializeSeed<'de> for Message<'_> {
@@ -96,13 +121,18 @@ impl<'de> Visitor<'de> for Message<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            match self.fields.iter().find(|field| same_name(field.name, &key)) {
+            match field_named(self.fields, &key) {
                 Some(field) => map.next_value_seed(FieldValue { field, out: self.out })?,
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         Ok(())
     }
+}
+
+/// The field that a key means.
+pub fn field_named(fields: &'static [Field], key: &str) -> Option<&'static Field> {
+    fields.iter().find(|field| same_name(field.name, key))
 }
 
 /// Whether a key is this lowerCamelCase name, or its `snake_case` form.
@@ -117,9 +147,15 @@ fn same_name(name: &str, key: &str) -> bool {
 }
 
 /// Writes one field, or one for each element of a list.
-struct FieldValue<'o> {
-    field: &'static Field,
-    out: &'o mut Vec<u8>,
+pub struct FieldValue<'o> {
+    pub field: &'static Field,
+    pub out: &'o mut Vec<u8>,
+}
+
+impl<'o> FieldValue<'o> {
+    fn element(self) -> Element<'o> {
+        Element { shape: self.field.shape, number: self.field.number, out: self.out }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for FieldValue<'_> {
@@ -127,7 +163,8 @@ impl<'de> DeserializeSeed<'de> for FieldValue<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         match self.field.shape {
-            Shape::Message(_) | Shape::Attributes | Shape::AnyValue => deserializer.deserialize_any(self),
+            Shape::AnyValue => self.element().deserialize(deserializer),
+            Shape::Message(_) | Shape::Attributes | Shape::AnyValues => deserializer.deserialize_any(self),
             _ => {
                 let raw = <&RawValue as serde::Deserialize>::deserialize(deserializer)?;
                 put_scalar(self.out, self.field, raw.get()).map_err(Error::custom)
@@ -147,50 +184,17 @@ impl<'de> Visitor<'de> for FieldValue<'_> {
         Ok(())
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        Element { shape: self.field.shape, number: self.field.number, out: self.out }.visit_str(text)
-    }
-
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        loop {
-            let element = Element { shape: self.field.shape, number: self.field.number, out: self.out };
-            if list.next_element_seed(element)?.is_none() {
-                return Ok(());
-            }
-        }
+        let Self { field, out } = self;
+        while list.next_element_seed(FieldValue { field, out: &mut *out }.element())?.is_some() {}
+        Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        let Self { field, out } = self;
-        if matches!(field.shape, Shape::Attributes) {
-            return plain_object(map, field.number, out);
+        if matches!(self.field.shape, Shape::Attributes) {
+            return put_object(map, self.field.number, self.out);
         }
-        Element { shape: field.shape, number: field.number, out }.visit_map(map)
-    }
-}
-
-/// Attributes given as `{"key": value}`.
-fn plain_object<'de, A: MapAccess<'de>>(mut map: A, number: u32, out: &mut Vec<u8>) -> Result<(), A::Error> {
-    while let Some(key) = map.next_key::<String>()? {
-        let value = plain_value(map.next_value::<serde_json::Value>()?);
-        super::value::put_attributes(out, number, &[Attribute { key, value }]);
-    }
-    Ok(())
-}
-
-/// A value written as plain JSON instead of OTLP's `{"stringValue": …}`.
-fn plain_value(json: serde_json::Value) -> Value {
-    match json {
-        serde_json::Value::Null => Value::Empty,
-        serde_json::Value::Bool(yes) => Value::Bool(yes),
-        serde_json::Value::Number(number) => {
-            number.as_i64().map_or_else(|| Value::Double(number.as_f64().unwrap_or(f64::NAN)), Value::Int)
-        }
-        serde_json::Value::String(text) => Value::String(text),
-        serde_json::Value::Array(items) => Value::Array(items.into_iter().map(plain_value).collect()),
-        serde_json::Value::Object(map) => Value::Map(
-            map.into_iter().map(|(key, value)| Attribute { key, value: plain_value(value) }).collect(),
-        ),
+        self.element().visit_map(map)
     }
 }
 
@@ -199,6 +203,29 @@ struct Element<'o> {
     shape: Shape,
     number: u32,
     out: &'o mut Vec<u8>,
+}
+
+impl Element<'_> {
+    /// A value that is not an object. Values may be plain JSON, and a null in a list of values is the empty value;
+    /// elsewhere a null is as if it were not there.
+    fn plain<E: Error>(self, write: impl FnOnce(Plain<'_>) -> Result<(), E>) -> Result<bool, E> {
+        let value = matches!(self.shape, Shape::AnyValue | Shape::AnyValues);
+        if value {
+            let open = begin_message(self.out, self.number);
+            write(Plain { out: self.out })?;
+            end_message(self.out, open);
+        }
+        Ok(value)
+    }
+
+    fn scalar<E: Error>(
+        self,
+        found: Unexpected<'_>,
+        write: impl FnOnce(Plain<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let expected = "an object";
+        if self.plain(write)? { Ok(()) } else { Err(E::invalid_type(found, &expected)) }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Element<'_> {
@@ -217,27 +244,43 @@ impl<'de> Visitor<'de> for Element<'_> {
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
+        self.plain(|_| Ok(())).map(drop)
     }
 
-    /// A value given as bare text, as some senders do.
+    fn visit_bool<E: Error>(self, yes: bool) -> Result<(), E> {
+        self.scalar(Unexpected::Bool(yes), |plain| plain.visit_bool(yes))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
+        self.scalar(Unexpected::Signed(number), |plain| plain.visit_i64(number))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
+        self.scalar(Unexpected::Unsigned(number), |plain| plain.visit_u64(number))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
+        self.scalar(Unexpected::Float(number), |plain| plain.visit_f64(number))
+    }
+
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        if matches!(self.shape, Shape::AnyValue) {
-            put_message(self.out, self.number, |out| put_any_value(out, &Value::String(text.to_owned())));
-            return Ok(());
-        }
-        Err(E::invalid_type(serde::de::Unexpected::Str(text), &self))
+        self.scalar(Unexpected::Str(text), |plain| plain.visit_str(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<(), A::Error> {
+        self.scalar(Unexpected::Seq, |plain| plain.visit_seq(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
         let fields = match self.shape {
             Shape::Message(fields) => fields,
-            Shape::AnyValue => json_tables::ANY_VALUE,
+            Shape::AnyValue | Shape::AnyValues => json_tables::ANY_VALUE,
             _ => json_tables::KEY_VALUE,
         };
-        let mut inner = Vec::new();
-        Message { fields, out: &mut inner }.visit_map(map)?;
-        put_bytes(self.out, self.number, &inner);
+        let Self { number, out, .. } = self;
+        let open = begin_message(out, number);
+        Message { fields, out: &mut *out }.visit_map(map)?;
+        end_message(out, open);
         Ok(())
     }
 }

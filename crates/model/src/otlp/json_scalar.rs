@@ -4,7 +4,10 @@ use super::json::{Field, Shape};
 use super::wire::{put_bytes, put_fixed64, put_varint};
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::fmt;
 
 /// Standard alphabet, padded or not.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -12,25 +15,75 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Writes a field from a JSON scalar, or from a list of scalars.
+/// Writes a field from a JSON scalar, or from a list of scalars. Text may be any JSON, which is then kept as it is.
 pub fn put_scalar(out: &mut Vec<u8>, field: &Field, json: &str) -> Result<(), String> {
+    if json.starts_with('[') && !matches!(field.shape, Shape::Text) {
+        let mut list = serde_json::Deserializer::from_str(json);
+        return list.deserialize_seq(Scalars { out, field }).map_err(|error| error.to_string());
+    }
+    put_one(out, field, json)
+}
+
+/// A list of scalars. Lists in it are refused rather than followed, however deep they nest.
+struct Scalars<'o> {
+    out: &'o mut Vec<u8>,
+    field: &'o Field,
+}
+
+impl<'de> Visitor<'de> for Scalars<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "a list for {}", self.field.name)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while let Some(item) = list.next_element::<&RawValue>()? {
+            put_one(self.out, self.field, item.get()).map_err(Error::custom)?;
+        }
+        Ok(())
+    }
+}
+
+fn put_one(out: &mut Vec<u8>, field: &Field, json: &str) -> Result<(), String> {
     if json == "null" {
         return Ok(());
     }
-    if json.starts_with('[') {
-        let items: Vec<&serde_json::value::RawValue> =
-            serde_json::from_str(json).map_err(|error| error.to_string())?;
-        return items.iter().try_for_each(|item| put_scalar(out, field, item.get()));
-    }
-    let text: Cow<'_, str> = if json.starts_with('"') {
-        serde_json::from_str::<Text<'_>>(json).map_err(|error| error.to_string())?.0
-    } else {
-        Cow::Borrowed(json)
-    };
+    let text: Cow<'_, str> =
+        if json.starts_with('"') { unquoted(json).map_err(|error| error.to_string())? } else { json.into() };
     put_text_as(out, field, &text).ok_or_else(|| {
         let shown: String = text.chars().take(40).collect();
         format!("{shown:?} is not {} for {}", expected(field.shape), field.name)
     })
+}
+
+/// The text of a JSON string. Half of a surrogate pair, as JavaScript leaves when it cuts text, becomes U+FFFD.
+fn unquoted(json: &str) -> Result<Cow<'_, str>, serde_json::Error> {
+    if let Ok(text) = serde_json::from_str::<Text<'_>>(json) {
+        return Ok(text.0);
+    }
+    let mut bytes = serde_json::Deserializer::from_str(json).deserialize_byte_buf(AnyBytes)?;
+    for at in 0..bytes.len().saturating_sub(2) {
+        // How serde_json spells half a pair; UTF-8 never has these two bytes in a row.
+        if bytes[at] == 0xed && bytes[at + 1] >= 0xa0 {
+            bytes[at..at + 3].copy_from_slice("\u{fffd}".as_bytes());
+        }
+    }
+    Ok(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+struct AnyBytes;
+
+impl Visitor<'_> for AnyBytes {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("text")
+    }
+
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+        Ok(bytes.to_vec())
+    }
 }
 
 #[derive(serde::Deserialize)]
@@ -38,7 +91,6 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 fn expected(shape: Shape) -> &'static str {
     match shape {
-        Shape::Id => "an id in hex",
         Shape::Bytes => "base64",
         Shape::Double => "a number",
         Shape::Bool => "true or false",
@@ -51,10 +103,11 @@ fn put_text_as(out: &mut Vec<u8>, field: &Field, text: &str) -> Option<()> {
     let tag = |wire_type: u64| u64::from(field.number) << 3 | wire_type;
     match field.shape {
         Shape::Text => put_bytes(out, field.number, text.as_bytes()),
-        Shape::Id => put_bytes(out, field.number, &id(text)?),
+        Shape::Id => put_bytes(out, field.number, &id(text)),
         Shape::Bytes => put_bytes(out, field.number, &base64(text)?),
         Shape::Double => put_fixed64(out, field.number, double(text)?.to_bits()),
         Shape::Fixed64 => put_fixed64(out, field.number, whole(text)?),
+        Shape::SignedFixed64 => put_fixed64(out, field.number, signed(text)?.cast_unsigned()),
         Shape::Fixed32 => {
             put_varint(out, tag(5));
             out.extend_from_slice(&u32::try_from(whole(text)?).ok()?.to_le_bytes());
@@ -63,8 +116,12 @@ fn put_text_as(out: &mut Vec<u8>, field: &Field, text: &str) -> Option<()> {
             put_varint(out, tag(0));
             put_varint(out, whole(text)?);
         }
+        Shape::Int => {
+            put_varint(out, tag(0));
+            put_varint(out, signed(text)?.cast_unsigned());
+        }
         Shape::Zigzag => {
-            let number = whole(text)?.cast_signed();
+            let number = signed(text)?;
             put_varint(out, tag(0));
             put_varint(out, ((number << 1) ^ (number >> 63)).cast_unsigned());
         }
@@ -73,25 +130,42 @@ fn put_text_as(out: &mut Vec<u8>, field: &Field, text: &str) -> Option<()> {
             out.push(u8::from(text.parse::<bool>().ok()?));
         }
         Shape::Enum(names) => {
-            let named = names.iter().find(|(name, _)| *name == text).map(|(_, number)| *number);
             put_varint(out, tag(0));
-            put_varint(out, named.or_else(|| whole(text))?);
+            put_varint(out, named(names, text).or_else(|| whole(text))?);
         }
-        Shape::Message(_) | Shape::AnyValue | Shape::Attributes => return None,
+        Shape::Message(_) | Shape::AnyValue | Shape::AnyValues | Shape::Attributes => return None,
     }
     Some(())
 }
 
-/// A whole number of either sign, as two's complement; `1e9` and `1.0` are taken too.
-fn whole(text: &str) -> Option<u64> {
-    let signed = || text.parse::<i64>().ok().map(i64::cast_unsigned);
-    #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
-    let rounded = || {
-        let number = text.parse::<f64>().ok()?;
-        let fits = number.fract() == 0.0 && number.abs() < 9.0e15;
-        fits.then_some((number as i64).cast_unsigned())
+/// The number of an enum's name, in any case, with or without what the names start with: `SPAN_KIND_SERVER`, `server`.
+fn named(names: &[(&str, u64)], text: &str) -> Option<u64> {
+    let is_it = |name: &str| {
+        let short = name.len().checked_sub(text.len()).and_then(|start| name.split_at_checked(start));
+        short.is_some_and(|(before, end)| {
+            end.eq_ignore_ascii_case(text) && (before.is_empty() || before.ends_with('_') && !text.is_empty())
+        })
     };
-    text.parse::<u64>().ok().or_else(signed).or_else(rounded)
+    names.iter().find(|(name, _)| is_it(name)).map(|(_, number)| *number)
+}
+
+/// A whole number that fits 64 bits with its sign.
+fn signed(text: &str) -> Option<i64> {
+    text.parse().ok().or_else(|| rounded(text))
+}
+
+/// A whole number without sign, or a negative one as two's complement.
+fn whole(text: &str) -> Option<u64> {
+    text.parse().ok().or_else(|| signed(text).map(i64::cast_unsigned))
+}
+
+/// `1e9` and `1.0` are whole numbers too.
+fn rounded(text: &str) -> Option<i64> {
+    let number = text.parse::<f64>().ok()?;
+    let fits = number.fract() == 0.0 && number.abs() < 9.0e15;
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
+    let number = fits.then_some(number as i64);
+    number
 }
 
 fn double(text: &str) -> Option<f64> {
@@ -107,11 +181,16 @@ fn base64(text: &str) -> Option<Vec<u8>> {
     BASE64.decode(text.replace('-', "+").replace('_', "/")).ok()
 }
 
-/// Hex of any case or, when that fails, base64. An id of another length is refused later, with its span.
-fn id(text: &str) -> Option<Vec<u8>> {
+/// Hex of any case or, when that fails, base64. An id of another length is refused later, with its span only; so that
+/// what is neither cannot pass for an id there, it is made longer than any.
+fn id(text: &str) -> Vec<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let hex = |text: &str| -> Option<Vec<u8>> {
         text.as_bytes().chunks(2).map(|pair| Some(digit(pair[0])? << 4 | digit(*pair.get(1)?)?)).collect()
     };
-    hex(text).or_else(|| base64(text))
+    let neither = || {
+        let shown: String = text.chars().take(40).collect();
+        format!("{shown:?}{:17}", "").into_bytes()
+    };
+    hex(text).or_else(|| base64(text)).unwrap_or_else(neither)
 }

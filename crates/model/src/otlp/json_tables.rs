@@ -21,9 +21,9 @@ pub const fn request(signal: Signal) -> &'static [Field] {
 pub const ANY_VALUE: &[Field] = message![
     "stringValue" = 1: Shape::Text,
     "boolValue" = 2: Shape::Bool,
-    "intValue" = 3: Shape::Varint,
+    "intValue" = 3: Shape::Int,
     "doubleValue" = 4: Shape::Double,
-    "arrayValue" = 5: Shape::Message(message!["values" = 1: Shape::AnyValue]),
+    "arrayValue" = 5: Shape::Message(message!["values" = 1: Shape::AnyValues]),
     "kvlistValue" = 6: Shape::Message(message!["values" = 1: Shape::Attributes]),
     "bytesValue" = 7: Shape::Bytes,
 ];
@@ -193,7 +193,7 @@ const NUMBER_POINT: &[Field] = message![
     "timeUnixNano" = 3: Shape::Fixed64,
     "asDouble" = 4: Shape::Double,
     "exemplars" = 5: Shape::Message(EXEMPLAR),
-    "asInt" = 6: Shape::Fixed64,
+    "asInt" = 6: Shape::SignedFixed64,
     "attributes" = 7: Shape::Attributes,
     "flags" = 8: Shape::Varint,
 ];
@@ -203,7 +203,7 @@ const EXEMPLAR: &[Field] = message![
     "asDouble" = 3: Shape::Double,
     "spanId" = 4: Shape::Id,
     "traceId" = 5: Shape::Id,
-    "asInt" = 6: Shape::Fixed64,
+    "asInt" = 6: Shape::SignedFixed64,
     "filteredAttributes" = 7: Shape::Attributes,
 ];
 

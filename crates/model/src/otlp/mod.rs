@@ -6,6 +6,7 @@ pub mod columns;
 mod decode;
 mod error;
 mod json;
+mod json_plain;
 mod json_scalar;
 mod json_tables;
 mod logs;

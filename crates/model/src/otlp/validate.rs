@@ -85,9 +85,18 @@ pub fn id<'a, const N: usize>(slice: Slice<'a>, what: &str) -> Result<Option<&'a
     if slice.bytes.is_empty() {
         return Ok(None);
     }
-    let bytes: &[u8; N] = slice.bytes.try_into().map_err(|_| {
-        let pad = if slice.bytes.len() < N { "; pad it with zeros on the left" } else { "" };
-        format!("its {what} has {} bytes instead of {N}{pad}", slice.bytes.len())
-    })?;
+    let bytes: &[u8; N] = slice.bytes.try_into().map_err(|_| wrong_id(slice.bytes, N, what))?;
     Ok((*bytes != [0u8; N]).then_some(bytes))
+}
+
+#[cold]
+fn wrong_id(found: &[u8], length: usize, what: &str) -> Reason {
+    // What JSON had in the place of an id comes here as quoted text.
+    if let Ok(text @ [b'"', ..]) = std::str::from_utf8(found).map(str::trim_end).map(str::as_bytes) {
+        let text = String::from_utf8_lossy(text);
+        return format!("its {what} is {text}; write it as {} hex digits", 2 * length);
+    }
+    let shown: String = found.iter().take(20).map(|byte| format!("{byte:02x}")).collect();
+    let pad = if found.len() < length { "; pad it with zeros on the left" } else { "" };
+    format!("its {what} {shown} has {} bytes instead of {length}{pad}", found.len())
 }

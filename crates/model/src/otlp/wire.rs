@@ -201,11 +201,30 @@ pub fn put_fixed32(out: &mut Vec<u8>, number: u32, value: u32) {
 
 /// Appends a message field whose content `write` appends.
 pub fn put_message(out: &mut Vec<u8>, number: u32, write: impl FnOnce(&mut Vec<u8>)) {
-    put_varint(out, u64::from(number) << 3 | 2);
-    let start = out.len();
+    let open = begin_message(out, number);
     write(out);
-    let length = (out.len() - start) as u64;
-    let mut prefix = Vec::with_capacity(5);
-    put_varint(&mut prefix, length);
-    out.splice(start..start, prefix);
+    end_message(out, open);
+}
+
+/// A message field that is being appended.
+#[derive(Debug, Clone, Copy)]
+pub struct Open {
+    /// Where its tag starts: truncating to here takes the field back.
+    pub tag: usize,
+    content: usize,
+}
+
+/// Starts a message field; what is appended until [`end_message`] is its content.
+pub fn begin_message(out: &mut Vec<u8>, number: u32) -> Open {
+    let tag = out.len();
+    put_varint(out, u64::from(number) << 3 | 2);
+    Open { tag, content: out.len() }
+}
+
+/// Ends a message field: its length, known only now, moves to before its content.
+pub fn end_message(out: &mut Vec<u8>, open: Open) {
+    let end = out.len();
+    put_varint(out, (end - open.content) as u64);
+    let prefix = out.len() - end;
+    out[open.content..].rotate_right(prefix);
 }

@@ -5,14 +5,14 @@ use crate::otlp::{self, decode};
 use crate::{Signal, Span, TenantId, Value};
 use expect_test::{Expect, expect};
 
-const IDS: &str = r#""traceId":"4BF92F3577B34DA6A3CE929D0E0E4736","spanId":"00f067aa0ba902b7""#;
+pub const IDS: &str = r#""traceId":"4BF92F3577B34DA6A3CE929D0E0E4736","spanId":"00f067aa0ba902b7""#;
 
-fn read(signal: Signal, json: &str) -> Result<crate::Batch, String> {
+pub fn read(signal: Signal, json: &str) -> Result<crate::Batch, String> {
     let json = bytes::Bytes::copy_from_slice(json.as_bytes());
     decode(TenantId::default(), signal, Encoding::Json, json).map_err(|error| error.to_string())
 }
 
-fn span(fields: &str) -> Span {
+pub fn span(fields: &str) -> Span {
     let json = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{{IDS},{fields}}}]}}]}}]}}"#);
     let batch = read(Signal::Traces, &json).unwrap();
     assert_eq!(batch.rejected.reasons, Vec::<String>::new());
@@ -20,7 +20,7 @@ fn span(fields: &str) -> Span {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "reads as a table")]
-fn check_value(json: &str, expect: Value) {
+pub fn check_value(json: &str, expect: Value) {
     let span = span(&format!(r#""attributes":[{{"key":"k","value":{json}}}]"#));
     assert_eq!(span.attributes[0].value, expect, "{json}");
 }

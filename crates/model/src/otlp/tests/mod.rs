@@ -2,5 +2,6 @@
 
 mod generate;
 mod json;
+mod json_lenient;
 mod properties;
 mod rejections;

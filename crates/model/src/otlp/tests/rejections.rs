@@ -35,14 +35,16 @@ fn bad_spans() {
     );
     check(
         |out| put_bytes(out, 1, &[0xa1; 8]),
-        expect![[r#"span 2: its trace id has 8 bytes instead of 16; pad it with zeros on the left"#]],
+        expect![[
+            r#"span 2: its trace id a1a1a1a1a1a1a1a1 has 8 bytes instead of 16; pad it with zeros on the left"#
+        ]],
     );
     check(
         |out| {
             put_bytes(out, 1, &[1; 16]);
             put_bytes(out, 2, &[1; 9]);
         },
-        expect![[r#"span 2: its span id has 9 bytes instead of 8"#]],
+        expect![[r#"span 2: its span id 010101010101010101 has 9 bytes instead of 8"#]],
     );
     check(
         |out| put_bytes(out, 5, &[0xff]),
