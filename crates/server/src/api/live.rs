@@ -1,0 +1,147 @@
+//! What happens now, as server-sent events: traces that changed, counts, what the receivers met.
+
+use super::{status, traces};
+use crate::api::State;
+use crate::error::ApiError;
+use crate::tenant::Tenant;
+use axum::extract::State as From;
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use http::HeaderMap;
+use model::{Kind, TenantId, TraceId};
+use query::result::Change;
+use serde_json::{Value, json};
+use std::collections::{BTreeSet, VecDeque};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+/// The most listeners at once.
+const LISTENERS: usize = 64;
+/// The most traces of one event; of more, only the number is told.
+const TRACES: usize = 50;
+/// Events of a kind are at most this frequent.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Room for listeners.
+pub struct Listeners(Arc<Semaphore>);
+
+impl Default for Listeners {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(LISTENERS)))
+    }
+}
+
+pub async fn events(
+    From(state): From<State>,
+    Tenant(tenant): Tenant,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, ApiError> {
+    let place = Arc::clone(&state.live.0).try_acquire_owned().map_err(|_| {
+        let message = format!("{LISTENERS} pages are listening already; close one");
+        ApiError { kind: Kind::Unavailable, message, at: None }
+    })?;
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    let newest = || state.ports.application.receiver_events(0).last().map_or(0, |event| event.number);
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let feed = Feed {
+        changes: state.ports.engine.changes(),
+        seen_event: last.unwrap_or_else(newest),
+        state,
+        tenant,
+        ticks,
+        tick: 0,
+        changed: BTreeSet::new(),
+        last_status: Value::Null,
+        waiting: VecDeque::new(),
+        _place: place,
+    };
+    let events = stream::unfold(feed, |mut feed| async {
+        let event = feed.next().await?;
+        Some((Ok::<_, Infallible>(event), feed))
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()))
+}
+
+/// One listener.
+struct Feed {
+    state: State,
+    tenant: TenantId,
+    changes: BoxStream<'static, Option<Arc<Change>>>,
+    ticks: Interval,
+    tick: u64,
+    changed: BTreeSet<TraceId>,
+    seen_event: u64,
+    last_status: Value,
+    waiting: VecDeque<Event>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Feed {
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                return Some(event);
+            }
+            tokio::select! {
+                change = self.changes.next() => self.note(change?.as_deref()),
+                _ = self.ticks.tick() => self.look().await,
+            }
+        }
+    }
+
+    /// A listener that was too slow has missed changes; the next counts tell it that there is more.
+    fn note(&mut self, change: Option<&Change>) {
+        let mine = change.filter(|change| change.tenant == self.tenant);
+        self.changed.extend(mine.into_iter().flat_map(|change| change.traces.iter().copied()));
+    }
+
+    async fn look(&mut self) {
+        self.tick += 1;
+        self.receiver_events();
+        if !self.changed.is_empty() {
+            self.traces().await;
+        }
+        if self.tick % 4 == 1 {
+            self.status().await;
+        }
+    }
+
+    fn receiver_events(&mut self) {
+        let events = self.state.ports.application.receiver_events(self.seen_event);
+        let Some(last) = events.last() else { return };
+        self.seen_event = last.number;
+        let views: Vec<_> = events.iter().map(status::event_view).collect();
+        self.push("receiver.event", &json!({"events": views}));
+    }
+
+    async fn traces(&mut self) {
+        let changed: Vec<TraceId> = std::mem::take(&mut self.changed).into_iter().collect();
+        let told = &changed[..changed.len().min(TRACES)];
+        match self.state.engine().summaries(&self.tenant, told).await {
+            Ok(summaries) => {
+                let traces: Vec<_> = summaries.iter().map(traces::summary_view).collect();
+                self.push("trace.upsert", &json!({"traces": traces, "more": changed.len() - told.len()}));
+            }
+            Err(error) => tracing::warn!(%error, "live traces could not be summed up"),
+        }
+    }
+
+    async fn status(&mut self) {
+        let Ok(status) = status::view(&self.state, &self.tenant).await else { return };
+        if status != self.last_status {
+            self.push("stats", &status);
+            self.last_status = status;
+        }
+    }
+
+    fn push(&mut self, name: &str, data: &Value) {
+        self.waiting
+            .push_back(Event::default().event(name).id(self.seen_event.to_string()).data(data.to_string()));
+    }
+}

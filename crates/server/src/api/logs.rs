@@ -1,0 +1,66 @@
+//! Log records: of a trace, or by filter.
+
+use super::parameters::{self, Times};
+use super::values;
+use crate::api::State;
+use crate::error::ApiError;
+use crate::tenant::Tenant;
+use axum::Json;
+use axum::extract::{Query, State as From};
+use model::{LogRecord, Value};
+use query::{Deadline, LogRequest};
+use serde::Deserialize;
+use serde_json::{Value as Json_, json};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Search {
+    #[serde(alias = "trace_id")]
+    trace_id: Option<String>,
+    #[serde(alias = "span_id")]
+    span_id: Option<String>,
+    q: Option<String>,
+    #[serde(default, deserialize_with = "parameters::number")]
+    limit: Option<usize>,
+    #[serde(flatten)]
+    times: Times,
+}
+
+pub async fn search(
+    From(state): From<State>,
+    Tenant(tenant): Tenant,
+    Query(search): Query<Search>,
+) -> Result<Json<Json_>, ApiError> {
+    let request = LogRequest {
+        trace_id: search.trace_id.as_deref().map(parameters::trace_id).transpose()?,
+        span_id: search.span_id.as_deref().map(parameters::span_id).transpose()?,
+        filter: parameters::filter(search.q.as_deref())?,
+        range: search.times.range()?,
+        limit: parameters::limit(search.limit, 200, 5_000),
+        deadline: Deadline::default(),
+    };
+    let found = state.engine().logs(&tenant, request).await?;
+    let logs: Vec<_> = found.records.iter().map(view).collect();
+    Ok(Json(json!({"logs": logs, "complete": found.complete})))
+}
+
+/// `/api/logs` is the same.
+pub use search as by_jaeger_path;
+
+fn view(record: &LogRecord) -> Json_ {
+    let body = record.body.as_ref().unwrap_or(&Value::Empty);
+    json!({
+        "time": record.time.0.to_string(),
+        "observedTime": record.observed_time.0.to_string(),
+        "severity": record.severity_number,
+        "severityText": record.severity_text,
+        "eventName": record.event_name,
+        "body": {"type": values::kind(body), "value": values::value(body, false)},
+        "service": values::service(&record.resource),
+        "traceId": record.trace_id.map(|id| id.to_string()),
+        "spanId": record.span_id.map(|id| id.to_string()),
+        "attributes": values::attributes(&record.attributes),
+        "resource": values::resource(&record.resource),
+        "scope": values::scope(&record.scope),
+    })
+}

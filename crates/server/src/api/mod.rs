@@ -1,0 +1,66 @@
+//! Our API under `/api/v1`: requests and view types beside each handler.
+
+mod body;
+mod fields;
+mod generation;
+mod live;
+mod logs;
+mod messages;
+mod metrics;
+mod openapi;
+mod parameters;
+mod skeleton;
+mod spans;
+mod status;
+mod traces;
+pub mod values;
+
+pub use logs::by_jaeger_path as logs_by_trace;
+pub use parameters::trace_id;
+
+use crate::error::ApiError;
+use crate::ports::Ports;
+use axum::Router;
+use axum::routing::{get, post};
+use query::Engine;
+use std::sync::Arc;
+
+/// What handlers share.
+#[derive(Clone)]
+pub struct State {
+    pub ports: Ports,
+    pub live: Arc<live::Listeners>,
+    pub rate: Arc<status::Rate>,
+}
+
+impl State {
+    pub fn new(ports: Ports) -> Self {
+        Self { ports, live: Arc::default(), rate: Arc::default() }
+    }
+
+    pub fn engine(&self) -> &dyn Engine {
+        &*self.ports.engine
+    }
+}
+
+/// The paths, as `openapi.rs` describes them.
+pub fn router() -> Router<State> {
+    Router::new()
+        .route("/traces", get(traces::search))
+        .route("/traces/{trace}", get(traces::summary))
+        .route("/traces/{trace}/skeleton", get(skeleton::skeleton))
+        .route("/traces/{trace}/spans/{span}", get(spans::one))
+        .route("/traces/{trace}/spans/{span}/body/{key}", get(body::body))
+        .route("/traces/{trace}/spans:batch", post(spans::batch))
+        .route("/query/parse", get(traces::parse))
+        .route("/logs", get(logs::search))
+        .route("/metrics", get(metrics::names))
+        .route("/metrics/{name}", get(metrics::series))
+        .route("/fields", get(fields::keys))
+        .route("/fields/{key}/values", get(fields::values))
+        .route("/live", get(live::events))
+        .route("/status", get(status::status))
+        .route("/sample", post(status::sample))
+        .route("/openapi.json", get(openapi::document))
+        .fallback(|| async { ApiError::not_found("no such path; /api/v1/openapi.json lists them") })
+}

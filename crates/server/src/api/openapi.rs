@@ -1,0 +1,202 @@
+//! The OpenAPI description of our API; `tests.rs` holds it to the code.
+
+use axum::Json;
+use serde_json::{Value, json};
+
+/// A path: its method, what it does, its parameters, and the type of its answer.
+pub struct Described {
+    pub path: &'static str,
+    pub method: &'static str,
+    summary: &'static str,
+    parameters: &'static [&'static str],
+    pub answer: &'static str,
+    /// Keys that a JSON answer always has.
+    pub keys: &'static [&'static str],
+}
+
+const JSON: &str = "application/json";
+
+const fn get(
+    path: &'static str,
+    summary: &'static str,
+    parameters: &'static [&'static str],
+    keys: &'static [&'static str],
+) -> Described {
+    Described { path, method: "get", summary, parameters, answer: JSON, keys }
+}
+
+const SUMMARY: &[&str] = &[
+    "traceId",
+    "rootName",
+    "rootService",
+    "rootKind",
+    "start",
+    "duration",
+    "status",
+    "ownStatus",
+    "spans",
+    "errors",
+    "agents",
+    "services",
+    "models",
+    "kinds",
+    "inputTokens",
+    "outputTokens",
+    "cost",
+    "input",
+    "running",
+    "orphans",
+];
+
+const SPAN: &[&str] = &[
+    "traceId",
+    "spanId",
+    "parentSpanId",
+    "name",
+    "kind",
+    "spanKind",
+    "service",
+    "agent",
+    "subject",
+    "start",
+    "end",
+    "duration",
+    "status",
+    "traceState",
+    "flags",
+    "attributes",
+    "resource",
+    "scope",
+    "events",
+    "links",
+    "dropped",
+    "gen",
+];
+
+const STATUS: &[&str] = &[
+    "version",
+    "started",
+    "ready",
+    "stored",
+    "spansPerSecond",
+    "diskBytes",
+    "diskFreeBytes",
+    "hotBytes",
+    "blocks",
+    "retention",
+    "pageBuilt",
+    "receivers",
+    "health",
+    "events",
+];
+
+/// Every path of ours.
+pub const PATHS: &[Described] = &[
+    get(
+        "/traces",
+        "traces with a matching span, newest first",
+        &["q", "from", "to", "limit", "cursor"],
+        &["traces", "cursor", "complete", "incompleteReason", "elapsedMs"],
+    ),
+    get("/traces/{trace}", "a trace in one line", &[], SUMMARY),
+    Described {
+        answer: "application/vnd.clew.skeleton",
+        ..get("/traces/{trace}/skeleton", "every span of a trace without bodies, in binary", &[], &[])
+    },
+    get("/traces/{trace}/spans/{span}", "a whole span", &[], SPAN),
+    Described {
+        answer: "application/octet-stream",
+        ..get(
+            "/traces/{trace}/spans/{span}/body/{key}",
+            "an attribute's whole value; Range is honoured",
+            &[],
+            &[],
+        )
+    },
+    Described {
+        method: "post",
+        ..get("/traces/{trace}/spans:batch", "whole spans, by {\"spanIds\": [...]}", &[], &["spans"])
+    },
+    get(
+        "/query/parse",
+        "whether a query is valid, and what is wrong where",
+        &["q"],
+        &["valid", "canonical", "error"],
+    ),
+    get(
+        "/logs",
+        "log records of a trace, or by filter",
+        &["traceId", "spanId", "q", "from", "to", "limit"],
+        &["logs", "complete"],
+    ),
+    get("/metrics", "the metrics stored", &[], &["metrics"]),
+    get(
+        "/metrics/{name}",
+        "the raw series of a metric",
+        &["from", "to", "limit"],
+        &["name", "series", "complete"],
+    ),
+    get("/fields", "keys that queries may name", &["from", "to"], &["fields"]),
+    get(
+        "/fields/{key}/values",
+        "values of a key, most frequent first",
+        &["prefix", "limit", "from", "to"],
+        &["values", "complete"],
+    ),
+    Described {
+        answer: "text/event-stream",
+        ..get("/live", "server-sent events: trace.upsert, stats, receiver.event", &[], &[])
+    },
+    get("/status", "what the server says of itself", &[], STATUS),
+    Described { method: "post", ..get("/sample", "stores a sample run", &[], &["traceId"]) },
+    get("/openapi.json", "this document", &[], &["openapi", "info", "paths"]),
+];
+
+pub async fn document() -> Json<Value> {
+    let paths: serde_json::Map<_, _> =
+        PATHS.iter().map(|described| (format!("/api/v1{}", described.path), item(described))).collect();
+    let error = json!({"type": "object", "required": ["error"], "properties": {"error": {
+        "type": "object", "required": ["kind", "message", "at"],
+        "properties": {
+            "kind": {"enum": ["invalid", "notFound", "denied", "busy", "unavailable", "internal"]},
+            "message": {"type": "string"},
+            "at": {"type": ["integer", "null"], "description": "position in the query"},
+        },
+    }}});
+    Json(json!({
+        "openapi": "3.1.0",
+        "info": {"title": "Clew", "version": "v1", "description": "Times and 64-bit integers are decimal strings, times in nanoseconds."},
+        "paths": paths,
+        "components": {"schemas": {"Error": error}},
+    }))
+}
+
+fn item(described: &Described) -> Value {
+    let in_path = described.path.split('/').filter_map(|part| part.strip_prefix('{')?.split('}').next());
+    let string = json!({"type": "string"});
+    let mut parameters: Vec<Value> =
+        in_path.map(|name| json!({"name": name, "in": "path", "required": true, "schema": string})).collect();
+    parameters.extend(
+        described.parameters.iter().map(|name| json!({"name": name, "in": "query", "schema": string})),
+    );
+    let properties: serde_json::Map<_, _> =
+        described.keys.iter().map(|key| ((*key).to_owned(), json!({}))).collect();
+    let schema = if described.answer == JSON {
+        json!({"type": "object", "required": described.keys, "properties": properties})
+    } else {
+        json!({})
+    };
+    let mut operation = json!({
+        "summary": described.summary,
+        "parameters": parameters,
+        "responses": {
+            "200": {"description": described.summary, "content": {described.answer: {"schema": schema}}},
+            "default": {"description": "an error", "content": {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}},
+        },
+    });
+    if described.path.ends_with("spans:batch") {
+        let ids = json!({"type": "object", "required": ["spanIds"], "properties": {"spanIds": {"type": "array", "maxItems": 200, "items": string}}});
+        operation["requestBody"] = json!({"required": true, "content": {JSON: {"schema": ids}}});
+    }
+    json!({described.method: operation})
+}

@@ -1,0 +1,100 @@
+//! Whole spans, one or many.
+
+use super::{generation, parameters, values};
+use crate::api::State;
+use crate::error::ApiError;
+use crate::tenant::Tenant;
+use axum::Json;
+use axum::extract::{Path, State as From};
+use model::span::{Event, Link};
+use model::{Span, SpanId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// The most spans of one question.
+const BATCH: usize = 200;
+
+pub async fn one(
+    From(state): From<State>,
+    Tenant(tenant): Tenant,
+    Path((trace, span)): Path<(String, String)>,
+) -> Result<Json<Value>, ApiError> {
+    let (trace, span) = (parameters::trace_id(&trace)?, parameters::span_id(&span)?);
+    let found = state.engine().spans(&tenant, trace, Some(&[span])).await?;
+    let found = found
+        .first()
+        .ok_or_else(|| ApiError::not_found(format!("the span {span} of trace {trace} is not stored")))?;
+    Ok(Json(view(found)))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Batch {
+    span_ids: Vec<String>,
+}
+
+pub async fn batch(
+    From(state): From<State>,
+    Tenant(tenant): Tenant,
+    Path(trace): Path<String>,
+    Json(batch): Json<Batch>,
+) -> Result<Json<Value>, ApiError> {
+    if batch.span_ids.len() > BATCH {
+        return Err(ApiError::invalid(format!("at most {BATCH} spans can be asked for at once")));
+    }
+    let ids: Result<Vec<SpanId>, _> = batch.span_ids.iter().map(|id| parameters::span_id(id)).collect();
+    let spans = state.engine().spans(&tenant, parameters::trace_id(&trace)?, Some(&ids?)).await?;
+    Ok(Json(json!({"spans": spans.iter().map(view).collect::<Vec<_>>()})))
+}
+
+const SPAN_KINDS: [&str; 6] = ["unspecified", "internal", "server", "client", "producer", "consumer"];
+
+/// The name of OTLP's span kind.
+pub fn span_kind(kind: i32) -> &'static str {
+    usize::try_from(kind).ok().and_then(|kind| SPAN_KINDS.get(kind)).unwrap_or(&SPAN_KINDS[0])
+}
+
+/// A span as the API gives it.
+pub fn view(span: &Span) -> Value {
+    let asked = generation::Asked(span);
+    let kind = semconv::NodeKind::classify(&asked);
+    let status = ["unset", "ok", "error"];
+    let code = usize::try_from(span.status.code).ok().and_then(|code| status.get(code)).unwrap_or(&status[0]);
+    json!({
+        "traceId": span.trace_id.to_string(),
+        "spanId": span.span_id.to_string(),
+        "parentSpanId": span.parent_span_id.map(|id| id.to_string()),
+        "name": span.name,
+        "kind": kind.as_str(),
+        "spanKind": span_kind(span.kind),
+        "service": values::service(&span.resource),
+        "agent": asked.meaning(semconv::Meaning::Agent).unwrap_or_default(),
+        "subject": kind.subject().and_then(|meaning| asked.meaning(meaning)).unwrap_or_default(),
+        "start": span.start.0.to_string(),
+        "end": span.end.0.to_string(),
+        "duration": span.end.0.saturating_sub(span.start.0).to_string(),
+        "status": {"code": code, "message": span.status.message},
+        "traceState": span.trace_state,
+        "flags": span.flags,
+        "attributes": values::attributes(&span.attributes),
+        "resource": values::resource(&span.resource),
+        "scope": values::scope(&span.scope),
+        "events": span.events.iter().map(event).collect::<Vec<_>>(),
+        "links": span.links.iter().map(link).collect::<Vec<_>>(),
+        "dropped": {"attributes": span.dropped_attributes, "events": span.dropped_events, "links": span.dropped_links},
+        "gen": generation::view(&asked),
+    })
+}
+
+fn event(event: &Event) -> Value {
+    json!({"time": event.time.0.to_string(), "name": event.name, "attributes": values::attributes(&event.attributes)})
+}
+
+fn link(link: &Link) -> Value {
+    json!({
+        "traceId": link.trace_id.to_string(),
+        "spanId": link.span_id.to_string(),
+        "traceState": link.trace_state,
+        "attributes": values::attributes(&link.attributes),
+    })
+}

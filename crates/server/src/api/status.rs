@@ -1,0 +1,101 @@
+//! What the running program says of itself, and a sample to look at.
+
+use crate::api::State;
+use crate::error::ApiError;
+use crate::ports::{Health, ReceiverEvent};
+use crate::tenant::Tenant;
+use crate::{page, security};
+use axum::Json;
+use axum::extract::State as From;
+use http::HeaderMap;
+use model::{Kind, TenantId, Timestamp};
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+/// Spans a second are taken over this long.
+const WINDOW_NANOSECONDS: u64 = 10_000_000_000;
+
+/// How many spans were stored when, for the rate.
+#[derive(Default)]
+pub struct Rate(Mutex<VecDeque<(u64, u64)>>);
+
+impl Rate {
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    fn per_second(&self, now: u64, spans: u64) -> f64 {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.retain(|(time, _)| now.saturating_sub(*time) <= WINDOW_NANOSECONDS);
+        if seen.back().is_none_or(|(time, _)| now.saturating_sub(*time) > 200_000_000) {
+            seen.push_back((now, spans));
+        }
+        let Some((time, earlier)) = seen.front().copied().filter(|(time, _)| *time < now) else { return 0.0 };
+        let rate = spans.saturating_sub(earlier) as f64 / ((now - time) as f64 / 1e9);
+        (rate * 10.0).round() / 10.0
+    }
+}
+
+pub async fn status(From(state): From<State>, Tenant(tenant): Tenant) -> Result<Json<Value>, ApiError> {
+    let mut status = view(&state, &tenant).await?;
+    let events: Vec<_> = state.ports.application.receiver_events(0).iter().map(event_view).collect();
+    status["events"] = json!(events);
+    Ok(Json(status))
+}
+
+/// The status without its events.
+pub async fn view(state: &State, tenant: &TenantId) -> Result<Value, ApiError> {
+    let stored = state.engine().stored(tenant).await?;
+    let application = &state.ports.application;
+    let receivers: Vec<_> = application
+        .receivers()
+        .iter()
+        .map(|receiver| json!({"name": receiver.name, "address": receiver.address, "accepting": receiver.accepting}))
+        .collect();
+    let health = match application.health() {
+        Health::Ok => "ok",
+        Health::BackPressure => "backPressure",
+        Health::Rejecting => "rejecting",
+    };
+    let retention = application.retention();
+    Ok(json!({
+        "version": application.version(),
+        "started": application.started().0.to_string(),
+        "ready": true,
+        "stored": {
+            "spans": stored.spans.to_string(),
+            "logs": stored.logs.to_string(),
+            "metrics": stored.metric_points.to_string(),
+        },
+        "spansPerSecond": state.rate.per_second(Timestamp::now().0, stored.spans),
+        "diskBytes": stored.disk_bytes.to_string(),
+        "diskFreeBytes": stored.disk_free_bytes.to_string(),
+        "hotBytes": stored.hot_bytes.to_string(),
+        "blocks": stored.blocks,
+        "retention": {"maxAge": retention.max_age, "maxBytes": retention.max_bytes.to_string()},
+        "pageBuilt": page::is_built(),
+        "receivers": receivers,
+        "health": health,
+    }))
+}
+
+/// A receiver's event as the API gives it.
+pub fn event_view(event: &ReceiverEvent) -> Value {
+    json!({
+        "number": event.number,
+        "time": event.time.0.to_string(),
+        "receiver": event.receiver,
+        "outcome": event.outcome,
+        "summary": event.summary,
+        "hint": event.hint,
+        "items": event.items,
+    })
+}
+
+pub async fn sample(From(state): From<State>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    if !security::is_from_ourselves(&headers) {
+        let message = "only our own page may ask for this".to_owned();
+        return Err(ApiError { kind: Kind::Denied, message, at: None });
+    }
+    let sent = state.ports.application.send_sample().await;
+    let trace = sent.map_err(|message| ApiError { kind: Kind::Unavailable, message, at: None })?;
+    Ok(Json(json!({"traceId": trace.to_string()})))
+}
