@@ -45,7 +45,7 @@ test('search, trace, span, back', async () => {
   const details = page.getByRole('complementary', { name: 'Selected span' });
   await details.getByText('TimeoutError').waitFor();
   await details.getByText('no answer after 500 ms').waitFor();
-  assert.match(page.url(), new RegExp(`span=${spanIdOf(2)}`));
+  await page.waitForURL(new RegExp(`span=${spanIdOf(2)}`));
   await shoot('search-span');
   await page.goBack();
   await grid.locator(`#trace-${id}[aria-selected=true]`).waitFor();

@@ -22,6 +22,9 @@ export function routeOf(path: string): Route {
   return { page: 'missing' };
 }
 
+/** Browsers refuse or ignore addresses that change too often (a held arrow key, a wheel). */
+const WRITE_MS = 150;
+
 class Router {
   url = $state.raw(new URL(location.href));
   /** Names this entry of the history, so that a page can find again what it showed there. */
@@ -29,10 +32,14 @@ class Router {
   route = $derived(routeOf(this.url.pathname));
   /** When the last navigation was asked for, for measurements; 0 is the page load itself. */
   asked = 0;
+  #writtenAt = 0;
+  #unwritten: ReturnType<typeof setTimeout> | null = null;
 
   constructor() {
     history.replaceState({ entry: this.entry }, '');
+    addEventListener('pagehide', () => this.#write());
     addEventListener('popstate', (event) => {
+      this.#forget();
       this.asked = performance.now();
       this.entry = entryKey(event.state);
       this.url = new URL(location.href);
@@ -47,6 +54,7 @@ class Router {
   go(href: string): void {
     const url = new URL(href, location.href);
     if (url.href === untrack(() => this.url.href)) return;
+    if (this.#unwritten !== null) this.#write();
     this.asked = performance.now();
     this.entry = entryKey(null);
     history.pushState({ entry: this.entry }, '', url);
@@ -63,9 +71,28 @@ class Router {
     }
     if (how === 'push') this.go(url.href);
     else if (url.href !== before.href) {
-      history.replaceState({ entry: untrack(() => this.entry) }, '', url);
       this.url = url;
+      this.#writeSoon();
     }
+  }
+
+  #writeSoon(): void {
+    if (this.#unwritten !== null) return;
+    const wait = this.#writtenAt + WRITE_MS - performance.now();
+    if (wait <= 0) this.#write();
+    else this.#unwritten = setTimeout(() => this.#write(), wait);
+  }
+
+  #write(): void {
+    this.#forget();
+    this.#writtenAt = performance.now();
+    const [entry, url] = untrack(() => [this.entry, this.url] as const);
+    if (url.href !== location.href) history.replaceState({ entry }, '', url);
+  }
+
+  #forget(): void {
+    if (this.#unwritten !== null) clearTimeout(this.#unwritten);
+    this.#unwritten = null;
   }
 
   #follow(event: MouseEvent): void {
