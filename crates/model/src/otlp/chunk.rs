@@ -1,6 +1,8 @@
 //! Gathers rows into record batches: the columns that all signals share, and the signal's own through [`Rows`].
 
 use super::attributes::AttributeColumns;
+use super::refuse::Refusal;
+use super::validate::{self, Reason};
 use super::wire::Slice;
 use crate::Signal;
 use crate::schema::fixed_fields;
@@ -13,6 +15,12 @@ use std::sync::Arc;
 /// The most rows of one record batch.
 const CHUNK_ROWS: usize = 8_192;
 
+/// The most memory that the columns of a request may take. What telemetry looks like needs about its own size; a hostile
+/// request of empty items, or of a huge resource with many small items, would need a hundred times that.
+const MAX_MEMORY: usize = 512 << 20;
+/// The most attributes, events or links of one item.
+pub const MAX_LIST: usize = 100_000;
+
 /// One row, borrowed from the request.
 #[derive(Default)]
 pub struct Row<'a, Own> {
@@ -23,8 +31,20 @@ pub struct Row<'a, Own> {
     pub attributes: Vec<(&'a str, Slice<'a>)>,
 }
 
+impl<'a, Own> Row<'a, Own> {
+    /// Adds the attribute of a `KeyValue`.
+    #[inline]
+    pub fn add_attribute(&mut self, entry: Slice<'a>) -> Result<(), Reason> {
+        if self.attributes.len() == MAX_LIST {
+            return Err(format!("it has more than {MAX_LIST} attributes"));
+        }
+        self.attributes.push(validate::key_value(entry, 1)?);
+        Ok(())
+    }
+}
+
 /// Takes a row, or why an item is refused.
-pub type Emit<'e, 'a, Own> = dyn FnMut(Result<&Row<'a, Own>, String>) + 'e;
+pub type Emit<'e, 'a, Own> = dyn FnMut(Result<&Row<'a, Own>, Refusal>) + 'e;
 
 /// What a row stands under.
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,6 +64,11 @@ pub trait Rows<'a>: Default {
 
     /// Reads an item (a span, a log record, a metric with its points) and emits its rows, or why one is refused.
     fn read(item: Slice<'a>, row: &mut Row<'a, Self::Own>, emit: &mut Emit<'_, 'a, Self::Own>);
+
+    /// How many rows an item gives.
+    fn rows(_item: Slice<'a>) -> u64 {
+        1
+    }
 
     fn push(&mut self, own: &Self::Own);
 
@@ -119,14 +144,21 @@ pub struct Chunks<'a, R> {
     shared: Shared<'a>,
     rows: usize,
     done: Vec<RecordBatch>,
+    memory: usize,
 }
 
 impl<'a, R: Rows<'a>> Chunks<'a, R> {
     pub fn new() -> Self {
-        Self { own: R::default(), shared: Shared::default(), rows: 0, done: Vec::new() }
+        Self { own: R::default(), shared: Shared::default(), rows: 0, done: Vec::new(), memory: 0 }
     }
 
-    pub fn push(&mut self, context: &Context<'a>, row: &Row<'a, R::Own>) {
+    pub fn push(&mut self, context: &Context<'a>, row: &Row<'a, R::Own>) -> Result<(), Reason> {
+        if self.memory > MAX_MEMORY {
+            return Err(format!(
+                "the request needs more than {} MiB of memory; send fewer items at a time",
+                MAX_MEMORY >> 20
+            ));
+        }
         self.own.push(&row.own);
         let shared = &mut self.shared;
         shared.flags.append_value(row.flags);
@@ -147,11 +179,14 @@ impl<'a, R: Rows<'a>> Chunks<'a, R> {
         if self.rows == CHUNK_ROWS {
             self.end_chunk();
         }
+        Ok(())
     }
 
     fn end_chunk(&mut self) {
         let (own, shared) = (std::mem::take(&mut self.own), std::mem::take(&mut self.shared));
-        self.done.push(record_batch(own, shared, self.rows));
+        let batch = record_batch(own, shared, self.rows);
+        self.memory += batch.get_array_memory_size();
+        self.done.push(batch);
         self.rows = 0;
     }
 

@@ -2,24 +2,35 @@
 
 use super::chunk::{Chunks, Context, Row, Rows};
 use super::error::DecodeError;
-use super::validate;
+use super::refuse::{Item, Refusal, Refusals};
+use super::validate::{self, Reason};
 use super::wire::{Fields, Malformed, Slice};
 use crate::batch::Rejected;
 use arrow::record_batch::RecordBatch;
 
-/// How many reasons for refusing items are told.
-const MAX_REASONS: usize = 5;
+/// The longest request: its columns' 32-bit offsets must not overflow.
+const MAX_BYTES: usize = 1 << 30;
 
 /// Reads all items of a request.
 pub fn request<'a, R: Rows<'a>>(wire: &'a [u8]) -> Result<(Vec<RecordBatch>, Rejected), DecodeError> {
-    let mut walk =
-        Walk::<R> { chunks: Chunks::new(), row: Row::default(), rejected: Rejected::default(), items: 0 };
+    if wire.len() > MAX_BYTES {
+        let message = format!("a request of {} bytes; send at most {MAX_BYTES} at a time", wire.len());
+        return Err(DecodeError { at: MAX_BYTES, message });
+    }
+    let mut walk = Walk::<R> {
+        chunks: Chunks::new(),
+        row: Row::default(),
+        refusals: Refusals::new(R::SIGNAL),
+        items: 0,
+    };
     for field in Fields::new(Slice { bytes: wire, at: 0 }) {
         if let (1, data) = field.map_err(|error| malformed(error, R::SIGNAL))? {
             walk.resource(data.slice()).map_err(|error| malformed(error, R::SIGNAL))?;
         }
     }
-    Ok((walk.chunks.finish(), walk.rejected))
+    let columns = walk.chunks.finish();
+    let rejected = walk.refusals.finish(columns.is_empty());
+    Ok((columns, rejected))
 }
 
 fn malformed(error: Malformed, signal: crate::Signal) -> DecodeError {
@@ -33,7 +44,7 @@ fn malformed(error: Malformed, signal: crate::Signal) -> DecodeError {
 struct Walk<'a, R: Rows<'a>> {
     chunks: Chunks<'a, R>,
     row: Row<'a, R::Own>,
-    rejected: Rejected,
+    refusals: Refusals,
     items: u64,
 }
 
@@ -41,23 +52,25 @@ impl<'a, R: Rows<'a>> Walk<'a, R> {
     /// `ResourceSpans` and the like: 1 resource, 2 scopes, 3 schema URL, in any order.
     fn resource(&mut self, slice: Slice<'a>) -> Result<(), Malformed> {
         let mut context = Context::default();
-        let mut refused = None;
+        let mut refused = Ok(());
         for field in Fields::new(slice) {
             match field? {
                 (1, data) => {
                     context.resource = data.slice().bytes;
-                    refused = validate::message(data.slice(), &[], 1).err();
+                    refused = refused.and(validate::message(data.slice(), &[], 1));
                     context.service = service_name(data.slice());
                 }
-                (3, data) => {
-                    context.resource_schema_url = std::str::from_utf8(data.slice().bytes).unwrap_or_default();
-                }
+                (3, data) => match validate::text(data.slice(), "its schema URL") {
+                    Ok(url) => context.resource_schema_url = url,
+                    Err(reason) => refused = refused.and(Err(reason)),
+                },
                 _ => {}
             }
         }
+        let refused = refused.map_err(|reason| format!("its resource: {reason}"));
         for field in Fields::new(slice) {
             if let (2, data) = field? {
-                self.scope(data.slice(), context, refused.as_deref())?;
+                self.scope(data.slice(), context, refused.clone())?;
             }
         }
         Ok(())
@@ -68,52 +81,47 @@ impl<'a, R: Rows<'a>> Walk<'a, R> {
         &mut self,
         slice: Slice<'a>,
         mut context: Context<'a>,
-        refused: Option<&str>,
+        mut refused: Result<(), Reason>,
     ) -> Result<(), Malformed> {
-        let mut refused = refused.map(|reason| format!("its resource: {reason}"));
+        let of_scope = |reason| format!("its scope: {reason}");
         for field in Fields::new(slice) {
             match field? {
                 (1, data) => {
                     context.scope = data.slice().bytes;
-                    let wrong = validate::message(data.slice(), &[1, 2], 3).err();
-                    refused = refused.or(wrong.map(|reason| format!("its scope: {reason}")));
+                    refused =
+                        refused.and_then(|()| validate::message(data.slice(), &[1, 2], 3).map_err(of_scope));
                 }
-                (3, data) => {
-                    context.scope_schema_url = std::str::from_utf8(data.slice().bytes).unwrap_or_default();
-                }
+                (3, data) => match validate::text(data.slice(), "its schema URL") {
+                    Ok(url) => context.scope_schema_url = url,
+                    Err(reason) => refused = refused.and(Err(of_scope(reason))),
+                },
                 _ => {}
             }
         }
         for field in Fields::new(slice) {
             if let (2, data) = field? {
                 self.items += 1;
+                let item = Item { number: self.items, slice: data.slice() };
                 match &refused {
-                    Some(reason) => refuse(&mut self.rejected, self.items, R::SIGNAL, reason),
-                    None => self.item(data.slice(), &context),
+                    Ok(()) => self.item(item, &context),
+                    Err(reason) => {
+                        let refusal = Refusal { reason: reason.clone(), rows: R::rows(item.slice) };
+                        self.refusals.add(item, &refusal);
+                    }
                 }
             }
         }
         Ok(())
     }
 
-    fn item(&mut self, slice: Slice<'a>, context: &Context<'a>) {
-        let Self { chunks, row, rejected, items } = self;
-        R::read(slice, row, &mut |read| match read {
-            Ok(row) => chunks.push(context, row),
-            Err(reason) => refuse(rejected, *items, R::SIGNAL, &reason),
+    fn item(&mut self, item: Item<'a>, context: &Context<'a>) {
+        let Self { chunks, row, refusals, .. } = self;
+        R::read(item.slice, row, &mut |read| {
+            let kept = read.and_then(|row| chunks.push(context, row).map_err(Refusal::from));
+            if let Err(refusal) = kept {
+                refusals.add(item, &refusal);
+            }
         });
-    }
-}
-
-fn refuse(rejected: &mut Rejected, item: u64, signal: crate::Signal, reason: &str) {
-    rejected.count += 1;
-    if rejected.reasons.len() < MAX_REASONS {
-        let noun = match signal {
-            crate::Signal::Traces => "span",
-            crate::Signal::Logs => "log record",
-            crate::Signal::Metrics => "metric",
-        };
-        rejected.reasons.push(format!("{noun} {item}: {reason}"));
     }
 }
 

@@ -5,7 +5,9 @@ use super::columns::{Columns, SharedColumns};
 use super::spans::some_text;
 use super::validate::{self, Reason, fields, id, text};
 use super::value::{any_value, put_any_value, put_attributes};
-use super::wire::{Fields, Slice, put_bytes, put_fixed32, put_fixed64, put_message, put_number, put_text};
+use super::wire::{
+    Data, Fields, Slice, put_bytes, put_fixed32, put_fixed64, put_message, put_number, put_text,
+};
 use crate::log_record::LogRecord;
 use crate::{Signal, SpanId, Timestamp, TraceId, Value, schema};
 use arrow::array::{
@@ -70,7 +72,7 @@ impl<'a> Rows<'a> for LogColumns<'a> {
     fn read(item: Slice<'a>, row: &mut Row<'a, LogRow<'a>>, emit: &mut Emit<'_, 'a, LogRow<'a>>) {
         match read_record(item, row) {
             Ok(()) => emit(Ok(row)),
-            Err(reason) => emit(Err(reason)),
+            Err(reason) => emit(Err(reason.into())),
         }
     }
 
@@ -121,11 +123,13 @@ fn read_record<'a>(item: Slice<'a>, row: &mut Row<'a, LogRow<'a>>) -> Result<(),
     for field in fields(item) {
         let (number, data) = field?;
         match number {
+            // Where a span has its trace id and a metric its name.
+            1 if matches!(data, Data::Bytes(_)) => return Err("it has bytes in place of its time".to_owned()),
             1 => row.own.time = data.number(),
             2 => row.own.severity_number = data.int32(),
             3 => row.own.severity_text = text(data.slice(), "its severity text")?,
             5 => row.own.body = body(data.slice())?,
-            6 => row.attributes.push(validate::key_value(data.slice(), 1)?),
+            6 => row.add_attribute(data.slice())?,
             7 => row.dropped_attributes = data.number32(),
             8 => row.flags = data.number32(),
             9 => row.own.trace_id = id::<16>(data.slice(), "trace id")?.copied(),

@@ -2,9 +2,12 @@
 
 use super::chunk::{Dictionary, Emit, Row, Rows};
 use super::columns::{Columns, SharedColumns};
+use super::refuse::Refusal;
 use super::validate::{self, Reason, fields, text};
 use super::value::put_attributes;
-use super::wire::{Data, Slice, put_bytes, put_fixed64, put_message, put_number, put_text, put_varint};
+use super::wire::{
+    Data, Fields, Slice, put_bytes, put_fixed64, put_message, put_number, put_text, put_varint,
+};
 use crate::metric::{MetricKind, MetricPoint, Number};
 use crate::{Signal, Timestamp, schema};
 use arrow::array::{
@@ -59,8 +62,14 @@ impl<'a> Rows<'a> for MetricColumns<'a> {
 
     fn read(item: Slice<'a>, row: &mut Row<'a, PointRow<'a>>, emit: &mut Emit<'_, 'a, PointRow<'a>>) {
         if let Err(reason) = read_metric(item, row, emit) {
-            emit(Err(reason));
+            emit(Err(Refusal { reason, rows: Self::rows(item) }));
         }
+    }
+
+    fn rows(item: Slice<'a>) -> u64 {
+        let points = |data: Data<'a>| Fields::new(data.slice()).flatten().filter(|(number, _)| *number == 1);
+        let data = Fields::new(item).flatten().filter(|(number, _)| kind_of(*number).is_some()).last();
+        data.map_or(1, |(_, data)| points(data).count().max(1) as u64)
     }
 
     fn push(&mut self, own: &PointRow<'a>) {
@@ -138,11 +147,12 @@ fn read_metric<'a>(
             (1, data) => metric.name = text(data.slice(), "its name")?,
             (2, data) => metric.description = text(data.slice(), "its description")?,
             (3, data) => metric.unit = text(data.slice(), "its unit")?,
+            (7 | 8, Data::Fixed64(_)) => return Err("it has the times of a span".to_owned()),
             (number, data) => points = kind_of(number).map(|kind| (kind, data.slice())).or(points),
         }
     }
     if metric.name.is_empty() {
-        return Err("it has no name; if this is another signal, send it to its own path".to_owned());
+        return Err("it has no name; every metric needs one".to_owned());
     }
     let Some((kind, data)) = points else { return Ok(()) };
     metric.kind = kind;
@@ -157,7 +167,7 @@ fn read_metric<'a>(
         if let (1, point) = field? {
             match read_point(point.slice(), metric, row) {
                 Ok(()) => emit(Ok(row)),
-                Err(reason) => emit(Err(format!("{:?}: {reason}", metric.name))),
+                Err(reason) => emit(Err(reason.into())),
             }
         }
     }
@@ -183,7 +193,7 @@ fn read_point<'a>(
     for field in fields(slice) {
         let (number, data) = field?;
         match number {
-            _ if number == attributes => row.attributes.push(validate::key_value(data.slice(), 1)?),
+            _ if number == attributes => row.add_attribute(data.slice())?,
             _ if number == flags => row.flags = data.number32(),
             2 => row.own.start = data.number(),
             3 => row.own.time = data.number(),

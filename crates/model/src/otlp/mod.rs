@@ -11,6 +11,7 @@ mod json_scalar;
 mod json_tables;
 mod logs;
 mod metrics;
+mod refuse;
 pub mod response;
 mod spans;
 mod validate;

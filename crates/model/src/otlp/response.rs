@@ -41,7 +41,7 @@ pub fn encode_status(code: u32, message: &str, retry_after: Option<Duration>) ->
         put_message(&mut out, 3, |any| {
             put_text(any, 1, "type.googleapis.com/google.rpc.RetryInfo");
             put_message(any, 2, |info| {
-                put_message(info, 1, |duration| put_number(duration, 1, delay.as_secs()))
+                put_message(info, 1, |duration| put_number(duration, 1, delay.as_secs()));
             });
         });
     }

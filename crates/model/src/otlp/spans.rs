@@ -1,6 +1,6 @@
 //! Spans: from bytes to columns, from columns to owned values, and back to bytes.
 
-use super::chunk::{Dictionary, Emit, Row, Rows};
+use super::chunk::{Dictionary, Emit, MAX_LIST, Row, Rows};
 use super::columns::{Columns, SharedColumns};
 use super::validate::{self, Reason, fields, id, text};
 use super::value::{self, put_attributes};
@@ -34,6 +34,18 @@ pub struct SpanRow<'a> {
     links: Vec<u8>,
     dropped_events: u32,
     dropped_links: u32,
+    /// Events and links so far.
+    listed: usize,
+}
+
+impl SpanRow<'_> {
+    fn count_listed(&mut self) -> Result<(), Reason> {
+        self.listed += 1;
+        if self.listed > MAX_LIST {
+            return Err(format!("it has more than {MAX_LIST} events and links"));
+        }
+        Ok(())
+    }
 }
 
 pub struct SpanColumns<'a> {
@@ -81,7 +93,7 @@ impl<'a> Rows<'a> for SpanColumns<'a> {
     fn read(item: Slice<'a>, row: &mut Row<'a, SpanRow<'a>>, emit: &mut Emit<'_, 'a, SpanRow<'a>>) {
         match read_span(item, row) {
             Ok(()) => emit(Ok(row)),
-            Err(reason) => emit(Err(reason)),
+            Err(reason) => emit(Err(reason.into())),
         }
     }
 
@@ -145,22 +157,20 @@ fn read_span<'a>(item: Slice<'a>, row: &mut Row<'a, SpanRow<'a>>) -> Result<(), 
             1 => trace_id = id::<16>(data.slice(), "trace id")?.copied(),
             2 => span_id = id::<8>(data.slice(), "span id")?.copied(),
             4 => row.own.parent = id::<8>(data.slice(), "parent span id")?.copied(),
-            9 => row.attributes.push(validate::key_value(data.slice(), 1)?),
+            9 => row.add_attribute(data.slice())?,
             10 => row.dropped_attributes = data.number32(),
             16 => row.flags = data.number32(),
             _ => read_own(&mut row.own, number, data)?,
         }
     }
-    row.own.trace_id = trace_id.ok_or_else(|| missing("trace id", row.own.name))?;
-    row.own.span_id = span_id.ok_or_else(|| missing("span id", row.own.name))?;
+    row.own.trace_id = trace_id.ok_or_else(|| missing("trace id"))?;
+    row.own.span_id = span_id.ok_or_else(|| missing("span id"))?;
     Ok(())
 }
 
-fn missing(what: &str, name: &str) -> Reason {
-    let name: String = name.chars().take(60).collect();
-    format!(
-        "{name:?} has no {what} (it is empty or all zero); every span needs one. If these are log records, send them to /v1/logs"
-    )
+#[cold]
+fn missing(what: &str) -> Reason {
+    format!("it has no {what} (it is empty or all zero); every span needs one")
 }
 
 fn read_own<'a>(own: &mut SpanRow<'a>, number: u32, data: Data<'a>) -> Result<(), Reason> {
@@ -172,11 +182,13 @@ fn read_own<'a>(own: &mut SpanRow<'a>, number: u32, data: Data<'a>) -> Result<()
         8 => own.end = data.number(),
         11 => {
             validate::message(data.slice(), &[2], 3)?;
+            own.count_listed()?;
             put_bytes(&mut own.events, 11, data.slice().bytes);
         }
         12 => own.dropped_events = data.number32(),
         13 => {
-            validate::message(data.slice(), &[3], 4)?;
+            validate::link(data.slice())?;
+            own.count_listed()?;
             put_bytes(&mut own.links, 13, data.slice().bytes);
         }
         14 => own.dropped_links = data.number32(),

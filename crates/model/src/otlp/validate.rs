@@ -80,6 +80,18 @@ pub fn message(slice: Slice<'_>, texts: &[u32], attributes: u32) -> Result<(), R
     Ok(())
 }
 
+/// A `Link`: its ids, trace state and attributes.
+pub fn link(slice: Slice<'_>) -> Result<(), Reason> {
+    for field in fields(slice) {
+        match field? {
+            (1, data) => drop(id::<16>(data.slice(), "link's trace id")?),
+            (2, data) => drop(id::<8>(data.slice(), "link's span id")?),
+            _ => {}
+        }
+    }
+    message(slice, &[3], 4)
+}
+
 /// An id of `N` bytes: `None` when it is empty or all zero.
 pub fn id<'a, const N: usize>(slice: Slice<'a>, what: &str) -> Result<Option<&'a [u8; N]>, Reason> {
     if slice.bytes.is_empty() {

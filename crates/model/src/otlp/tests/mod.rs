@@ -3,5 +3,6 @@
 mod generate;
 mod json;
 mod json_lenient;
+mod limits;
 mod properties;
 mod rejections;
