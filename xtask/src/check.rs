@@ -6,7 +6,7 @@ use anyhow::Result;
 
 /// Tools that are run when they are installed: the program, its arguments, what it looks at.
 const OPTIONAL: [(&str, &[&str], &str); 3] = [
-    ("cargo-deny", &["deny", "check", "bans", "licenses", "sources"], "licences and sources of dependencies"),
+    ("cargo-deny", &["deny", "check", "advisories"], "known holes in dependencies"),
     ("cargo-machete", &["machete"], "unused dependencies"),
     ("typos", &[], "spelling"),
 ];

@@ -203,3 +203,32 @@ Examples:
 pub fn parse() -> CommandLine {
     CommandLine::parse()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::CommandLine;
+    use crate::config::TABLE;
+    use clap::CommandFactory;
+
+    #[test]
+    fn definitions_hold_together() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples_and_serve_has_every_setting() {
+        let mut command = CommandLine::command();
+        command.build();
+        for below in command.get_subcommands().filter(|below| !["help", "config"].contains(&below.get_name()))
+        {
+            let help = below.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let name = below.get_name();
+            assert!(help.contains(&format!("clew {name}")), "clew {name} --help shows no example");
+        }
+        let serve = command.find_subcommand("serve").unwrap();
+        for key in &TABLE {
+            let flag = key.flag();
+            assert!(serve.get_arguments().any(|arg| arg.get_long() == Some(&flag)), "--{flag}");
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod disk;
 mod failure;
 mod listening;
 mod port_holder;
+mod status;
 mod supervisor;
 mod terminal;
 mod wiring;

@@ -1,26 +1,71 @@
-//! Fits the crates together: storage as the receivers' exporter, the running program as the server's status.
+//! Fits the crates together: makes every component and says which of them hears of which.
 
 use crate::config::Config;
 use crate::disk;
 use crate::listening::Listeners;
+use crate::status::Running;
 use crate::supervisor::{Stage, Supervisor};
 use async_trait::async_trait;
+use axum::Router;
 use model::Batch;
-use pipeline::{ExportError, Exporter};
+use pipeline::otlp::Port;
+use pipeline::{Diagnostics, ExportError, Exporter, Intake, Limits};
+use server::Ports;
+use std::sync::Arc;
 use std::time::Duration;
 use storage::Storage;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 /// Telemetry is refused while less than this is free on the disk, so that there is room to seal what was taken in.
 const MIN_FREE_BYTES: u64 = 256_000_000;
+/// So many requests of the largest size may be worked on at once.
+const LARGEST_REQUESTS_AT_ONCE: usize = 4;
+/// How long answers may take to end once the page's port closes. Live streams never end by themselves.
+const ANSWER_TIME: Duration = Duration::from_secs(1);
 
 /// Opens the store and makes all components, not yet started.
 pub async fn wire(config: &Config, listeners: Listeners) -> anyhow::Result<Supervisor> {
-    let storage = Storage::open(storage_options(config)).await?;
+    let options = storage_options(config);
+    let max_bytes = options.max_bytes;
+    let storage = Storage::open(options).await?;
+    let engine = engine::open(storage.clone())?;
+    let exporter: Arc<dyn Exporter> = Arc::new(StorageExporter { storage: storage.clone() });
+    let diagnostics = Diagnostics::default();
+    let intake = Arc::new(Intake::new(Arc::clone(&exporter), limits(config), diagnostics.clone()));
+    let receivers_stop = CancellationToken::new();
+    let application = Running::new(config, max_bytes, listeners.addresses()?, diagnostics.clone(), exporter, receivers_stop.clone());
+    let ports = Ports { engine, application: Arc::new(application) };
+    let page = server::router(ports).merge(pipeline::otlp::page_router(Arc::clone(&intake)));
+
     let mut supervisor = Supervisor::default();
-    let store = storage.clone();
-    supervisor.add("storage", Stage::Stores, move |stop| async move { Ok(store.run(stop).await?) });
-    let _ = listeners;
+    supervisor.add("storage", Stage::Stores, |stop| async move { Ok(storage.run(stop).await?) });
+    let receivers = [("OTLP/gRPC", listeners.otlp_grpc), ("OTLP/HTTP", listeners.otlp_http)];
+    for (name, listener) in receivers {
+        let router = pipeline::otlp::router(Port { intake: Arc::clone(&intake), name });
+        let (diagnostics, receivers_stop) = (diagnostics.clone(), receivers_stop.clone());
+        supervisor.add(name, Stage::Doors, move |stop| async move {
+            let _stopping = receivers_stop.drop_guard();
+            Ok(pipeline::serve(listener, name, router, diagnostics, stop).await?)
+        });
+    }
+    supervisor.add("page and API", Stage::Doors, |stop| serve_page(listeners.query, page, diagnostics, stop));
     Ok(supervisor)
+}
+
+async fn serve_page(
+    listener: TcpListener, router: Router, diagnostics: Diagnostics, stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let serving = pipeline::serve(listener, "page", router, diagnostics, stop.clone());
+    tokio::select! {
+        ended = serving => Ok(ended?),
+        () = async { stop.cancelled().await; tokio::time::sleep(ANSWER_TIME).await } => Ok(()),
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    let request_bytes = config.limits.request_bytes.in_memory();
+    Limits { request_bytes, in_flight_bytes: request_bytes.saturating_mul(LARGEST_REQUESTS_AT_ONCE) }
 }
 
 fn storage_options(config: &Config) -> storage::Options {

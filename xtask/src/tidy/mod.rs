@@ -1,6 +1,7 @@
 //! The house rules that a program can check.
 
 mod crates;
+mod dependencies;
 mod sources;
 
 use anyhow::{Result, bail};
@@ -9,6 +10,7 @@ use anyhow::{Result, bail};
 pub fn run() -> Result<()> {
     let mut faults = sources::faults();
     faults.extend(crates::faults()?);
+    faults.extend(dependencies::faults()?);
     if faults.is_empty() {
         return Ok(());
     }

@@ -1,0 +1,107 @@
+//! What the running program says of itself to those who look at the page.
+
+use crate::config::Config;
+use crate::demo;
+use crate::listening::Addresses;
+use async_trait::async_trait;
+use model::batch::Encoding;
+use model::{Signal, TenantId, Timestamp, TraceId, otlp};
+use pipeline::{Diagnostics, Exporter, Outcome};
+use server::ports::{ApplicationStatus, Health, Receiver, ReceiverEvent, Retention};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// The running program.
+pub struct Running {
+    started: Timestamp,
+    retention: Retention,
+    addresses: Addresses,
+    diagnostics: Diagnostics,
+    exporter: Arc<dyn Exporter>,
+    /// Cancelled when the receivers stop.
+    stopping: CancellationToken,
+}
+
+impl Running {
+    pub fn new(
+        config: &Config,
+        max_bytes: u64,
+        addresses: Addresses,
+        diagnostics: Diagnostics,
+        exporter: Arc<dyn Exporter>,
+        stopping: CancellationToken,
+    ) -> Self {
+        let retention = Retention { max_age: config.storage.max_age.to_string(), max_bytes };
+        Self { started: Timestamp::now(), retention, addresses, diagnostics, exporter, stopping }
+    }
+}
+
+#[async_trait]
+impl ApplicationStatus for Running {
+    fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    fn retention(&self) -> Retention {
+        self.retention.clone()
+    }
+
+    fn receivers(&self) -> Vec<Receiver> {
+        let accepting = !self.stopping.is_cancelled();
+        let receiver = |name, address: std::net::SocketAddr| Receiver { name, address: address.to_string(), accepting };
+        vec![receiver("OTLP/gRPC", self.addresses.otlp_grpc), receiver("OTLP/HTTP", self.addresses.otlp_http)]
+    }
+
+    fn health(&self) -> Health {
+        match self.diagnostics.health() {
+            pipeline::Health::Ok => Health::Ok,
+            pipeline::Health::BackPressure => Health::BackPressure,
+            pipeline::Health::Rejecting => Health::Rejecting,
+        }
+    }
+
+    fn receiver_events(&self, after: u64) -> Vec<ReceiverEvent> {
+        self.diagnostics.events_after(after).into_iter().map(view).collect()
+    }
+
+    async fn receiver_event_after(&self, after: u64) {
+        self.diagnostics.event_after(after).await;
+    }
+
+    async fn send_sample(&self) -> Result<TraceId, String> {
+        let now = Timestamp::now();
+        let run = demo::generate(now.0, now);
+        let requests = [
+            (Signal::Traces, otlp::encode_spans(&run.spans)),
+            (Signal::Logs, otlp::encode_log_records(&run.logs)),
+            (Signal::Metrics, otlp::encode_metric_points(&run.metrics)),
+        ];
+        for (signal, wire) in requests {
+            let batch = otlp::decode(TenantId::default(), signal, Encoding::Protobuf, wire.into());
+            let batch = batch.map_err(|error| error.to_string())?;
+            self.exporter.export(batch).await.map_err(|error| error.message)?;
+        }
+        Ok(run.trace_id)
+    }
+}
+
+fn view(event: pipeline::ReceiverEvent) -> ReceiverEvent {
+    let outcome = match event.outcome {
+        Outcome::Stored => "stored",
+        Outcome::Rejected | Outcome::Refused => "rejected",
+        Outcome::Hint => "hint",
+    };
+    ReceiverEvent {
+        number: event.number,
+        time: event.time,
+        receiver: event.receiver,
+        outcome,
+        summary: event.summary,
+        hint: event.hint,
+        items: event.items,
+    }
+}
