@@ -52,7 +52,8 @@ impl ApplicationStatus for Running {
 
     fn receivers(&self) -> Vec<Receiver> {
         let accepting = !self.stopping.is_cancelled();
-        let receiver = |name, address: std::net::SocketAddr| Receiver { name, address: address.to_string(), accepting };
+        let receiver =
+            |name, address: std::net::SocketAddr| Receiver { name, address: address.to_string(), accepting };
         vec![receiver("OTLP/gRPC", self.addresses.otlp_grpc), receiver("OTLP/HTTP", self.addresses.otlp_http)]
     }
 

@@ -6,7 +6,7 @@ use std::future::Future;
 use thiserror::Error;
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::error;
 
 /// When a component is stopped. Those that take work in stop first; those that keep it, once nobody brings any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,7 +61,7 @@ impl Supervisor {
             running.start(component, tokens[stage].clone());
         }
         tokio::select! {
-            () = stop => info!("stopping"),
+            () = stop => {}
             () = running.until_one_ends() => {}
         }
         for (stage, token) in STAGES.iter().zip(tokens) {

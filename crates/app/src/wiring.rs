@@ -34,9 +34,17 @@ pub async fn wire(config: &Config, listeners: Listeners) -> anyhow::Result<Super
     let diagnostics = Diagnostics::default();
     let intake = Arc::new(Intake::new(Arc::clone(&exporter), limits(config), diagnostics.clone()));
     let receivers_stop = CancellationToken::new();
-    let application = Running::new(config, max_bytes, listeners.addresses()?, diagnostics.clone(), exporter, receivers_stop.clone());
+    let application = Running::new(
+        config,
+        max_bytes,
+        listeners.addresses()?,
+        diagnostics.clone(),
+        exporter,
+        receivers_stop.clone(),
+    );
     let ports = Ports { engine, application: Arc::new(application) };
-    let page = server::router(ports).merge(pipeline::otlp::page_router(Arc::clone(&intake)));
+    let page = server::router(ports, config.query.allowed_hosts.clone())
+        .merge(pipeline::otlp::page_router(Arc::clone(&intake)));
 
     let mut supervisor = Supervisor::default();
     supervisor.add("storage", Stage::Stores, |stop| async move { Ok(storage.run(stop).await?) });
@@ -54,7 +62,10 @@ pub async fn wire(config: &Config, listeners: Listeners) -> anyhow::Result<Super
 }
 
 async fn serve_page(
-    listener: TcpListener, router: Router, diagnostics: Diagnostics, stop: CancellationToken,
+    listener: TcpListener,
+    router: Router,
+    diagnostics: Diagnostics,
+    stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let serving = pipeline::serve(listener, "page", router, diagnostics, stop.clone());
     tokio::select! {

@@ -36,14 +36,18 @@ async fn serve(config: Config, output: &Output) -> Result<(), Failure> {
     let (stop, stopped) = oneshot::channel();
     let running = supervisor.run(async { stopped.await.unwrap_or_default() });
     tokio::pin!(running);
-    let result = tokio::select! {
+    tokio::select! {
         result = &mut running => return Ok(result.map_err(anyhow::Error::from)?),
-        () = interrupts.next() => stop.send(()),
-    };
-    info!(told = result.is_ok(), "stopping: storing what was taken in; interrupt again to stop at once");
+        () = interrupts.next() => {}
+    }
+    info!("stopping: what was taken in is stored first; another signal stops at once");
+    // Nobody listens any more only when all has ended already.
+    let _ = stop.send(());
     tokio::select! {
         result = running => Ok(result.map_err(anyhow::Error::from)?),
-        () = interrupts.next() => Err(anyhow::anyhow!("stopped at once; the log is replayed at the next start").into()),
+        () = interrupts.next() => {
+            Err(anyhow::anyhow!("stopped at once; what is in the log is taken up at the next start").into())
+        }
     }
 }
 
