@@ -14,7 +14,7 @@ pub fn build() -> Result<PathBuf> {
 }
 
 /// The command that builds the binary.
-pub fn command() -> Command {
+fn command() -> Command {
     project::cargo(&["build", "--release", "--locked", "--package", "clew"])
 }
 

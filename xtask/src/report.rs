@@ -46,6 +46,22 @@ impl Report {
         failed == 0
     }
 
+    /// Does what tests need; it counts only when it fails.
+    pub fn prepare(&mut self, name: &str, work: impl FnOnce() -> Result<()>) -> bool {
+        println!("\n== {name}");
+        let started = Instant::now();
+        match work() {
+            Ok(()) => {
+                self.lines.push(format!("done     {name} ({:.1} s)", started.elapsed().as_secs_f64()));
+                true
+            }
+            Err(error) => {
+                self.note(name, Count { passed: 0, failed: 1 }, Some(&error), started);
+                false
+            }
+        }
+    }
+
     /// Notes what was not run, and why.
     pub fn skip(&mut self, name: &str, why: &str) {
         println!("\n== {name}: skipped: {why}");

@@ -43,8 +43,7 @@ pub fn run(only: &[Part]) -> Result<()> {
         );
     }
     if [Part::Clients, Part::Crash, Part::Browser].into_iter().any(wants) {
-        let built = report.chore("the page for the binary", || page::build().map(|_| ()))
-            && report.step("the release binary", Ok(binary::command()));
+        let built = report.prepare("the release binary, with the page", || binary::build().map(|_| ()));
         if built {
             with_binary(&mut report, wants, has_node);
         } else {
@@ -58,7 +57,7 @@ fn test_page(report: &mut Report, has_node: bool) {
     if !has_node {
         return report.skip("the page", "Node 20 and npm are not here");
     }
-    if report.chore("the page's packages", || page::install("ui")) {
+    if report.prepare("the page's packages", || page::install("ui")) {
         report.step(
             "the page: types, lints, unit tests",
             Ok(project::command("npm", "ui", &["run", "--silent", "check"])),
@@ -74,7 +73,7 @@ fn with_binary(report: &mut Report, wants: impl Fn(Part) -> bool, has_node: bool
     if wants(Part::Clients) {
         let mut arguments = vec!["e2e", "--ignore", CRASH_TEST];
         if has_node {
-            report.chore("the packages of the Node client", || page::install("e2e/node"));
+            report.prepare("the packages of the Node client", || page::install("e2e/node"));
         } else {
             report.skip("the Node client", "Node 20 and npm are not here");
             arguments.extend(["--ignore", "e2e/test_node_sdk.py"]);
