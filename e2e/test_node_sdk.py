@@ -23,4 +23,5 @@ def test_all_three_signals(clew, protocol):
     records = clew.get("/api/logs", trace_id=sent["traceId"])["logs"]
     assert [each["body"]["value"] for each in records] == ["hello from node"]
     series = clew.get(f"/api/v1/metrics/{sent['metric']}")["series"]
-    assert [point["value"] for each in series for point in each["points"]] == [7]
+    # Shutting down collects once more.
+    assert {point["value"] for each in series for point in each["points"]} == {7}
