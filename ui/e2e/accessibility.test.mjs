@@ -40,7 +40,8 @@ const PAGES = [
 let server;
 let browser;
 before(async () => {
-  [server, browser] = await Promise.all([startServer(), launch()]);
+  server = await startServer();
+  browser = await launch();
   for (let run = 0; run < 5; run += 1) await send(server.otlp, agentRun(run));
   await until(async () => {
     const answer = await (await fetch(`${server.origin}/api/v1/traces`)).json();

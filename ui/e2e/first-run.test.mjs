@@ -8,7 +8,8 @@ import { startServer } from './server.mjs';
 let server;
 let browser;
 before(async () => {
-  [server, browser] = await Promise.all([startServer(), launch()]);
+  server = await startServer();
+  browser = await launch();
 });
 after(async () => {
   await browser?.close();

@@ -10,7 +10,8 @@ const MOST_NODES = 2500;
 let server;
 let browser;
 before(async () => {
-  [server, browser] = await Promise.all([startServer(), launch()]);
+  server = await startServer();
+  browser = await launch();
 });
 after(async () => {
   await browser?.close();

@@ -9,7 +9,8 @@ const RUNS = 60;
 let server;
 let browser;
 before(async () => {
-  [server, browser] = await Promise.all([startServer(), launch()]);
+  server = await startServer();
+  browser = await launch();
   for (let run = 0; run < RUNS; run += 1) {
     const name = run % 2 === 0 ? 'invoke_agent planner' : 'invoke_agent auditor';
     await send(server.otlp, agentRun(run, { name, ago: BigInt(run) * 1_000_000_000n }));
