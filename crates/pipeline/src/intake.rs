@@ -1,8 +1,10 @@
 //! The way in, whatever the protocol: room for the body, decompression, decoding, export, and what to say.
 
 mod compression;
+pub mod room;
 
-pub use compression::{Compression, too_large};
+pub use compression::Compression;
+pub use room::{Buffer, Room};
 
 use crate::{Diagnostics, ExportError, Exporter};
 use bytes::Bytes;
@@ -10,10 +12,12 @@ use model::batch::Encoding;
 use model::{Kind, Signal, TenantId, otlp};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 /// Larger bodies are worked on by a thread that may take its time.
 const INLINE_BYTES: usize = 64 << 10;
+/// The same for compressed bodies: they may be much larger than they look.
+const INLINE_COMPRESSED_BYTES: usize = 4 << 10;
 
 /// What a receiver bears.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +37,8 @@ impl Default for Limits {
 /// A request that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken {
+    pub signal: Signal,
+    pub encoding: Encoding,
     pub accepted: u64,
     pub rejected: u64,
     /// Why items were refused.
@@ -51,7 +57,9 @@ pub struct Refusal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     Invalid,
+    Denied,
     TooLarge,
+    UnknownCompression,
     UnknownPath,
     WrongMethod,
     WrongType,
@@ -66,8 +74,10 @@ impl Refusal {
         Self { reason, message: message.into(), retry_after: None }
     }
 
+    /// `Retry-After` has whole seconds: at least one, and never fewer than were asked for.
     fn later(reason: Reason, message: impl Into<String>, delay: Duration) -> Self {
-        Self { retry_after: Some(delay.max(Duration::from_secs(1))), ..Self::new(reason, message) }
+        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+        Self { retry_after: Some(Duration::from_secs(seconds.max(1))), ..Self::new(reason, message) }
     }
 }
 
@@ -86,41 +96,32 @@ pub struct Intake {
     exporter: Arc<dyn Exporter>,
     pub limits: Limits,
     pub diagnostics: Diagnostics,
-    room: Arc<Semaphore>,
+    pool: Arc<Semaphore>,
 }
-
-/// Room for a body, given back when dropped.
-pub struct Room(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
 
 /// A request's body and what is known of it.
 pub struct Body {
     pub tenant: TenantId,
-    pub signal: Signal,
+    /// `None` when the path does not say: told from the first key of its JSON then.
+    pub signal: Option<Signal>,
     pub compression: Compression,
     /// `None` when the sender does not say: told from the first byte then.
     pub encoding: Option<Encoding>,
     pub bytes: Bytes,
+    /// What `bytes` takes up; what they decompress to is added.
+    pub room: Room,
 }
 
 impl Intake {
     #[must_use]
     pub fn new(exporter: Arc<dyn Exporter>, limits: Limits, diagnostics: Diagnostics) -> Self {
-        let room = Arc::new(Semaphore::new(kibibytes(limits.in_flight_bytes)));
-        Self { exporter, limits, diagnostics, room }
+        Self { exporter, limits, diagnostics, pool: room::pool(limits.in_flight_bytes) }
     }
 
-    /// Room for this many bytes.
-    ///
-    /// # Errors
-    /// When too much is being worked on.
-    pub fn reserve(&self, bytes: usize) -> Result<Room, Refusal> {
-        let wanted = u32::try_from(kibibytes(bytes)).unwrap_or(u32::MAX);
-        let permit = Arc::clone(&self.room).try_acquire_many_owned(wanted);
-        permit.map(Room).map_err(|_| {
-            let message =
-                "too many bytes are being worked on at once; send smaller batches or fewer at a time";
-            Refusal::later(Reason::Busy, message, Duration::from_secs(1))
-        })
+    /// Room for a request, empty as yet.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        Room::of(&self.pool)
     }
 
     /// Decompresses, decodes and exports.
@@ -129,35 +130,48 @@ impl Intake {
     /// When nothing of it was kept.
     pub async fn take(&self, body: Body) -> Result<Taken, Refusal> {
         let limit = self.limits.request_bytes;
-        // Decompressed data takes room of its own; how much is known only afterwards, so a likely part is reserved before.
-        let likely = if body.compression == Compression::Identity {
-            0
-        } else {
-            body.bytes.len().saturating_mul(4).min(limit)
+        let inline = match body.compression {
+            Compression::Identity => INLINE_BYTES,
+            _ => INLINE_COMPRESSED_BYTES,
         };
-        let _room = self.reserve(likely)?;
-        let batch = if body.bytes.len() > INLINE_BYTES || likely > INLINE_BYTES {
+        // The room goes along, and stays taken even if the sender leaves meanwhile.
+        let (batch, _room) = if body.bytes.len() > inline {
             let decoding = tokio::task::spawn_blocking(move || decode(body, limit));
-            decoding.await.map_err(|_| Refusal::new(Reason::Internal, "decoding failed"))??
+            decoding.await.map_err(|_| Refusal::new(Reason::Internal, "decoding failed; this is a bug"))??
         } else {
             decode(body, limit)?
         };
-        let (accepted, rejected) = (batch.accepted, batch.rejected.clone());
-        if accepted > 0 {
+        let taken = Taken {
+            signal: batch.signal,
+            encoding: batch.encoding,
+            accepted: batch.accepted,
+            rejected: batch.rejected.count,
+            message: batch.rejected.reasons.join("; "),
+        };
+        if taken.accepted > 0 {
             self.exporter.export(batch).await?;
         }
-        Ok(Taken { accepted, rejected: rejected.count, message: rejected.reasons.join("; ") })
+        Ok(taken)
     }
 }
 
-const fn kibibytes(bytes: usize) -> usize {
-    bytes.div_ceil(1_024)
+/// The refusal of a body over the limit.
+pub fn too_large(limit: usize) -> Refusal {
+    let message = format!(
+        "the request has more than {limit} bytes uncompressed; send smaller batches or raise limits.request-bytes"
+    );
+    Refusal::new(Reason::TooLarge, message)
 }
 
-fn decode(body: Body, limit: usize) -> Result<model::Batch, Refusal> {
-    let bytes = body.compression.decompress(body.bytes, limit)?;
+fn decode(body: Body, limit: usize) -> Result<(model::Batch, Room), Refusal> {
+    let mut room = body.room;
+    let bytes = body.compression.decompress(body.bytes, limit, &mut room)?;
     let encoding = body.encoding.unwrap_or_else(|| sniff(&bytes));
-    otlp::decode(body.tenant, body.signal, encoding, bytes)
+    let signal = body.signal.or_else(|| signal_of_first_key(&bytes)).ok_or_else(|| {
+        Refusal::new(Reason::UnknownPath, "the path is missing; send to /v1/traces, /v1/logs or /v1/metrics")
+    })?;
+    otlp::decode(body.tenant, signal, encoding, bytes)
+        .map(|batch| (batch, room))
         .map_err(|error| Refusal::new(Reason::Invalid, error.to_string()))
 }
 
@@ -166,5 +180,17 @@ fn sniff(bytes: &[u8]) -> Encoding {
     match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'{') => Encoding::Json,
         _ => Encoding::Protobuf,
+    }
+}
+
+/// The signal that the first key of a JSON request names.
+fn signal_of_first_key(bytes: &[u8]) -> Option<Signal> {
+    let inside = bytes.trim_ascii_start().strip_prefix(b"{")?.trim_ascii_start().strip_prefix(b"\"")?;
+    let key = inside.split(|byte| *byte == b'"').next()?;
+    match key {
+        b"resourceSpans" | b"resource_spans" => Some(Signal::Traces),
+        b"resourceLogs" | b"resource_logs" => Some(Signal::Logs),
+        b"resourceMetrics" | b"resource_metrics" => Some(Signal::Metrics),
+        _ => None,
     }
 }

@@ -1,29 +1,40 @@
 //! Serves a router on a port: HTTP/1.1 and HTTP/2 as they come, bounded in connections and time, ended gracefully.
 
+mod opening;
+
 use crate::{Diagnostics, Outcome};
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use opening::Opening;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Connections of one port; more wait to be accepted.
 const CONNECTIONS: usize = 4_096;
-/// How long a connection may take to say what it wants.
-const HEADER_TIME: Duration = Duration::from_secs(15);
+/// How long a connection may stay silent before its first request.
+const OPENING_TIME: Duration = Duration::from_secs(15);
+/// How long an HTTP/1 connection may take for the head of a request, which includes being idle before it. SDKs send
+/// metrics once a minute, and would meet a closed connection each time if this were shorter.
+const HEAD_TIME: Duration = Duration::from_secs(75);
+/// How often an HTTP/2 sender is asked whether it is still there.
+const PING_TIME: Duration = Duration::from_secs(30);
 /// How long requests may go on after shutdown began.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
+/// How long to wait when the system has no means for another connection.
+const BREATHING_TIME: Duration = Duration::from_millis(100);
 
 /// Serves until shutdown; then ends what is under way within ten seconds.
 ///
 /// # Errors
-/// When the port can no longer be listened on.
+/// None as yet: what goes wrong with one connection is that connection's, and a lack of means passes.
 pub async fn serve(
     listener: TcpListener,
     name: &'static str,
@@ -31,54 +42,45 @@ pub async fn serve(
     diagnostics: Diagnostics,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
+    let port = Port { name, router, diagnostics, shutdown };
     let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(CONNECTIONS)));
     let mut connections = JoinSet::new();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
-        let accepted = tokio::select! {
+        tokio::select! {
             biased;
-            () = shutdown.cancelled() => break,
-            accepted = listener.accept() => accepted,
-            Some(_) = connections.join_next() => continue,
-        };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
-            Err(error) if is_of_one_connection(&error) => continue,
-            Err(error) => {
-                // Out of file descriptors, most likely: give others time to end.
-                tracing::warn!(receiver = name, %error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
+            () = port.shutdown.cancelled() => break,
+            Some(_) = connections.join_next() => {}
+            Some((stream, place)) = accept(&listener, &places, name) => {
+                connections.spawn(port.clone().connection(stream, graceful.watcher(), place));
             }
-        };
-        let service = TowerToHyperService::new(router.clone());
-        let (watcher, diagnostics) = (graceful.watcher(), diagnostics.clone());
-        connections.spawn(async move {
-            let _place = place;
-            if is_tls(&stream).await {
-                let hint = "this port speaks plain HTTP: use http:// instead of https://, or OTEL_EXPORTER_OTLP_INSECURE=true";
-                diagnostics.note(name, Outcome::Rejected, "TLS handshake on a plaintext port", hint, 0);
-                return;
-            }
-            let mut builder = auto::Builder::new(TokioExecutor::new());
-            builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME);
-            builder.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(30)).max_concurrent_streams(256);
-            let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-            // A connection that breaks is the sender's to mend.
-            if let Err(error) = watcher.watch(connection).await {
-                tracing::debug!(receiver = name, error, "a connection ended badly");
-            }
-        });
+        }
     }
     drop(listener);
     if tokio::time::timeout(DRAIN_TIME, graceful.shutdown()).await.is_err() {
-        tracing::warn!(
-            receiver = name,
-            "requests were still under way after ten seconds; they are broken off"
-        );
+        tracing::warn!(receiver = name, "requests under way ten seconds after shutdown are broken off");
     }
     connections.shutdown().await;
     Ok(())
+}
+
+/// The next connection, once there is a place for it.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+    name: &'static str,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return Some((stream, place)),
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                // Out of file descriptors, most likely: give others time to end.
+                tracing::warn!(receiver = name, %error, "a connection could not be accepted");
+                tokio::time::sleep(BREATHING_TIME).await;
+            }
+        }
+    }
 }
 
 fn is_of_one_connection(error: &std::io::Error) -> bool {
@@ -89,9 +91,65 @@ fn is_of_one_connection(error: &std::io::Error) -> bool {
     )
 }
 
-/// Whether the first bytes are a TLS handshake.
-async fn is_tls(stream: &TcpStream) -> bool {
-    let mut first = [0; 2];
-    let peeked = tokio::time::timeout(HEADER_TIME, stream.peek(&mut first)).await;
-    matches!(peeked, Ok(Ok(2))) && first == [0x16, 0x03]
+/// What all connections of a port share.
+#[derive(Clone)]
+struct Port {
+    name: &'static str,
+    router: Router,
+    diagnostics: Diagnostics,
+    shutdown: CancellationToken,
+}
+
+impl Port {
+    /// Serves one connection to its end. The place is held till then.
+    async fn connection(self, mut stream: TcpStream, watcher: Watcher, place: OwnedSemaphorePermit) {
+        // Answers are small; waiting to fill a packet would only delay them. Where it cannot be set, they are delayed.
+        drop(stream.set_nodelay(true));
+        let opening = tokio::select! {
+            // Browsers open connections that they may never use; shutdown does not wait for those.
+            () = self.shutdown.cancelled() => return,
+            opening = tokio::time::timeout(OPENING_TIME, opening::read(&mut stream)) => opening,
+        };
+        match opening {
+            Ok(Ok(Opening::Http(first))) => self.http(opening::rejoin(first, stream), watcher).await,
+            Ok(Ok(Opening::Tls)) => self.note(
+                "TLS handshake on a plaintext port",
+                "this port speaks plain HTTP: use http:// instead of https://, or OTEL_EXPORTER_OTLP_INSECURE=true",
+            ),
+            Ok(Ok(Opening::Left) | Err(_)) => {}
+            Err(_) => tracing::debug!(receiver = self.name, "a connection that asked for nothing was closed"),
+        }
+        drop(place);
+    }
+
+    async fn http(&self, stream: opening::Rejoined, watcher: Watcher) {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(PING_TIME)
+            .max_concurrent_streams(256)
+            .max_header_list_size(32 << 10);
+        let service = TowerToHyperService::new(self.router.clone());
+        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let Err(error) = watcher.watch(connection).await else { return };
+        if is_not_http(&*error) {
+            self.note(
+                "bytes that are not HTTP",
+                "send OTLP/HTTP or OTLP/gRPC to this port; other protocols are not spoken here",
+            );
+        } else {
+            // A connection that breaks is the sender's to mend.
+            tracing::debug!(receiver = self.name, error, "a connection ended badly");
+        }
+    }
+
+    fn note(&self, summary: &str, hint: &str) {
+        self.diagnostics.note(self.name, Outcome::Rejected, summary, hint, 0);
+    }
+}
+
+fn is_not_http(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
 }

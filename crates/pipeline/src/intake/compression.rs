@@ -1,12 +1,16 @@
 //! Decompression that stops at a limit, whatever the compressed bytes promise.
 
-use super::{Reason, Refusal};
+use super::room::{Buffer, Room};
+use super::{Reason, Refusal, too_large};
 use bytes::Bytes;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use std::io::Read;
 
 /// The largest window that zstd may ask for, as a power of two: 8 MiB, what decoders must support.
 const ZSTD_WINDOW: u32 = 23;
+
+/// Bytes decompressed at a time.
+const CHUNK: usize = 32 << 10;
 
 /// How a body is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,42 +37,37 @@ impl Compression {
                 let message = format!(
                     "the content encoding {shown:?} is not known; use gzip, deflate, zstd or identity"
                 );
-                Err(Refusal::new(Reason::Invalid, message))
+                Err(Refusal::new(Reason::UnknownCompression, message))
             }
         }
     }
 
-    /// The plain bytes, at most `limit` of them.
+    /// The plain bytes, at most `limit` of them, and no more than there is room for.
     ///
     /// # Errors
     /// When there are more, or the bytes are not compressed in this way.
-    pub fn decompress(self, bytes: Bytes, limit: usize) -> Result<Bytes, Refusal> {
+    pub fn decompress(self, bytes: Bytes, limit: usize, room: &mut Room) -> Result<Bytes, Refusal> {
         let input = &bytes[..];
         match self {
             Self::Identity if input.len() > limit => Err(too_large(limit)),
             Self::Identity => Ok(bytes),
-            Self::Gzip => read(MultiGzDecoder::new(input), limit, "gzip"),
-            // "deflate" should have zlib's header (its first byte's low half is 8); some send none.
-            Self::Deflate if input.first().is_some_and(|first| first & 0x0f == 8) => {
-                read(ZlibDecoder::new(input), limit, "deflate")
-            }
-            Self::Deflate => read(DeflateDecoder::new(input), limit, "deflate"),
+            Self::Gzip => read(MultiGzDecoder::new(input), "gzip", limit, room),
+            Self::Deflate if has_zlib_header(input) => read(ZlibDecoder::new(input), "deflate", limit, room),
+            Self::Deflate => read(DeflateDecoder::new(input), "deflate", limit, room),
             Self::Zstd => {
                 let unreadable = |error: std::io::Error| broken("zstd", &error);
                 let mut decoder = zstd::stream::read::Decoder::with_buffer(input).map_err(unreadable)?;
                 decoder.window_log_max(ZSTD_WINDOW).map_err(unreadable)?;
-                read(decoder, limit, "zstd")
+                read(decoder, "zstd", limit, room)
             }
         }
     }
 }
 
-/// The refusal of a body over the limit.
-pub fn too_large(limit: usize) -> Refusal {
-    let message = format!(
-        "the request has more than {limit} bytes uncompressed; send smaller batches or raise limits.request-bytes"
-    );
-    Refusal::new(Reason::TooLarge, message)
+/// "deflate" should have zlib's header (method 8, and a check that makes it a multiple of 31); some senders leave it out.
+fn has_zlib_header(input: &[u8]) -> bool {
+    let [method, flags, ..] = input else { return false };
+    method & 0x0f == 8 && u16::from_be_bytes([*method, *flags]).is_multiple_of(31)
 }
 
 fn broken(name: &str, error: &std::io::Error) -> Refusal {
@@ -76,16 +75,23 @@ fn broken(name: &str, error: &std::io::Error) -> Refusal {
     Refusal::new(Reason::Invalid, message)
 }
 
-fn read(decoder: impl Read, limit: usize, name: &str) -> Result<Bytes, Refusal> {
-    let mut plain = Vec::new();
-    let ceiling = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    decoder.take(ceiling).read_to_end(&mut plain).map_err(|error| broken(name, &error))?;
-    if plain.len() > limit { Err(too_large(limit)) } else { Ok(plain.into()) }
+fn read(mut decoder: impl Read, name: &str, limit: usize, room: &mut Room) -> Result<Bytes, Refusal> {
+    let mut plain = Buffer::new(room, limit, 0);
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        match decoder.read(&mut chunk) {
+            Ok(0) => return Ok(plain.finish()),
+            Ok(length) => plain.extend(chunk.get(..length).unwrap_or_default())?,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(broken(name, &error)),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Compression, Reason};
+    use super::super::room::{Room, pool};
+    use super::{Compression, Reason, Refusal};
     use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
     use proptest::prelude::{any, proptest};
     use std::io::Write;
@@ -99,6 +105,11 @@ mod tests {
         encoder.finish().unwrap()
     }
 
+    fn decompress(compression: Compression, data: Vec<u8>, limit: usize) -> Result<Vec<u8>, Refusal> {
+        let mut room = Room::of(&pool(4 << 20));
+        compression.decompress(data.into(), limit, &mut room).map(|plain| plain.to_vec())
+    }
+
     #[test]
     fn each_way_is_undone() {
         let data = b"clew ".repeat(1_000);
@@ -106,33 +117,58 @@ mod tests {
         zlib.write_all(&data).unwrap();
         let mut raw = DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
         raw.write_all(&data).unwrap();
+        let twice = [gzip(&data[..2_000]), gzip(&data[2_000..])].concat();
         for (compression, compressed) in [
             (Compression::Gzip, gzip(&data)),
+            (Compression::Gzip, twice),
             (Compression::Deflate, zlib.finish().unwrap()),
             (Compression::Deflate, raw.finish().unwrap()),
             (Compression::Zstd, zstd::encode_all(&data[..], 3).unwrap()),
             (Compression::Identity, data.clone()),
         ] {
-            assert_eq!(compression.decompress(compressed.into(), 10_000).unwrap(), data);
+            assert_eq!(decompress(compression, compressed, 10_000).unwrap(), data, "{compression:?}");
         }
     }
 
     #[test]
-    fn bombs_stop_at_the_limit() {
+    fn what_is_cut_short_is_refused() {
+        let data = b"clew ".repeat(1_000);
+        for (compression, compressed) in
+            [(Compression::Gzip, gzip(&data)), (Compression::Zstd, zstd::encode_all(&data[..], 3).unwrap())]
+        {
+            let half = compressed[..compressed.len() / 2].to_vec();
+            let refusal = decompress(compression, half, 10_000).unwrap_err();
+            assert_eq!(refusal.reason, Reason::Invalid, "{compression:?}: {}", refusal.message);
+        }
+    }
+
+    #[test]
+    fn bombs_stop_at_the_limit_and_at_the_room() {
         let zeros = vec![0; 64 << 20];
         for (compression, bomb) in
             [(Compression::Gzip, gzip(&zeros)), (Compression::Zstd, zstd::encode_all(&zeros[..], 3).unwrap())]
         {
             assert!(bomb.len() < 1 << 20);
-            assert_eq!(compression.decompress(bomb.into(), 1 << 20).unwrap_err().reason, Reason::TooLarge);
+            assert_eq!(decompress(compression, bomb.clone(), 1 << 20).unwrap_err().reason, Reason::TooLarge);
+            assert_eq!(decompress(compression, bomb, 64 << 20).unwrap_err().reason, Reason::Busy);
         }
+    }
+
+    #[test]
+    fn a_window_larger_than_decoders_must_support_is_refused() {
+        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.window_log(27).unwrap();
+        encoder.write_all(&[1; 1_000]).unwrap();
+        let refusal = decompress(Compression::Zstd, encoder.finish().unwrap(), 10_000).unwrap_err();
+        assert_eq!(refusal.reason, Reason::Invalid);
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             for compression in ALL {
-                drop(compression.decompress(bytes.clone().into(), 1_000));
+                let plain = decompress(compression, bytes.clone(), 1_000);
+                assert!(plain.map_or(0, |plain| plain.len()) <= 1_000);
             }
         }
     }

@@ -2,9 +2,8 @@
 
 use super::http::codes;
 use super::{Port, body, tenant};
-use crate::Outcome;
 use crate::intake::{Body, Compression, Reason, Refusal, Taken};
-use ::http::{HeaderMap, HeaderValue};
+use ::http::{HeaderMap, HeaderValue, Version};
 use axum::extract::Request;
 use axum::response::Response;
 use base64::Engine;
@@ -19,10 +18,23 @@ use std::convert::Infallible;
 
 const RECEIVER: &str = "OTLP/gRPC";
 
+/// Characters of a message: it travels in a header, and clients bound those.
+const MESSAGE_CHARACTERS: usize = 1_000;
+
 /// What a method is.
+#[derive(Clone, Copy)]
 enum Call {
     Export(Signal),
     Health,
+}
+
+impl Call {
+    const fn signal(self) -> Option<Signal> {
+        match self {
+            Self::Export(signal) => Some(signal),
+            Self::Health => None,
+        }
+    }
 }
 
 fn call(path: &str) -> Option<Call> {
@@ -37,53 +49,77 @@ fn call(path: &str) -> Option<Call> {
 
 /// Takes a call and answers it.
 pub async fn answer(port: &Port, request: Request) -> Response {
-    let (head, request_body) = request.into_parts();
-    let path = head.uri.path().to_owned();
-    let result = match call(&path) {
+    let (head, mut request_body) = request.into_parts();
+    let path = head.uri.path();
+    if head.version < Version::HTTP_2 {
+        return refuse_old_http(port, path);
+    }
+    let called = call(path);
+    let result = match called {
         Some(Call::Health) => return success(&response::encode_serving()),
-        Some(Call::Export(signal)) => take(port, signal, &head.headers, request_body).await,
+        Some(Call::Export(signal)) => take(port, signal, &head.headers, &mut request_body).await,
         None => {
-            let message = format!("{path} is not a method of OTLP's trace, logs or metrics service");
+            let message = format!(
+                "{path} is not a method of OTLP's trace, logs or metrics service; send to the Export method of one of them"
+            );
             Err(Refusal::new(Reason::UnknownPath, message))
         }
     };
-    note(port, &path, &result);
+    let method = path.rsplit('.').next().unwrap_or(path);
+    let code = result.as_ref().err().map_or(0, |refusal| codes(refusal.reason).1);
+    let signal = called.and_then(|called| called.signal());
+    port.note(RECEIVER, &format!("{method} → {code}"), signal, &result, None);
     match result {
         Ok(taken) => success(&response::encode_response(taken.rejected, &taken.message)),
         Err(refusal) => failure(&refusal),
     }
 }
 
+/// gRPC's status travels in trailers, which HTTP/1 clients seldom read: they are told in HTTP's own way.
+fn refuse_old_http(port: &Port, path: &str) -> Response {
+    let message = "gRPC needs HTTP/2 from the first byte (h2c); a proxy on the way may speak HTTP/1 only. Or send OTLP/HTTP to /v1/traces, /v1/logs or /v1/metrics";
+    let refusal = Refusal::new(Reason::WrongType, message);
+    let answer = super::http::failure(&refusal, Encoding::Json);
+    port.note(RECEIVER, &format!("HTTP/1 {path} → {}", answer.status().as_u16()), None, &Err(refusal), None);
+    answer
+}
+
 async fn take(
     port: &Port,
     signal: Signal,
     headers: &HeaderMap,
-    request_body: axum::body::Body,
+    request_body: &mut axum::body::Body,
 ) -> Result<Taken, Refusal> {
     let tenant = tenant::of(headers)?;
-    let named = headers.get("grpc-encoding").map_or(Ok(""), |value| value.to_str()).unwrap_or("?");
+    let named = headers.get("grpc-encoding").map_or(Ok(""), HeaderValue::to_str).unwrap_or("?");
     let compression = Compression::parse(named)?;
-    let (bytes, _room) = body::read(&port.intake, headers, request_body).await?;
-    let (compressed, message) = frame(&bytes)?;
-    let compression = if compressed { compression } else { Compression::Identity };
-    port.intake
-        .take(Body { tenant, signal, compression, encoding: Some(Encoding::Protobuf), bytes: message })
-        .await
+    let (bytes, room) = body::read(&port.intake, headers, request_body).await?;
+    let (compressed, bytes) = frame(&bytes)?;
+    let compression = match (compressed, compression) {
+        (true, Compression::Identity) => {
+            let message = "the message is marked as compressed, but there is no grpc-encoding header; name the compression there";
+            return Err(Refusal::new(Reason::Invalid, message));
+        }
+        (true, compression) => compression,
+        (false, _) => Compression::Identity,
+    };
+    let encoding = Some(Encoding::Protobuf);
+    port.intake.take(Body { tenant, signal: Some(signal), compression, encoding, bytes, room }).await
 }
 
 /// The one message of a unary call: a flag, four bytes of length, the message.
 fn frame(bytes: &Bytes) -> Result<(bool, Bytes), Refusal> {
     let broken = |what: &str| Refusal::new(Reason::Invalid, format!("not a gRPC message: {what}"));
-    let (Some(flag), Some(length)) = (bytes.first(), bytes.get(1..5)) else {
+    let Some((&[flag, a, b, c, d], message)) = bytes.split_first_chunk::<5>() else {
         return Err(broken("it is shorter than its frame"));
     };
-    let length = u32::from_be_bytes(length.try_into().map_err(|_| broken("it is shorter than its frame"))?);
-    if bytes.len() - 5 != usize::try_from(length).unwrap_or(usize::MAX) {
-        return Err(broken("its length is not what its frame says"));
+    let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+    if message.len() != length {
+        return Err(broken(&format!("its frame says {length} bytes, {} came", message.len())));
     }
     match flag {
-        0 | 1 => Ok((*flag == 1, bytes.slice(5..))),
-        _ => Err(broken("its flag is neither 0 nor 1")),
+        0 | 1 => Ok((flag == 1, bytes.slice(5..))),
+        _ => Err(broken(&format!("its flag is {flag}, neither 0 nor 1"))),
     }
 }
 
@@ -108,11 +144,12 @@ fn failure(refusal: &Refusal) -> Response {
     let mut answer = Response::new(axum::body::Body::empty());
     headers(&mut answer);
     answer.headers_mut().insert("grpc-status", HeaderValue::from(code));
-    if let Ok(message) = HeaderValue::from_str(&percent_encoded(&refusal.message)) {
+    let text: String = refusal.message.chars().take(MESSAGE_CHARACTERS).collect();
+    if let Ok(message) = HeaderValue::from_str(&percent_encoded(&text)) {
         answer.headers_mut().insert("grpc-message", message);
     }
     if let Some(delay) = refusal.retry_after {
-        let details = response::encode_status(code, &refusal.message, Some(delay));
+        let details = response::encode_status(code, &text, Some(delay));
         let details = base64::engine::general_purpose::STANDARD_NO_PAD.encode(details);
         if let Ok(details) = HeaderValue::from_str(&details) {
             answer.headers_mut().insert("grpc-status-details-bin", details);
@@ -130,19 +167,29 @@ fn percent_encoded(text: &str) -> String {
         .collect()
 }
 
-fn note(port: &Port, path: &str, result: &Result<Taken, Refusal>) {
-    let method = path.rsplit('.').next().unwrap_or(path);
-    let (outcome, hint, items) = match result {
-        Ok(taken) if taken.rejected > 0 => {
-            (Outcome::Hint, format!("{} refused: {}", taken.rejected, taken.message), taken.accepted)
+#[cfg(test)]
+mod tests {
+    use super::{frame, percent_encoded};
+    use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+
+    #[test]
+    fn messages_are_percent_encoded() {
+        assert_eq!(percent_encoded("100% größer\n"), "100%25 gr%C3%B6%C3%9Fer%0A");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            if let Ok((_, message)) = frame(&bytes.clone().into()) {
+                prop_assert_eq!(message.len() + 5, bytes.len());
+            }
         }
-        Ok(taken) if port.name != RECEIVER => {
-            (Outcome::Hint, format!("this is the port of {}; it takes gRPC too", port.name), taken.accepted)
+
+        #[test]
+        fn what_is_framed_is_read(message in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let framed = model::otlp::response::grpc_frame(&message);
+            let (compressed, read) = frame(&framed.into()).unwrap();
+            prop_assert!(!compressed && read == message);
         }
-        Ok(taken) => (Outcome::Stored, String::new(), taken.accepted),
-        Err(refusal) if refusal.retry_after.is_some() => (Outcome::Refused, refusal.message.clone(), 0),
-        Err(refusal) => (Outcome::Rejected, refusal.message.clone(), 0),
-    };
-    let code = result.as_ref().err().map_or(0, |refusal| codes(refusal.reason).1);
-    port.intake.diagnostics.note(RECEIVER, outcome, &format!("{method} → {code}"), &hint, items);
+    }
 }

@@ -15,6 +15,24 @@ pub enum Target {
     },
 }
 
+impl Target {
+    pub const fn signal(&self) -> Option<Signal> {
+        match self {
+            Self::Signal(signal) | Self::Mended(signal, _) => Some(*signal),
+            Self::Root | Self::Unknown { .. } => None,
+        }
+    }
+
+    /// What the sender should change, though it works.
+    pub fn mended(&self) -> Option<&str> {
+        match self {
+            Self::Mended(_, hint) => Some(hint),
+            Self::Root => Some("the path is missing: send to /v1/traces, /v1/logs or /v1/metrics"),
+            Self::Signal(_) | Self::Unknown { .. } => None,
+        }
+    }
+}
+
 /// Reads a path.
 pub fn target(path: &str) -> Target {
     let trimmed = path.trim_end_matches('/');
@@ -42,7 +60,14 @@ pub fn target(path: &str) -> Target {
             return Target::Mended(signal, format!("{path} is another tool's path; /v1/{signal} is ours"));
         }
     }
-    Target::Unknown { hint: format!("did you mean {}?", nearest(trimmed)) }
+    let near = nearest(trimmed);
+    if trimmed.starts_with("/opentelemetry.proto.collector.") {
+        let hint = format!(
+            "that is a gRPC method: send it as application/grpc over HTTP/2, or send OTLP/HTTP to {near}"
+        );
+        return Target::Unknown { hint };
+    }
+    Target::Unknown { hint: format!("did you mean {near}?") }
 }
 
 fn own(path: &str) -> Option<Signal> {

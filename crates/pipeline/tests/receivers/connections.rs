@@ -1,0 +1,145 @@
+//! Real connections: both protocols on one port, wrong ones recognised, slow ones ended, shutdown without loss.
+
+use crate::fixture::{Answer, Fixture, SPAN, span};
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use pipeline::Outcome;
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+struct Served {
+    fixture: Fixture,
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+async fn serve(name: &'static str) -> Served {
+    let fixture = Fixture::new(name);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, shutdown, mut tasks) =
+        (listener.local_addr().unwrap(), CancellationToken::new(), JoinSet::new());
+    let (router, diagnostics, stop) = (fixture.router.clone(), fixture.diagnostics.clone(), shutdown.clone());
+    tasks.spawn(async move { pipeline::serve(listener, name, router, diagnostics, stop).await.unwrap() });
+    Served { fixture, address, shutdown, tasks }
+}
+
+impl Served {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    async fn stop(mut self) {
+        self.shutdown.cancel();
+        self.tasks.join_next().await.unwrap().unwrap();
+    }
+
+    /// Sends bytes as they are, and reads until the other side closes.
+    async fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = self.connect().await;
+        stream.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        // A reset is an end too.
+        drop(stream.read_to_end(&mut answer).await);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+fn http_1(body: &str) -> Vec<u8> {
+    format!(
+        "POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+#[tokio::test]
+async fn both_protocols_on_each_port() {
+    for name in ["OTLP/gRPC", "OTLP/HTTP"] {
+        let served = serve(name).await;
+        let answer = served.raw(&http_1(SPAN)).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("{}"), "{answer}");
+
+        let stream = TokioIo::new(served.connect().await);
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(connection);
+        for _ in 0..3 {
+            let body = Full::new(Bytes::from(model::otlp::response::grpc_frame(&span())));
+            let request =
+                Request::post("http://localhost/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+                    .header("content-type", "application/grpc")
+                    .header("te", "trailers");
+            let response = sender.send_request(request.body(body).unwrap()).await.unwrap();
+            let answer = Answer::read(response.map(axum::body::Body::new)).await;
+            assert_eq!(answer.trailers["grpc-status"], "0");
+        }
+        drop(sender);
+        assert_eq!(served.fixture.stored(), 4);
+        let hints = served.fixture.diagnostics.events_after(0);
+        assert_eq!(
+            hints.iter().filter(|event| event.outcome == Outcome::Hint).count(),
+            1,
+            "the other protocol"
+        );
+        served.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn other_protocols_are_recognised() {
+    let served = serve("OTLP/gRPC").await;
+    assert_eq!(served.raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03").await, "");
+    let event = served.fixture.last_event();
+    assert!(event.summary.contains("TLS") && event.hint.contains("http://"), "{event:?}");
+    drop(served.raw(b"\x80\x01\x00\x01thrift\r\n\r\n").await);
+    let event = served.fixture.last_event();
+    assert!(event.summary.contains("not HTTP") && event.outcome == Outcome::Rejected, "{event:?}");
+    served.stop().await;
+}
+
+/// What is too large is read to its end and answered: a reset would hide the answer from most senders.
+#[tokio::test]
+async fn a_sender_of_too_much_gets_its_answer() {
+    let served = serve("OTLP/HTTP").await;
+    let answer = served.raw(&http_1(&" ".repeat(66 << 20))).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    served.stop().await;
+}
+
+/// Time runs on by itself whenever nothing else can happen, so that silence costs no time here.
+#[tokio::test(start_paused = true)]
+async fn slow_senders_are_ended() {
+    let served = serve("OTLP/HTTP").await;
+    assert_eq!(served.raw(b"").await, "", "silence");
+    assert_eq!(served.raw(b"PRI * HT").await, "", "half a preface");
+    let _head = served.raw(b"POST /v1/traces HTTP/1.1\r\nHost: local").await;
+    let answer =
+        served.raw(b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{").await;
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("the body stopped arriving"), "{answer}");
+    assert_eq!(served.fixture.last_event().outcome, Outcome::Rejected);
+    served.stop().await;
+}
+
+/// Browsers hold connections open without a request; those must not hold up the end.
+#[tokio::test]
+async fn shutdown_does_not_wait_for_idle_connections() {
+    let served = serve("OTLP/HTTP").await;
+    let silent = served.connect().await;
+    let mut idle = served.connect().await;
+    idle.write_all(b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}")
+        .await
+        .unwrap();
+    let mut answer = [0; 12];
+    idle.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    let stopping = tokio::time::timeout(std::time::Duration::from_secs(5), served.stop());
+    stopping.await.expect("stopping needs no ten seconds");
+    drop((silent, idle));
+}
