@@ -67,7 +67,7 @@ pub async fn answer(port: &Port, request: Request) -> Response {
     };
     let method = path.rsplit('.').next().unwrap_or(path);
     let code = result.as_ref().err().map_or(0, |refusal| codes(refusal.reason).1);
-    let signal = called.and_then(|called| called.signal());
+    let signal = called.and_then(Call::signal);
     port.note(RECEIVER, &format!("{method} → {code}"), signal, &result, None);
     match result {
         Ok(taken) => success(&response::encode_response(taken.rejected, &taken.message)),
