@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 /// The columns of a batch, by name. Columns that are not there read as null or zero.
 pub struct Columns<'a> {
-    by_name: HashMap<&'a str, &'a ArrayRef>,
+    by_name: HashMap<&'a str, &'a ArrayRef, foldhash::fast::RandomState>,
     attributes: Vec<(&'a str, ColumnType, &'a ArrayRef)>,
 }
 
 impl<'a> Columns<'a> {
     #[must_use]
     pub fn new(batch: &'a RecordBatch) -> Self {
-        let (mut by_name, mut attributes) = (HashMap::new(), Vec::new());
+        let (mut by_name, mut attributes) = (HashMap::default(), Vec::new());
         for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
             match parse_attribute_column(field.name()) {
                 Some((key, column_type)) => attributes.push((key, column_type, array)),
@@ -35,33 +35,19 @@ impl<'a> Columns<'a> {
     /// Text, null as `None`.
     #[must_use]
     pub fn text(&self, name: &str, row: usize) -> Option<&'a str> {
-        let array = self.cell(name, row)?;
-        match array.data_type() {
-            DataType::Dictionary(_, _) => {
-                let dictionary = array.as_dictionary::<Int32Type>();
-                Some(dictionary.values().as_string_opt::<i32>()?.value(dictionary.key(row)?))
-            }
-            _ => Some(array.as_string_opt::<i32>()?.value(row)),
-        }
+        text_at(self.cell(name, row)?, row)
     }
 
     /// Bytes, null as `None`.
     #[must_use]
     pub fn bytes(&self, name: &str, row: usize) -> Option<&'a [u8]> {
-        let array = self.cell(name, row)?;
-        match array.data_type() {
-            DataType::Dictionary(_, _) => {
-                let dictionary = array.as_dictionary::<Int32Type>();
-                Some(dictionary.values().as_binary_opt::<i32>()?.value(dictionary.key(row)?))
-            }
-            _ => Some(array.as_binary_opt::<i32>()?.value(row)),
-        }
+        bytes_at(self.cell(name, row)?, row)
     }
 
     /// An id, null as `None`.
     #[must_use]
     pub fn id<const N: usize>(&self, name: &str, row: usize) -> Option<[u8; N]> {
-        self.cell(name, row)?.as_fixed_size_binary_opt()?.value(row).try_into().ok()
+        bytes_at(self.cell(name, row)?, row)?.try_into().ok()
     }
 
     #[must_use]
@@ -103,7 +89,9 @@ impl<'a> Columns<'a> {
     pub fn attributes(&self, row: usize) -> Vec<Attribute> {
         let columns = self.attributes.iter().filter(|(_, _, array)| array.is_valid(row));
         let mut attributes: Vec<_> = columns
-            .map(|(key, column_type, array)| Attribute::new(*key, column_value(*column_type, array, row)))
+            .filter_map(|(key, column_type, array)| {
+                Some(Attribute::new(*key, column_value(*column_type, array, row)?))
+            })
             .collect();
         if let Some(tail) = self.bytes(schema::ATTRIBUTES_TAIL, row) {
             attributes.extend(tail_attributes(tail));
@@ -112,15 +100,50 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// The value of an attribute column in a row that is not null.
-fn column_value(column_type: ColumnType, array: &ArrayRef, row: usize) -> Value {
-    match column_type {
-        ColumnType::String => Value::String(array.as_string::<i32>().value(row).to_owned()),
-        ColumnType::Int => Value::Int(array.as_primitive::<Int64Type>().value(row)),
-        ColumnType::Double => Value::Double(array.as_primitive::<Float64Type>().value(row)),
-        ColumnType::Bool => Value::Bool(array.as_boolean().value(row)),
-        ColumnType::Value => any_value(array.as_binary::<i32>().value(row)),
+/// Text of a cell that is not null, however the column is laid out: Parquet and DataFusion choose for themselves.
+fn text_at(array: &ArrayRef, row: usize) -> Option<&str> {
+    match array.data_type() {
+        DataType::Utf8 => Some(array.as_string_opt::<i32>()?.value(row)),
+        DataType::LargeUtf8 => Some(array.as_string_opt::<i64>()?.value(row)),
+        DataType::Utf8View => Some(array.as_string_view_opt()?.value(row)),
+        DataType::Dictionary(_, _) => {
+            let (values, row) = dictionary_cell(array, row)?;
+            text_at(values, row)
+        }
+        _ => None,
     }
+}
+
+/// Bytes of a cell that is not null, likewise.
+fn bytes_at(array: &ArrayRef, row: usize) -> Option<&[u8]> {
+    match array.data_type() {
+        DataType::Binary => Some(array.as_binary_opt::<i32>()?.value(row)),
+        DataType::LargeBinary => Some(array.as_binary_opt::<i64>()?.value(row)),
+        DataType::BinaryView => Some(array.as_binary_view_opt()?.value(row)),
+        DataType::FixedSizeBinary(_) => Some(array.as_fixed_size_binary_opt()?.value(row)),
+        DataType::Dictionary(_, _) => {
+            let (values, row) = dictionary_cell(array, row)?;
+            bytes_at(values, row)
+        }
+        _ => None,
+    }
+}
+
+fn dictionary_cell(array: &ArrayRef, row: usize) -> Option<(&ArrayRef, usize)> {
+    let dictionary = array.as_dictionary_opt::<Int32Type>()?;
+    let key = dictionary.key(row).filter(|key| dictionary.values().is_valid(*key))?;
+    Some((dictionary.values(), key))
+}
+
+/// The value of an attribute column in a row that is not null.
+fn column_value(column_type: ColumnType, array: &ArrayRef, row: usize) -> Option<Value> {
+    Some(match column_type {
+        ColumnType::String => Value::String(text_at(array, row)?.to_owned()),
+        ColumnType::Int => Value::Int(array.as_primitive_opt::<Int64Type>()?.value(row)),
+        ColumnType::Double => Value::Double(array.as_primitive_opt::<Float64Type>()?.value(row)),
+        ColumnType::Bool => Value::Bool(array.as_boolean_opt()?.value(row)),
+        ColumnType::Value => any_value(bytes_at(array, row)?),
+    })
 }
 
 /// Resources and scopes, each decoded once per batch and shared by its rows.

@@ -125,6 +125,10 @@ const fn kind_of(field: u32) -> Option<MetricKind> {
     })
 }
 
+const fn has_temporality(kind: MetricKind) -> bool {
+    !matches!(kind, MetricKind::Gauge | MetricKind::Summary)
+}
+
 const fn field_of(kind: MetricKind) -> u32 {
     match kind {
         MetricKind::Gauge => 5,
@@ -158,8 +162,8 @@ fn read_metric<'a>(
     metric.kind = kind;
     for field in fields(data) {
         match field? {
-            (2, data) => metric.temporality = data.int32(),
-            (3, data) => metric.monotonic = data.number() != 0,
+            (2, data) if has_temporality(kind) => metric.temporality = data.int32(),
+            (3, data) if kind == MetricKind::Sum => metric.monotonic = data.number() != 0,
             _ => {}
         }
     }
@@ -288,8 +292,12 @@ pub fn put_metric(out: &mut Vec<u8>, point: &MetricPoint) {
     put_text(out, 3, &point.unit);
     put_message(out, field_of(point.kind), |data| {
         put_message(data, 1, |out| put_point(out, point));
-        put_number(data, 2, u64::from(point.temporality.cast_unsigned()));
-        put_number(data, 3, u64::from(point.monotonic));
+        if has_temporality(point.kind) {
+            put_number(data, 2, u64::from(point.temporality.cast_unsigned()));
+        }
+        if point.kind == MetricKind::Sum {
+            put_number(data, 3, u64::from(point.monotonic));
+        }
     });
 }
 

@@ -163,11 +163,20 @@ pub fn put_any_value(out: &mut Vec<u8>, value: &Value) {
 /// Appends attributes as `KeyValue` messages under this field number.
 pub fn put_attributes(out: &mut Vec<u8>, number: u32, attributes: &[Attribute]) {
     for attribute in attributes {
-        put_message(out, number, |entry| {
-            put_text(entry, 1, &attribute.key);
-            put_message(entry, 2, |value| put_any_value(value, &attribute.value));
-        });
+        put_attribute(out, number, attribute);
     }
+}
+
+fn put_attribute(out: &mut Vec<u8>, number: u32, attribute: &Attribute) {
+    put_message(out, number, |entry| {
+        put_text(entry, 1, &attribute.key);
+        put_message(entry, 2, |value| put_any_value(value, &attribute.value));
+    });
+}
+
+/// Appends an attribute as an entry of a row's tail.
+pub fn encode_attribute(attribute: &Attribute, tail: &mut Vec<u8>) {
+    put_attribute(tail, 1, attribute);
 }
 
 /// Appends the fields of a `Resource`.

@@ -1,6 +1,8 @@
 //! Arbitrary telemetry.
 
 use crate::metric::{MetricKind, MetricPoint, Number};
+use crate::otlp::value::put_attributes;
+use crate::otlp::wire::{put_fixed64, put_message};
 use crate::span::{Event, Link, Span, Status};
 use crate::value::{Attribute, Resource, Scope, Value};
 use crate::{LogRecord, SpanId, Timestamp, TraceId};
@@ -129,24 +131,87 @@ pub fn log_record() -> impl Strategy<Value = LogRecord> {
     )
 }
 
-pub fn number_point() -> impl Strategy<Value = MetricPoint> {
-    let number = prop_oneof![any::<i64>().prop_map(Number::Int), (-1e9..1e9f64).prop_map(Number::Double)];
-    (resource(), scope(), attributes(), option::of(number), any::<bool>(), ".{1,9}").prop_map(
-        |(resource, scope, attributes, number, monotonic, name)| MetricPoint {
+/// A data point of any kind.
+pub fn point() -> impl Strategy<Value = MetricPoint> {
+    let number = prop_oneof![
+        any::<i64>().prop_map(Number::Int),
+        any::<u64>().prop_map(|bits| Number::Double(f64::from_bits(bits)))
+    ];
+    let kind = prop_oneof![
+        Just(MetricKind::Gauge),
+        Just(MetricKind::Sum),
+        Just(MetricKind::Histogram),
+        Just(MetricKind::ExponentialHistogram),
+        Just(MetricKind::Summary),
+    ];
+    let numbers = (option::of(number), option::of(any::<u64>()), option::of(-1e9..1e9f64));
+    let lists = (attributes(), attributes(), vec(any::<u64>(), 0..4));
+    (resource(), scope(), kind, numbers, lists, 0..3i32, ".{1,9}").prop_map(
+        |(
             resource,
             scope,
-            description: name.clone(),
-            unit: "1".to_owned(),
+            kind,
+            (number, count, sum),
+            (attributes, exemplar, buckets),
+            temporality,
             name,
-            kind: if monotonic { MetricKind::Sum } else { MetricKind::Gauge },
-            temporality: 2,
-            monotonic,
-            attributes,
-            start: Timestamp(1),
-            time: Timestamp(2),
-            flags: 1,
-            number,
-            ..MetricPoint::default()
+        )| {
+            let plain = matches!(kind, MetricKind::Gauge | MetricKind::Sum);
+            let (count, sum) = if plain { (None, None) } else { (count, sum) };
+            MetricPoint {
+                resource,
+                scope,
+                description: name.clone(),
+                unit: "1".to_owned(),
+                name,
+                kind,
+                temporality: if matches!(kind, MetricKind::Gauge | MetricKind::Summary) {
+                    0
+                } else {
+                    temporality
+                },
+                monotonic: kind == MetricKind::Sum && temporality == 2,
+                attributes,
+                start: Timestamp(1),
+                time: Timestamp(2),
+                flags: 1,
+                number: number.filter(|_| plain),
+                count,
+                sum,
+                wire: rest_of_point(kind, count, sum, &exemplar, &buckets),
+            }
         },
     )
+}
+
+/// The fields of a point that have no columns, and count and sum.
+fn rest_of_point(
+    kind: MetricKind,
+    count: Option<u64>,
+    sum: Option<f64>,
+    exemplar: &[Attribute],
+    buckets: &[u64],
+) -> Vec<u8> {
+    let mut wire = Vec::new();
+    if let Some(count) = count {
+        put_fixed64(&mut wire, 4, count);
+    }
+    if let Some(sum) = sum {
+        put_fixed64(&mut wire, 5, sum.to_bits());
+    }
+    let exemplars = match kind {
+        MetricKind::Gauge | MetricKind::Sum => 5,
+        MetricKind::Histogram => 8,
+        MetricKind::ExponentialHistogram => 11,
+        MetricKind::Summary => return wire,
+    };
+    if kind == MetricKind::Histogram {
+        put_message(&mut wire, 6, |packed| {
+            buckets.iter().for_each(|bucket| packed.extend_from_slice(&bucket.to_le_bytes()));
+        });
+    }
+    if !exemplar.is_empty() {
+        put_message(&mut wire, exemplars, |out| put_attributes(out, 7, exemplar));
+    }
+    wire
 }

@@ -3,6 +3,7 @@
 mod generate;
 mod json;
 mod json_lenient;
+mod json_metrics;
 mod limits;
 mod properties;
 mod rejections;
