@@ -12,7 +12,6 @@ use serde::de::{
     DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -120,9 +119,10 @@ impl<'de> Visitor<'de> for Message<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            match field_named(self.fields, &key) {
-                Some(field) => map.next_value_seed(FieldValue { field, out: self.out })?,
+        let Self { fields, out } = self;
+        while let Some(field) = map.next_key_seed(Key { fields })? {
+            match field {
+                Some(field) => map.next_value_seed(FieldValue { field, out: &mut *out })?,
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -130,20 +130,42 @@ impl<'de> Visitor<'de> for Message<'_> {
     }
 }
 
-/// The field that a key means.
-pub fn field_named(fields: &'static [Field], key: &str) -> Option<&'static Field> {
-    fields.iter().find(|field| same_name(field.name, key))
+/// Reads a key as the field that it means, if it means one.
+struct Key {
+    fields: &'static [Field],
 }
 
-/// Whether a key is this lowerCamelCase name, or its `snake_case` form.
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Option<&'static Field>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key {
+    type Value = Option<&'static Field>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(field_named(self.fields, key))
+    }
+}
+
+/// The field that a key means.
+pub fn field_named(fields: &'static [Field], key: &str) -> Option<&'static Field> {
+    // Nearly always it is the very name; only else is it worth to look for its other forms.
+    let exact = fields.iter().find(|field| field.name == key);
+    exact.or_else(|| fields.iter().find(|field| key.contains('_') && same_name(field.name, key)))
+}
+
+/// Whether a key is the `snake_case` form of this lowerCamelCase name.
 fn same_name(name: &str, key: &str) -> bool {
-    name == key
-        || (key.contains('_')
-            && key
-                .bytes()
-                .filter(|byte| *byte != b'_')
-                .map(|byte| byte.to_ascii_lowercase())
-                .eq(name.bytes().map(|byte| byte.to_ascii_lowercase())))
+    let letters = key.bytes().filter(|byte| *byte != b'_').map(|byte| byte.to_ascii_lowercase());
+    letters.eq(name.bytes().map(|byte| byte.to_ascii_lowercase()))
 }
 
 /// Writes one field, or one for each element of a list.
