@@ -65,7 +65,6 @@ export class OpenTrace {
     if (this.#loading) return this.changed();
     this.#loading = true;
     const asked = performance.now();
-    void this.#loadSummary();
     try {
       const skeleton = decodeSkeleton(await api.skeleton(this.id));
       // Rows, labels and canvases show these; whatever hides or reorders text is spelled out once, here.
@@ -73,6 +72,8 @@ export class OpenTrace {
         skeleton[table] = skeleton[table].map(oneLine);
       }
       this.#take(skeleton);
+      // Only now: it must not take the server's time from what is painted first.
+      void this.#loadSummary();
       this.error = null;
       this.missing = false;
     } catch (error) {
