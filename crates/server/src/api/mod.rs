@@ -7,7 +7,7 @@ mod live;
 mod logs;
 mod messages;
 mod metrics;
-mod openapi;
+pub mod openapi;
 mod parameters;
 mod skeleton;
 mod spans;
