@@ -183,17 +183,17 @@ async fn jaeger_shapes() {
     }
     check(
         "/api/services",
-        expect![[r#"200 {"data":["shop"],"errors":null,"limit":0,"offset":0,"total":1}"#]],
+        expect![[r#"200 {"data":["shop"],"total":1,"limit":0,"offset":0,"errors":null}"#]],
     )
     .await;
-    check("/api/operations?service=shop", expect![[r#"200 {"data":[{"name":"chat","spanKind":"client"}],"errors":null,"limit":0,"offset":0,"total":1}"#]]).await;
-    check("/api/operations", expect![[r#"400 {"data":null,"errors":[{"code":400,"msg":"parameter 'service' is required"}],"limit":0,"offset":0,"total":0}"#]]).await;
-    check("/api/traces/ab", expect![[r#"200 {"data":[{"processes":{"p1":{"serviceName":"shop","tags":[]}},"spans":[{"duration":2500,"flags":0,"logs":[],"operationName":"chat","processID":"p1","references":[{"refType":"CHILD_OF","spanID":"0202020202020202","traceID":"00000000000000ab"}],"spanID":"0101010101010101","startTime":1000,"tags":[{"key":"big","type":"int64","value":"9223372036854775807"},{"key":"ratio","type":"float64","value":"NaN"},{"key":"html","type":"string","value":"<script>alert(1)</script>"},{"key":"gen_ai.operation.name","type":"string","value":"chat"},{"key":"gen_ai.input.messages","type":"string","value":"[{\"role\":\"user\",\"content\":\"hi\"}]"},{"key":"span.kind","type":"string","value":"client"}],"traceID":"00000000000000ab","warnings":null}],"traceID":"00000000000000ab","warnings":null}],"errors":null,"limit":0,"offset":0,"total":0}"#]]).await;
-    check("/api/traces/cd", expect![[r#"404 {"data":null,"errors":[{"code":404,"msg":"trace not found"}],"limit":0,"offset":0,"total":0}"#]]).await;
-    check("/api/traces?limit=string", expect![[r#"400 {"data":null,"errors":[{"code":400,"msg":"strconv.ParseInt: parsing \"string\": invalid syntax"}],"limit":0,"offset":0,"total":0}"#]]).await;
-    check("/api/traces?tag=k", expect![[r#"400 {"data":null,"errors":[{"code":400,"msg":"malformed 'tag' parameter, expecting key:value, received: k"}],"limit":0,"offset":0,"total":0}"#]]).await;
-    check("/api/traces?minDuration=2s&maxDuration=1s", expect![[r#"400 {"data":null,"errors":[{"code":400,"msg":"'maxDuration' should be greater than 'minDuration'"}],"limit":0,"offset":0,"total":0}"#]]).await;
-    check("/api/nonsense", expect![[r#"404 {"error":{"at":null,"kind":"notFound","message":"no such path; /api/v1/openapi.json lists ours"}}"#]]).await;
+    check("/api/operations?service=shop", expect![[r#"200 {"data":[{"name":"chat","spanKind":"client"}],"total":1,"limit":0,"offset":0,"errors":null}"#]]).await;
+    check("/api/operations", expect![[r#"400 {"data":null,"total":0,"limit":0,"offset":0,"errors":[{"code":400,"msg":"parameter 'service' is required"}]}"#]]).await;
+    check("/api/traces/ab", expect![[r#"200 {"data":[{"traceID":"00000000000000ab","spans":[{"traceID":"00000000000000ab","spanID":"0101010101010101","flags":0,"operationName":"chat","references":[{"refType":"CHILD_OF","traceID":"00000000000000ab","spanID":"0202020202020202"}],"startTime":1000,"duration":2500,"tags":[{"key":"big","type":"int64","value":"9223372036854775807"},{"key":"ratio","type":"float64","value":"NaN"},{"key":"html","type":"string","value":"<script>alert(1)</script>"},{"key":"gen_ai.operation.name","type":"string","value":"chat"},{"key":"gen_ai.input.messages","type":"string","value":"[{\"role\":\"user\",\"content\":\"hi\"}]"},{"key":"span.kind","type":"string","value":"client"}],"logs":[],"processID":"p1","warnings":null}],"processes":{"p1":{"serviceName":"shop","tags":[]}},"warnings":null}],"total":0,"limit":0,"offset":0,"errors":null}"#]]).await;
+    check("/api/traces/cd", expect![[r#"404 {"data":null,"total":0,"limit":0,"offset":0,"errors":[{"code":404,"msg":"trace not found"}]}"#]]).await;
+    check("/api/traces?limit=string", expect![[r#"400 {"data":null,"total":0,"limit":0,"offset":0,"errors":[{"code":400,"msg":"strconv.ParseInt: parsing \"string\": invalid syntax"}]}"#]]).await;
+    check("/api/traces?tag=k", expect![[r#"400 {"data":null,"total":0,"limit":0,"offset":0,"errors":[{"code":400,"msg":"malformed 'tag' parameter, expecting key:value, received: k"}]}"#]]).await;
+    check("/api/traces?minDuration=2s&maxDuration=1s", expect![[r#"400 {"data":null,"total":0,"limit":0,"offset":0,"errors":[{"code":400,"msg":"'maxDuration' should be greater than 'minDuration'"}]}"#]]).await;
+    check("/api/nonsense", expect![[r#"404 {"error":{"kind":"notFound","message":"no such path; /api/v1/openapi.json lists ours","at":null}}"#]]).await;
 }
 
 #[tokio::test]
