@@ -1,5 +1,4 @@
 //! Builds this crate anew when the page was built anew.
-#![expect(clippy::print_stdout, reason = "cargo listens on standard output")]
 
 fn main() {
     let page = "../../ui/dist";

@@ -1,10 +1,11 @@
 //! Writes to standard output: plain text, with colour only where a person looks.
 
 use std::fmt;
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal, Stdout, Write};
 
 /// Standard output.
 pub struct Output {
+    stream: Stdout,
     colour: bool,
 }
 
@@ -21,17 +22,19 @@ pub enum Style {
 
 impl Output {
     pub fn new(no_colour: bool) -> Self {
-        Self { colour: !no_colour && std::io::stdout().is_terminal() }
+        let stream = std::io::stdout();
+        let colour = !no_colour && stream.is_terminal();
+        Self { stream, colour }
     }
 
     #[cfg(test)]
-    pub const fn plain() -> Self {
-        Self { colour: false }
+    pub fn plain() -> Self {
+        Self::new(true)
     }
 
     /// Writes a line; a reader that has gone away is an error of kind `BrokenPipe`.
     pub fn line(&self, text: impl fmt::Display) -> std::io::Result<()> {
-        let mut out = std::io::stdout().lock();
+        let mut out = self.stream.lock();
         writeln!(out, "{text}")?;
         out.flush()
     }
@@ -95,7 +98,7 @@ pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);

@@ -31,9 +31,9 @@ impl Events {
                 return Ok(Some(event));
             }
             let chunk = self.answer.chunk().await;
-            match chunk.map_err(|error| Failure::Unreachable(format!("the server went away: {error}")))? {
+            match chunk.map_err(|_| Failure::Unreachable("the server has gone away".to_owned()))? {
                 Some(bytes) if self.parser.pending.len() < MAX_EVENT_BYTES => {
-                    self.parser.pending.extend_from_slice(&bytes)
+                    self.parser.pending.extend_from_slice(&bytes);
                 }
                 _ => return Ok(None),
             }

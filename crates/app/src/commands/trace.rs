@@ -92,11 +92,7 @@ fn branch(rows: &[Row], index: usize, continues: &mut Vec<bool>) -> String {
 fn draw_row(row: &Row, branch: &str, total: f64, output: &Output) -> String {
     let failed = row.status == Row::STATUS_ERROR;
     let mark = if failed { "✗ " } else { "" };
-    let subject = if row.subject.is_empty() || row.name.contains(&row.subject) {
-        String::new()
-    } else {
-        format!(" {}", row.subject)
-    };
+    let subject = if is_told(&row.name, &row.subject) { String::new() } else { format!(" {}", row.subject) };
     let name = fitted(&format!("{branch}{mark}{}{subject}", row.name), NAME_WIDTH);
     let name = output.paint(if failed { Style::Bad } else { Style::Plain }, &name);
     let kind =
@@ -124,6 +120,11 @@ fn draw_row(row: &Row, branch: &str, total: f64, output: &Output) -> String {
         output.paint(style, &bar(row, total)),
         output.paint(Style::Faint, &crate::terminal::harmless(&row.service)),
     )
+}
+
+/// Whether the name says the subject already, be it by a shorter name (`gpt-4.1` of `gpt-4.1-2025-04-14`).
+fn is_told(name: &str, subject: &str) -> bool {
+    name.contains(subject) || name.rsplit(' ').next().is_some_and(|last| subject.starts_with(last))
 }
 
 /// The time of the row within the trace; at least one cell wide.

@@ -94,7 +94,7 @@ impl Effective {
             }
         }
         let mut effective = Self {
-            config: Config::defaults(environment.data_home()),
+            config: Config::defaults(&environment.data_home()),
             origins: Vec::with_capacity(TABLE.len()),
             warnings: environment.unknown(),
         };

@@ -3,7 +3,7 @@
 
 use super::{ByteSize, Config, LogFormat, Period};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tracing::level_filters::LevelFilter;
 
 /// One setting.
@@ -174,7 +174,7 @@ pub fn nearest(name: &str) -> &'static str {
 
 impl Config {
     /// The defaults, given where data of the user belongs.
-    pub fn defaults(data_home: PathBuf) -> Self {
+    pub fn defaults(data_home: &Path) -> Self {
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let minutes = |count: u64| Period(std::time::Duration::from_secs(60 * count));
         Self {
