@@ -240,7 +240,7 @@ impl Predicate<'_> {
         self.rows(&[schema::SCOPE.to_owned()], Arc::new(move |batch| each_bytes(batch.column(0), &found)))
     }
 
-    fn with_keys(&self, keys: impl IntoIterator<Item = &'static str>, fixed: &[&str]) -> Vec<String> {
+    fn with_keys(keys: impl IntoIterator<Item = &'static str>, fixed: &[&str]) -> Vec<String> {
         let typed = |key: &'static str| ColumnType::ALL.map(|column_type| attribute_column(key, column_type));
         fixed.iter().map(|name| (*name).to_owned()).chain(keys.into_iter().flat_map(typed)).collect()
     }
@@ -260,7 +260,7 @@ impl Predicate<'_> {
         let mut parts: Vec<_> = span_kinds.map(|(_, number)| ident(schema::KIND).eq(lit(number))).collect();
         let wanted: Vec<NodeKind> = NodeKind::ALL.into_iter().filter(|kind| exact(kind.as_str())).collect();
         if !wanted.is_empty() {
-            let columns = self.with_keys(crate::row::asked_keys(), &[schema::KIND, schema::ATTRIBUTES_TAIL]);
+            let columns = Self::with_keys(crate::row::asked_keys(), &[schema::KIND, schema::ATTRIBUTES_TAIL]);
             let matches = move |batch: &RecordBatch| {
                 let spans = SpanBatch::new(batch);
                 (0..batch.num_rows()).map(|row| Some(wanted.contains(&spans.row(row).kind()))).collect()
@@ -272,7 +272,7 @@ impl Predicate<'_> {
 
     fn tokens(&self, test: &Test) -> Expr {
         let keys = Meaning::InputTokens.keys().iter().chain(Meaning::OutputTokens.keys()).copied();
-        let columns = self.with_keys(keys, &[schema::ATTRIBUTES_TAIL]);
+        let columns = Self::with_keys(keys, &[schema::ATTRIBUTES_TAIL]);
         let test = test.clone();
         let matches = move |batch: &RecordBatch| {
             let spans = SpanBatch::new(batch);
@@ -302,7 +302,7 @@ impl Predicate<'_> {
             match parse_attribute_column(field.name()) {
                 Some((_, ColumnType::String)) => parts.push(text_test(ident(field.name()), &test)),
                 Some((_, column_type @ ColumnType::Value)) => {
-                    parts.push(self.typed(field.name(), column_type, &test))
+                    parts.push(self.typed(field.name(), column_type, &test));
                 }
                 _ => {}
             }

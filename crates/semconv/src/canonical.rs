@@ -87,17 +87,25 @@ impl Meaning {
                 "gen_ai.usage.cache_read_input_tokens",
                 "llm.token_count.prompt_details.cache_read",
             ],
-            Self::Cost => &["gen_ai.usage.cost", "llm.cost.total", "model.cost_usd", "operation.cost", "cost_usd"],
+            Self::Cost => {
+                &["gen_ai.usage.cost", "llm.cost.total", "model.cost_usd", "operation.cost", "cost_usd"]
+            }
             Self::FinishReasons => &["gen_ai.response.finish_reasons", "gen_ai.response.finish_reason"],
             Self::TimeToFirstToken => &["gen_ai.response.time_to_first_chunk"],
             Self::SystemMessages => &["gen_ai.system_instructions"],
-            Self::InputMessages => &["gen_ai.input.messages", "input.value", "gen_ai.prompt", "ai.prompt.messages"],
-            Self::OutputMessages => &["gen_ai.output.messages", "output.value", "gen_ai.completion", "ai.response.text"],
+            Self::InputMessages => {
+                &["gen_ai.input.messages", "input.value", "gen_ai.prompt", "ai.prompt.messages"]
+            }
+            Self::OutputMessages => {
+                &["gen_ai.output.messages", "output.value", "gen_ai.completion", "ai.response.text"]
+            }
             Self::ToolDefinitions => &["gen_ai.tool.definitions"],
             Self::ToolArguments => {
                 &["gen_ai.tool.call.arguments", "tool.arguments", "tool.parameters", "ai.toolCall.args"]
             }
-            Self::ToolResult => &["gen_ai.tool.call.result", "tool.result", "tool.output", "ai.toolCall.result"],
+            Self::ToolResult => {
+                &["gen_ai.tool.call.result", "tool.result", "tool.output", "ai.toolCall.result"]
+            }
             Self::Workflow => &["gen_ai.workflow.name", "workflow.name", "workflow.id"],
             Self::Policy => &["policy.id", "policy.name", "gen_ai.guardrail.name"],
             Self::PolicyDecision => &["policy.decision"],

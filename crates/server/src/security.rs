@@ -37,7 +37,7 @@ pub async fn headers(request: Request, next: Next) -> Response {
 pub async fn known_host(State(allowed): State<Arc<Vec<String>>>, request: Request, next: Next) -> Response {
     let said = request.headers().get("host").and_then(|host| host.to_str().ok());
     let host =
-        said.or_else(|| request.uri().authority().map(|authority| authority.as_str())).unwrap_or_default();
+        said.or_else(|| request.uri().authority().map(http::uri::Authority::as_str)).unwrap_or_default();
     if is_known(name_of(host), &allowed) {
         return next.run(request).await;
     }

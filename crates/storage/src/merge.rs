@@ -168,8 +168,11 @@ fn by_name(batch: &RecordBatch) -> Vec<u32> {
     rows
 }
 
+/// Trace id and span id.
+type SpanKey<'a> = (&'a [u8], &'a [u8]);
+
 fn without_resent(batch: &RecordBatch, order: Vec<u32>) -> Vec<u32> {
-    let mut best: HashMap<(&[u8], &[u8]), (u64, u32), foldhash::fast::RandomState> = HashMap::default();
+    let mut best: HashMap<SpanKey<'_>, (u64, u32), foldhash::fast::RandomState> = HashMap::default();
     for row in &order {
         let key = (id(batch, schema::TRACE_ID, *row), id(batch, schema::SPAN_ID, *row));
         let rank = (time(batch, schema::END, *row), *row);

@@ -81,6 +81,9 @@ fn time_bounds(signal: Signal, batch: &RecordBatch) -> (u64, u64) {
     values.fold((u64::MAX, 0), |(first, last), time| (first.min(time), last.max(time)))
 }
 
+/// Dictionary keys of service and name, and the span's kind.
+type Keys = (Option<usize>, Option<usize>, i32);
+
 fn operations(batch: &RecordBatch) -> Vec<OperationCount> {
     let keys =
         |name: &str| batch.column_by_name(name).and_then(|array| array.as_dictionary_opt::<Int32Type>());
@@ -88,8 +91,7 @@ fn operations(batch: &RecordBatch) -> Vec<OperationCount> {
         return Vec::new();
     };
     let columns = Columns::new(batch);
-    let mut counts: HashMap<(Option<usize>, Option<usize>, i32), (usize, u64), foldhash::fast::RandomState> =
-        HashMap::default();
+    let mut counts: HashMap<Keys, (usize, u64), foldhash::fast::RandomState> = HashMap::default();
     for row in 0..batch.num_rows() {
         let key = (services.key(row), names.key(row), columns.int32(schema::KIND, row));
         counts.entry(key).or_insert((row, 0)).1 += 1;

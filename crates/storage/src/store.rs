@@ -138,7 +138,11 @@ impl Worker {
             tracing::error!(%error, "the log could not be written; new data is refused");
         }
         for pending in group {
-            self.answer(pending, written.as_ref().map_err(Error::again).map(|()| ()));
+            let result = match &written {
+                Ok(()) => Ok(()),
+                Err(error) => Err(error.again()),
+            };
+            self.answer(pending, result);
         }
     }
 

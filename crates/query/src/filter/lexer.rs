@@ -50,6 +50,7 @@ pub fn tokens(text: &str) -> Result<Vec<Placed>, ParseError> {
     Ok(found)
 }
 
+#[expect(clippy::fn_params_excessive_bools, reason = "both are facts of the text before")]
 fn token(rest: &str, at: usize, spaced: bool, value: bool) -> Result<(Token, usize), ParseError> {
     match rest.as_bytes().first() {
         Some(b'(') => return Ok((Token::Open, 1)),
@@ -77,7 +78,9 @@ fn quoted(rest: &str, at: usize) -> Result<(Token, usize), ParseError> {
         match character {
             '"' => return Ok((Token::Quoted(text), place + 1)),
             '\\' => {
-                text.extend(characters.next().map(|(_, escaped)| if escaped == 'n' { '\n' } else { escaped }))
+                text.extend(
+                    characters.next().map(|(_, escaped)| if escaped == 'n' { '\n' } else { escaped }),
+                );
             }
             other => text.push(other),
         }

@@ -72,7 +72,7 @@ fn word(text: &str, key: bool) -> String {
     let plain = plain_value(text)
         && !text.contains(':')
         && !text.starts_with('-')
-        && !(matches!(text, "AND" | "OR" | "NOT"))
-        && !(key && text == "has");
+        && !matches!(text, "AND" | "OR" | "NOT")
+        && !matches!((key, text), (true, "has"));
     if plain { text.to_owned() } else { quoted(text) }
 }

@@ -7,7 +7,7 @@ use proptest::prelude::{any, proptest};
 #[test]
 fn filters_in_canonical_form() {
     let check = |text: &str, expect: &str| {
-        assert_eq!(parse(text).map(|filter| print(&filter)).as_deref(), Ok(expect), "{text}")
+        assert_eq!(parse(text).map(|filter| print(&filter)).as_deref(), Ok(expect), "{text}");
     };
     check("", "");
     check("  ", "");

@@ -111,17 +111,17 @@ fn indexed(asked: &Asked<'_>, prefix: &str) -> Option<Json> {
         let field = field.strip_prefix("message.").unwrap_or(field);
         messages.entry(number).or_default().insert(field.to_owned(), values::plain(&attribute.value));
     }
-    (!messages.is_empty()).then(|| messages.into_values().map(one_indexed).collect())
+    (!messages.is_empty()).then(|| messages.values().map(one_indexed).collect())
 }
 
-fn one_indexed(fields: Map<String, Json>) -> Json {
+fn one_indexed(fields: &Map<String, Json>) -> Json {
     let text = |name: &str| fields.get(name).cloned().unwrap_or(Json::Null);
     let mut parts = Vec::new();
     if let Some(content) = fields.get("content") {
         parts.push(json!({"type": "text", "content": content}));
     }
     let mut calls: BTreeMap<&str, Map<String, Json>> = BTreeMap::new();
-    for (key, value) in &fields {
+    for (key, value) in fields {
         let Some((number, field)) = key.strip_prefix("tool_calls.").and_then(|rest| rest.split_once('.'))
         else {
             continue;

@@ -1,4 +1,4 @@
-//! The OpenAPI description of our API; `tests.rs` holds it to the code.
+//! The `OpenAPI` description of our API; `tests.rs` holds it to the code.
 
 use axum::Json;
 use serde_json::{Value, json};

@@ -101,7 +101,7 @@ mod tests {
     fn times() {
         let now = Timestamp(10_000_000_000_000);
         let check = |text: &str, expect: Option<u64>| {
-            assert_eq!(time(text, now).map(|time| time.0), expect, "{text}")
+            assert_eq!(time(text, now).map(|time| time.0), expect, "{text}");
         };
         check("12", Some(12));
         check("now-1h", Some(10_000_000_000_000 - 3_600_000_000_000));

@@ -67,7 +67,7 @@ fn columns(skeleton: &Skeleton, out: &mut Vec<u8>) {
     };
     column(&|row, out| out.extend_from_slice(&microseconds(row.start.0.saturating_sub(start)).to_le_bytes()));
     column(&|row, out| {
-        out.extend_from_slice(&microseconds(row.end.0.saturating_sub(row.start.0)).to_le_bytes())
+        out.extend_from_slice(&microseconds(row.end.0.saturating_sub(row.start.0)).to_le_bytes());
     });
     column(&|row, out| {
         let parent = row.parent.and_then(|parent| i32::try_from(parent).ok()).unwrap_or(-1);

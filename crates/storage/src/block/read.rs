@@ -129,7 +129,7 @@ impl Block {
             let ids = batch.column(0).as_fixed_size_binary();
             for place in 0..ids.len() {
                 if ids.is_valid(place) && ids.value(place) == trace.0 {
-                    found = if found.is_empty() { row..row + 1 } else { found.start..row + 1 };
+                    found = widened(&found, row);
                 }
                 row += 1;
             }
@@ -150,6 +150,12 @@ impl Block {
         let builder = builder.with_row_groups(vec![group]).with_row_selection(selection);
         Ok(builder.with_projection(mask).with_batch_size(8_192).build()?)
     }
+}
+
+/// A range with this row at its end.
+fn widened(rows: &Range<usize>, row: usize) -> Range<usize> {
+    let start = if rows.is_empty() { row } else { rows.start };
+    start..row + 1
 }
 
 fn trace_column(metadata: &ArrowReaderMetadata) -> Option<usize> {
