@@ -13,7 +13,7 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use std::sync::Arc;
 
 // Shared by all signals.
-/// `Dictionary<Int32, Binary>`: the OTLP protobuf `Resource` message; unknown fields dropped.
+/// `Dictionary<Int32, Binary>`: the OTLP protobuf `Resource` message as it was received, unknown fields included.
 pub const RESOURCE: &str = "resource";
 /// `Dictionary<Int32, Utf8>`, null when empty.
 pub const RESOURCE_SCHEMA_URL: &str = "resource_schema_url";

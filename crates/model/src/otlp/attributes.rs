@@ -6,7 +6,7 @@ use crate::schema::{ATTRIBUTES_TAIL, ColumnType, TAIL_KEYS, attribute_field};
 use arrow::array::{Array, AsArray};
 use arrow::array::{ArrayRef, BinaryBuilder, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder};
 use arrow::datatypes::{FieldRef, Float64Type, Int64Type};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// The most attribute columns of a chunk; further keys go to the tail.
@@ -32,6 +32,8 @@ struct Column {
     /// Rows up to here are written, nulls included.
     rows: usize,
     filled: usize,
+    /// Whether the key has a column of another type too.
+    has_sibling: bool,
 }
 
 impl Column {
@@ -43,7 +45,7 @@ impl Column {
             ColumnType::Bool => Builder::Bool(BooleanBuilder::new()),
             ColumnType::Value => Builder::Value(BinaryBuilder::new()),
         };
-        Self { key: key.to_owned(), column_type, builder, rows: 0, filled: 0 }
+        Self { key: key.to_owned(), column_type, builder, rows: 0, filled: 0, has_sibling: false }
     }
 
     fn pad_to(&mut self, row: usize) {
@@ -106,6 +108,8 @@ pub struct AttributeColumns {
     /// End of each row's tail.
     tail_ends: Vec<usize>,
     tail_keys: BTreeSet<String>,
+    /// The keys of this row that went to the tail because there are no more columns.
+    columnless: HashSet<String, foldhash::fast::RandomState>,
 }
 
 /// What [`AttributeColumns::finish`] gives.
@@ -123,9 +127,29 @@ impl AttributeColumns {
     pub fn put(&mut self, row: usize, key: &str, value: Slice<'_>) {
         let column_type = scalar_type(value);
         match self.column(key, column_type) {
-            Some(column) if self.columns[column].rows <= row => self.columns[column].put(row, value),
-            _ => self.put_tail(key, value.bytes),
+            Some(column) if self.is_first(row, key, column) => self.columns[column].put(row, value),
+            Some(_) => self.put_tail(key, value.bytes),
+            None => {
+                self.columnless.insert(key.to_owned());
+                self.put_tail(key, value.bytes);
+            }
         }
+    }
+
+    /// Whether this is the row's first value of the key, of whatever type: the others go to the tail, so that they stay
+    /// in their order.
+    #[inline]
+    fn is_first(&self, row: usize, key: &str, column: usize) -> bool {
+        let column = &self.columns[column];
+        column.rows <= row
+            && !(column.has_sibling && self.written(row, key))
+            && (self.columnless.is_empty() || !self.columnless.contains(key))
+    }
+
+    /// Whether a column of this key has a value in this row.
+    fn written(&self, row: usize, key: &str) -> bool {
+        let slots = self.index.get(key).copied().unwrap_or_default();
+        slots.into_iter().flatten().any(|column| self.columns[usize::from(column)].rows > row)
     }
 
     fn put_tail(&mut self, key: &str, value: &[u8]) {
@@ -139,6 +163,12 @@ impl AttributeColumns {
     pub fn end_row(&mut self) {
         self.tail_ends.push(self.tail.len());
         self.position = 0;
+        // Clearing costs what was ever in it; one huge row must not make all rows after it slow.
+        if self.columnless.capacity() > 4 * MAX_COLUMNS {
+            self.columnless = HashSet::default();
+        } else {
+            self.columnless.clear();
+        }
     }
 
     fn column(&mut self, key: &str, column_type: ColumnType) -> Option<usize> {
@@ -165,8 +195,14 @@ impl AttributeColumns {
             return None;
         }
         let number = u16::try_from(self.columns.len()).ok()?;
-        self.columns.push(Column::new(key, column_type));
-        self.index.entry(key.to_owned()).or_default()[slot] = Some(number);
+        let slots = self.index.entry(key.to_owned()).or_default();
+        let mut column = Column::new(key, column_type);
+        for sibling in slots.iter().flatten() {
+            self.columns[usize::from(*sibling)].has_sibling = true;
+            column.has_sibling = true;
+        }
+        slots[slot] = Some(number);
+        self.columns.push(column);
         Some(number)
     }
 

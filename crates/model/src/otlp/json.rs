@@ -12,7 +12,6 @@ use serde::de::{
     DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 use serde_json::value::RawValue;
-use std::collections::HashMap;
 use std::fmt;
 
 /// How a field is written in protobuf.
@@ -55,16 +54,15 @@ pub struct Field {
 pub fn to_protobuf(signal: Signal, json: &[u8]) -> Result<Vec<u8>, DecodeError> {
     // Some senders start with a byte order mark.
     let start = if json.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-    let mut out = Vec::with_capacity(json.len() / 2);
-    let mut requests = serde_json::Deserializer::from_slice(&json[start..]);
-    while requests.end().is_err() {
-        let fields = json_tables::request(signal);
-        Message { fields, out: &mut out }
-            .deserialize(&mut requests)
-            .map_err(|error| not_json(signal, &json[start..], start, &error))?;
-    }
+    let json = &json[start..];
+    let out = match signal {
+        Signal::Traces => requests::<TRACES>(json),
+        Signal::Logs => requests::<LOGS>(json),
+        Signal::Metrics => requests::<METRICS>(json),
+    };
+    let out = out.map_err(|error| not_json(signal, json, start, &error))?;
     if out.is_empty()
-        && let Some(other) = other_signal(signal, &json[start..])
+        && let Some(other) = other_signal(signal, json)
     {
         let message = format!("this looks like {other}; send them to /v1/{other}");
         return Err(DecodeError { at: start, message });
@@ -72,14 +70,77 @@ pub fn to_protobuf(signal: Signal, json: &[u8]) -> Result<Vec<u8>, DecodeError> 
     Ok(out)
 }
 
+const TRACES: u8 = 0;
+const LOGS: u8 = 1;
+const METRICS: u8 = 2;
+
+/// A request of one signal in protobuf. The signal is part of the type because a stream of JSON values, which alone goes
+/// on from where the last value ended without counting lines anew, takes types only.
+struct Request<const SIGNAL: u8>(Vec<u8>);
+
+impl<'de, const SIGNAL: u8> serde::Deserialize<'de> for Request<SIGNAL> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields = json_tables::request(match SIGNAL {
+            TRACES => Signal::Traces,
+            LOGS => Signal::Logs,
+            _ => Signal::Metrics,
+        });
+        let mut out = Vec::new();
+        Message { fields, out: &mut out }.deserialize(deserializer)?;
+        Ok(Self(out))
+    }
+}
+
+/// Several requests, one after the other, are one request: that is how protobuf appends.
+fn requests<const SIGNAL: u8>(json: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
+    let mut all = Vec::new();
+    for request in serde_json::Deserializer::from_slice(json).into_iter::<Request<SIGNAL>>() {
+        let Request(mut request) = request?;
+        if all.is_empty() { all = request } else { all.append(&mut request) }
+    }
+    Ok(all)
+}
+
 /// The signal whose key a request has, when it has another's.
 fn other_signal(signal: Signal, json: &[u8]) -> Option<Signal> {
-    let requests = serde_json::Deserializer::from_slice(json).into_iter::<HashMap<String, IgnoredAny>>();
-    let keys: Vec<_> = requests.map_while(Result::ok).flat_map(HashMap::into_keys).collect();
-    let has =
-        |signal: &Signal| keys.iter().any(|key| field_named(json_tables::request(*signal), key).is_some());
-    let others = Signal::ALL.into_iter().filter(|other| *other != signal);
-    (!has(&signal)).then(|| others.into_iter().find(has)).flatten()
+    let mut seen = [false; 3];
+    for keys in serde_json::Deserializer::from_slice(json).into_iter::<SignalKeys>().map_while(Result::ok) {
+        (0..3).for_each(|place| seen[place] |= keys.0[place]);
+    }
+    let has = |signal: &Signal| seen[*signal as usize];
+    (!has(&signal)).then(|| Signal::ALL.into_iter().find(has)).flatten()
+}
+
+/// Which signals' keys an object has, in the order of [`Signal::ALL`].
+#[derive(Default)]
+struct SignalKeys([bool; 3]);
+
+impl<'de> serde::Deserialize<'de> for SignalKeys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self::default())
+    }
+}
+
+impl<'de> Visitor<'de> for SignalKeys {
+    type Value = Self;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        while let Some(field) = map.next_key_seed(Key { fields: json_tables::SIGNALS })? {
+            map.next_value::<IgnoredAny>()?;
+            if let Some(field) = field {
+                self.0[field.number as usize] = true;
+            }
+        }
+        Ok(self)
+    }
 }
 
 fn not_json(signal: Signal, json: &[u8], start: usize, error: &serde_json::Error) -> DecodeError {

@@ -18,6 +18,13 @@ pub const fn request(signal: Signal) -> &'static [Field] {
     }
 }
 
+/// The keys that tell the signals apart, numbered as in [`Signal::ALL`].
+pub const SIGNALS: &[Field] = message![
+    "resourceSpans" = 0: Shape::Text,
+    "resourceLogs" = 1: Shape::Text,
+    "resourceMetrics" = 2: Shape::Text,
+];
+
 pub const ANY_VALUE: &[Field] = message![
     "stringValue" = 1: Shape::Text,
     "boolValue" = 2: Shape::Bool,

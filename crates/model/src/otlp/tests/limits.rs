@@ -62,3 +62,11 @@ fn a_key_of_its_own_for_each_record() {
     assert!(memory(&batch) < 20 * size, "{} for {size}", memory(&batch));
     assert!(!batch.columns[0].schema().metadata().contains_key(crate::schema::TAIL_KEYS));
 }
+
+/// Time grows with the size of the body, not with its square: that would take hours here.
+#[test]
+fn a_million_requests_in_one_body() {
+    let body = bytes::Bytes::from("{}\n".repeat(1_000_000));
+    let batch = decode(TenantId::default(), Signal::Logs, Encoding::Json, body).unwrap();
+    assert_eq!((batch.accepted, batch.rejected.count), (0, 0));
+}

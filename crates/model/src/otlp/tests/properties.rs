@@ -6,7 +6,7 @@ use crate::batch::{Batch, Encoding};
 use crate::metric::Number;
 use crate::otlp::{self, decode};
 use crate::value::Attribute;
-use crate::{MetricPoint, Signal, TenantId};
+use crate::{MetricPoint, Signal, TenantId, Value};
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any, prop_oneof, proptest};
 use proptest::{prop_assert_eq, sample};
@@ -37,14 +37,30 @@ fn by_key(attributes: &[Attribute]) -> Vec<Attribute> {
     sorted
 }
 
-/// One key's values keep their multiplicity; of several in one row, columns come first.
 fn assert_attributes(found: &[Attribute], sent: &[Attribute]) {
-    let (found, mut sent) = (by_key(found), by_key(sent));
-    assert_eq!(found.len(), sent.len());
-    for attribute in found {
-        let place = sent.iter().position(|other| *other == attribute).expect("every attribute was sent");
-        sent.remove(place);
+    assert_eq!(by_key(found), by_key(sent));
+}
+
+/// What stands in a row's tail is told in the schema's metadata.
+fn assert_tail_keys(columns: &arrow::array::RecordBatch) {
+    let schema = columns.schema();
+    let told = &schema.metadata()[crate::schema::TAIL_KEYS];
+    let told: std::collections::BTreeSet<String> = serde_json::from_str(told).unwrap();
+    let cells = otlp::columns::Columns::new(columns);
+    let mut found = std::collections::BTreeSet::new();
+    for row in 0..columns.num_rows() {
+        let tail = cells.bytes(crate::schema::ATTRIBUTES_TAIL, row).unwrap_or_default();
+        let attributes = otlp::tail_attributes(tail);
+        for Attribute { key, .. } in &attributes {
+            let first = attributes.iter().find(|other| other.key == *key).map(|first| first.value.clone());
+            assert_eq!(otlp::tail_find(tail, key).map(otlp::any_value), first);
+            found.insert(key.clone());
+        }
+        let mut encoded = Vec::new();
+        attributes.iter().for_each(|attribute| otlp::encode_attribute(attribute, &mut encoded));
+        assert_eq!(otlp::tail_attributes(&encoded), attributes);
     }
+    assert_eq!(found, told);
 }
 
 proptest! {
@@ -127,6 +143,24 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(24))]
+
+    /// In enough rows for rare keys to lose their columns.
+    #[test]
+    fn tails_are_as_told(attributes in vec(generate::attributes(), 65..80)) {
+        let records: Vec<_> = attributes
+            .into_iter()
+            .map(|attributes| crate::LogRecord { attributes, ..crate::LogRecord::default() })
+            .collect();
+        let batch = decoded(Signal::Logs, otlp::encode_log_records(&records));
+        assert_tail_keys(&batch.columns[0]);
+        for (found, sent) in otlp::log_records(&batch.columns[0]).iter().zip(&records) {
+            assert_attributes(&found.attributes, &sent.attributes);
+        }
+    }
+}
+
 fn take_bits(point: &mut MetricPoint) -> Option<(bool, u64)> {
     point.number.take().map(|number| match number {
         Number::Int(number) => (true, number.cast_unsigned()),
@@ -202,6 +236,27 @@ fn changed(mut bytes: Vec<u8>, changes: &[Change]) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// Also when there are more keys than columns.
+#[test]
+fn one_keys_values_keep_their_order() {
+    let two = |first: Value, second: Value| vec![Attribute::new("k", first), Attribute::new("k", second)];
+    let (number, text) = (Value::Int(1), || Value::String("x".to_owned()));
+    let mut many: Vec<_> = (0..255).map(|key| Attribute::new(format!("many.{key}"), Value::Empty)).collect();
+    many.push(Attribute::new("k", number.clone()));
+    let rows = [many, two(text(), number.clone()), two(number.clone(), text()), two(number.clone(), number)];
+    let spans: Vec<_> = (1..)
+        .zip(rows)
+        .map(|(id, attributes)| crate::Span {
+            trace_id: crate::TraceId([id; 16]),
+            span_id: crate::SpanId([id; 8]),
+            attributes,
+            ..crate::Span::default()
+        })
+        .collect();
+    let batch = decoded(Signal::Traces, otlp::encode_spans(&spans));
+    assert_eq!(otlp::spans(&batch.columns[0]), spans);
 }
 
 #[test]
