@@ -257,9 +257,12 @@ async fn secrets_are_not_noted() {
 async fn the_page_takes_otlp_too() {
     use tower::ServiceExt;
     let fixture = Fixture::new("OTLP/HTTP");
+    let get = axum::routing::get;
+    let fallback = || async { http::StatusCode::NOT_FOUND };
+    let nested = axum::Router::new().route("/traces", get(fallback)).route("/traces/{trace}", get(fallback));
     let own = axum::Router::new()
-        .route("/api/v1/traces", axum::routing::get(|| async { "traces" }))
-        .route("/api/v1/traces/{id}", axum::routing::get(|| async { "trace" }))
+        .nest("/api/v1", nested.clone().fallback(fallback))
+        .nest("/api", nested.fallback(fallback))
         .fallback(|| async { "the page" });
     let router = own.merge(pipeline::otlp::page_router(fixture.intake.clone()));
     for (path, expect) in [
