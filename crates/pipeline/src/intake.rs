@@ -170,9 +170,38 @@ fn decode(body: Body, limit: usize) -> Result<(model::Batch, Room), Refusal> {
     let signal = body.signal.or_else(|| signal_of_first_key(&bytes)).ok_or_else(|| {
         Refusal::new(Reason::UnknownPath, "the path is missing; send to /v1/traces, /v1/logs or /v1/metrics")
     })?;
+    if let Some(name) = compressed(&bytes) {
+        let message = format!("the body is compressed: say so with Content-Encoding: {name}");
+        return Err(Refusal::new(Reason::Invalid, message));
+    }
+    let mislabelled = mislabelled(&bytes, encoding);
     otlp::decode(body.tenant, signal, encoding, bytes)
         .map(|batch| (batch, room))
-        .map_err(|error| Refusal::new(Reason::Invalid, error.to_string()))
+        .map_err(|error| Refusal::new(Reason::Invalid, format!("{error}{mislabelled}")))
+}
+
+/// How bytes that should be plain are compressed. No request starts like this, but zstd's first bytes can pass for unknown
+/// fields of protobuf, and the request for an empty one.
+fn compressed(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0x1f, 0x8b, ..] => Some("gzip"),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some("zstd"),
+        _ => None,
+    }
+}
+
+/// What the body looks like instead of what its content type says.
+fn mislabelled(bytes: &[u8], encoding: Encoding) -> &'static str {
+    match (encoding, sniff(bytes), bytes.first()) {
+        (Encoding::Protobuf, Encoding::Json, _) => {
+            "; the body looks like JSON: say so with Content-Type: application/json"
+        }
+        // The first byte of a protobuf request.
+        (Encoding::Json, Encoding::Protobuf, Some(0x0a)) => {
+            "; the body looks like protobuf: say so with Content-Type: application/x-protobuf"
+        }
+        _ => "",
+    }
 }
 
 /// A JSON request starts with a brace; no protobuf request does.

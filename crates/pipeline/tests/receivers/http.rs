@@ -110,6 +110,20 @@ async fn errors_in_protobuf_are_statuses_in_protobuf() {
 }
 
 #[tokio::test]
+async fn mislabelled_bodies_are_recognised() {
+    let fixture = Fixture::new("OTLP/HTTP");
+    for (content_type, body, expect) in [
+        (JSON, span(), "Content-Type: application/x-protobuf"),
+        (PROTOBUF, SPAN.into(), "Content-Type: application/json"),
+        (JSON, gzip(SPAN.as_bytes()), "Content-Encoding: gzip"),
+        (PROTOBUF, zstd::encode_all(&span()[..], 3).unwrap(), "Content-Encoding: zstd"),
+    ] {
+        let answer = fixture.post("/v1/traces", &[content_type], body).await;
+        assert!(answer.status == 400 && answer.text().contains(expect), "{expect}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn each_content_encoding_is_read() {
     let fixture = Fixture::new("OTLP/HTTP");
     let check = async |encoding: &str, body: Vec<u8>, status: u16, said: &str| {
