@@ -22,6 +22,7 @@ pub async fn open(options: Options) -> Result<Storage, Error> {
     create(&logs)?;
     create(&blocks)?;
     let lock = lock(&options.directory)?;
+    refuse_without_catalog(&options.directory, &blocks)?;
     let catalog = Catalog::open(&options.directory.join("catalog.sqlite"), blocks.clone()).await?;
     let contents = catalog.contents().await?;
     let hot = Hot::default();
@@ -74,6 +75,16 @@ fn assemble(
         seals: seals_sender,
         worker: Arc::new(Mutex::new(Some(worker))),
     }
+}
+
+/// Blocks without the catalog that names them would be taken for leftovers and removed.
+fn refuse_without_catalog(directory: &Path, blocks: &Path) -> Result<(), Error> {
+    let mut tenants = std::fs::read_dir(blocks).map(Iterator::peekable).into_iter();
+    if directory.join("catalog.sqlite").exists() || tenants.all(|mut tenants| tenants.peek().is_none()) {
+        return Ok(());
+    }
+    let detail = "catalog.sqlite is missing, though there are blocks; put it back, or move the directory `blocks` away";
+    Err(Error::Damaged { what: format!("{}", directory.display()), detail: detail.to_owned() })
 }
 
 fn create(directory: &Path) -> Result<(), Error> {

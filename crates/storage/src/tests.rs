@@ -223,3 +223,19 @@ async fn a_directory_serves_one_process() {
     drop(first);
     Storage::open(options(directory.path())).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_without_their_catalog_are_not_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = Open::new(options(directory.path())).await;
+    open.storage.append(batch(&[span(1, 1, 2_000)])).await.unwrap();
+    open.stop().await;
+    let (catalog, away) = (directory.path().join("catalog.sqlite"), directory.path().join("away"));
+    std::fs::rename(&catalog, &away).unwrap();
+    let refused = Storage::open(options(directory.path())).await.err().unwrap();
+    assert!(refused.to_string().contains("catalog.sqlite is missing"), "{refused}");
+    std::fs::rename(&away, &catalog).unwrap();
+    let open = Open::new(options(directory.path())).await;
+    assert_eq!(read(&open.storage, 1).await.len(), 1);
+    open.stop().await;
+}

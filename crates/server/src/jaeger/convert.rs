@@ -9,7 +9,7 @@ use model::{Attribute, Span, TraceId, Value};
 use serde_json::{Map, Value as Json, json};
 
 /// Integers beyond this are sent as text: a browser cannot hold them.
-const SAFE_INTEGER: i64 = (1 << 53) - 1;
+const SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 /// 16 digits when the high half is zero, else 32.
 fn trace_text(trace: TraceId) -> String {
@@ -107,7 +107,7 @@ fn tag(attribute: &Attribute) -> Json {
     let (kind, value) = match &attribute.value {
         Value::String(text) => ("string", json!(text)),
         Value::Bool(yes) => ("bool", json!(yes)),
-        Value::Int(number) if number.abs() > SAFE_INTEGER => ("int64", json!(number.to_string())),
+        Value::Int(number) if number.unsigned_abs() > SAFE_INTEGER => ("int64", json!(number.to_string())),
         Value::Int(number) => ("int64", json!(number)),
         Value::Double(number) => ("float64", values::double(*number)),
         Value::Bytes(bytes) => ("binary", json!(STANDARD.encode(bytes))),
