@@ -31,11 +31,13 @@ pub trait Engine: Send + Sync {
         only: Option<&[SpanId]>,
     ) -> Result<Vec<Span>, Error>;
 
+    /// The log records that the request asks for.
     async fn logs(&self, tenant: &TenantId, request: LogRequest) -> Result<LogResult, Error>;
 
     /// The metrics stored, by name.
     async fn metric_names(&self, tenant: &TenantId) -> Result<Vec<MetricName>, Error>;
 
+    /// The points of one metric; an unknown metric is [`Error::NotFound`].
     async fn metric_points(&self, tenant: &TenantId, request: MetricRequest) -> Result<MetricResult, Error>;
 
     /// The services that sent spans, sorted.
@@ -47,12 +49,14 @@ pub trait Engine: Send + Sync {
     /// The keys that filters may name.
     async fn fields(&self, tenant: &TenantId, range: TimeRange) -> Result<Vec<Field>, Error>;
 
+    /// The values that a field has, most frequent first.
     async fn field_values(
         &self,
         tenant: &TenantId,
         request: FieldValuesRequest,
     ) -> Result<FieldValues, Error>;
 
+    /// How much is stored, and what room there is.
     async fn stored(&self, tenant: &TenantId) -> Result<Stored, Error>;
 
     /// What is stored from now on. A listener that is too slow misses changes and is told so by a `None`.

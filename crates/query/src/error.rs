@@ -7,21 +7,39 @@ use thiserror::Error;
 /// Why a question was not answered.
 #[derive(Debug, Error)]
 pub enum Error {
+    /// The filter cannot be read.
     #[error("{0}")]
     Parse(#[from] ParseError),
     /// The request is wrong in another way than its filter.
     #[error("{message}")]
-    Invalid { message: String },
+    Invalid {
+        /// What is wrong, and how to mend it.
+        message: String,
+    },
+    /// What was asked for is not there.
     #[error("{what} is not stored")]
-    NotFound { what: String },
+    NotFound {
+        /// Its name, as in a sentence.
+        what: String,
+    },
     /// Too many questions at once, or not enough memory for this one.
     #[error("{message}")]
-    Busy { message: String },
+    Busy {
+        /// What is wrong, and how to mend it.
+        message: String,
+    },
+    /// The request's deadline passed.
     #[error("the query took longer than {seconds} s; narrow the time range or the filter")]
-    DeadlineExceeded { seconds: u64 },
+    DeadlineExceeded {
+        /// The deadline.
+        seconds: u64,
+    },
     /// Storage could not be read, or a bug.
     #[error("answering the query failed: {message}")]
-    Internal { message: String },
+    Internal {
+        /// What failed.
+        message: String,
+    },
 }
 
 impl Error {

@@ -1,6 +1,8 @@
 //! What may be asked of stored telemetry, and what comes back: the contract between those who ask (`server`, `alert`)
 //! and the one that answers (`engine`). Pure: no files, no network, no clock.
 
+#![warn(missing_docs)]
+
 pub mod engine;
 pub mod error;
 pub mod filter;

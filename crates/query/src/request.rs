@@ -17,41 +17,59 @@ impl Default for Deadline {
 /// Which traces have a span that satisfies `filter` and starts within `range`?
 #[derive(Debug, Clone, PartialEq)]
 pub struct SearchRequest {
+    /// What an item must satisfy.
     pub filter: Expression,
+    /// When it must have happened.
     pub range: TimeRange,
+    /// The most items to return.
     pub limit: usize,
     /// Where the previous page ended: [`crate::result::SearchResult::cursor`].
     pub cursor: Option<String>,
+    /// How long it may take.
     pub deadline: Deadline,
 }
 
 /// Which log records? Those of one trace (and span) come oldest first, others newest first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogRequest {
+    /// Only records of this trace.
     pub trace_id: Option<TraceId>,
+    /// Only records of this span.
     pub span_id: Option<SpanId>,
+    /// What an item must satisfy.
     pub filter: Expression,
+    /// When it must have happened.
     pub range: TimeRange,
+    /// The most items to return.
     pub limit: usize,
+    /// How long it may take.
     pub deadline: Deadline,
 }
 
 /// The raw series of one metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricRequest {
+    /// The metric's name.
     pub name: String,
+    /// When it must have happened.
     pub range: TimeRange,
     /// The most points to return, over all series; the newest are kept.
     pub limit: usize,
+    /// How long it may take.
     pub deadline: Deadline,
 }
 
 /// Which values does this field of spans have?
 #[derive(Debug, Clone, PartialEq)]
 pub struct FieldValuesRequest {
+    /// As a filter names it.
     pub key: String,
+    /// Only values that start so, whatever their case.
     pub prefix: String,
+    /// When it must have happened.
     pub range: TimeRange,
+    /// The most items to return.
     pub limit: usize,
+    /// How long it may take.
     pub deadline: Deadline,
 }

@@ -5,25 +5,35 @@ use model::{LogRecord, MetricPoint, SpanId, Timestamp, TraceId};
 /// A trace in one line. Search answers are these, never whole traces.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TraceSummary {
+    /// Which trace.
     pub trace_id: TraceId,
     /// The name of the root span, or of the earliest span where the root is not stored.
     pub root_name: String,
+    /// The root's service; empty where its resource names none.
     pub root_service: String,
+    /// The root's kind, as `semconv::NodeKind` names it.
     pub root_kind: &'static str,
+    /// When it started; of a trace, its first span.
     pub start: Timestamp,
     /// From the first start to the last end, nanoseconds.
     pub duration: u64,
     /// OTLP's status code of the root; 2 is an error.
     pub own_status: i32,
+    /// How many spans.
     pub spans: u64,
     /// Spans whose status is error.
     pub errors: u64,
+    /// The agents by name, in the order met.
     pub agents: Vec<String>,
+    /// The services, in the order met.
     pub services: Vec<String>,
+    /// The models, in the order met.
     pub models: Vec<String>,
     /// How many spans of each kind, by kind name.
     pub kinds: Vec<(&'static str, u64)>,
+    /// Tokens of model calls; agents repeat them and count only where no call does.
     pub input_tokens: u64,
+    /// Likewise.
     pub output_tokens: u64,
     /// US dollars as the spans report them; `None` when none does.
     pub cost: Option<f64>,
@@ -38,6 +48,7 @@ pub struct TraceSummary {
 /// Newest first.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SearchResult {
+    /// The traces.
     pub traces: Vec<TraceSummary>,
     /// Where the next page starts, when there is more.
     pub cursor: Option<String>,
@@ -48,35 +59,52 @@ pub struct SearchResult {
 /// Every span of a trace in columns, in depth-first order, children by start time.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Skeleton {
+    /// Which trace.
     pub trace_id: TraceId,
+    /// When it started; of a trace, its first span.
     pub start: Timestamp,
     /// String tables; entry 0 is empty.
     pub names: Vec<String>,
+    /// The services, in the order met.
     pub services: Vec<String>,
+    /// The agents by name, in the order met.
     pub agents: Vec<String>,
+    /// What spans are about: tool, model, table, route, destination or policy.
     pub subjects: Vec<String>,
+    /// The spans.
     pub rows: Vec<SkeletonRow>,
+    /// Spans whose parent is not stored.
     pub orphans: u64,
 }
 
 /// One span of a [`Skeleton`].
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct SkeletonRow {
+    /// Which span.
     pub span_id: SpanId,
     /// Row of the parent; `None` for a root or an orphan.
     pub parent: Option<u32>,
+    /// How many ancestors it has.
     pub depth: u16,
+    /// When it started; of a trace, its first span.
     pub start: Timestamp,
+    /// Zero while it runs.
     pub end: Timestamp,
+    /// What it is called; in tables of texts, its place there.
     pub name: u32,
+    /// Place in the table of services.
     pub service: u32,
+    /// Place in the table of agents; the nearest ancestor's where the span names none.
     pub agent: u32,
+    /// Place in the table of subjects.
     pub subject: u32,
     /// As `semconv::NodeKind` numbers them.
     pub kind: u8,
+    /// OTLP's status code.
     pub status: u8,
     /// [`flag`]s.
     pub flags: u16,
+    /// Input and output.
     pub tokens: u32,
     /// US dollars, NaN where not reported.
     pub cost: f32,
@@ -84,18 +112,26 @@ pub struct SkeletonRow {
 
 /// Bits of [`SkeletonRow::flags`].
 pub mod flag {
+    /// It has events.
     pub const EVENTS: u16 = 1;
+    /// Its parent is not stored, or its ancestors go in a circle.
     pub const ORPHAN: u16 = 1 << 1;
+    /// It has links.
     pub const LINKS: u16 = 1 << 2;
+    /// One of its events is an exception.
     pub const EXCEPTION: u16 = 1 << 3;
+    /// It has no end yet.
     pub const RUNNING: u16 = 1 << 4;
+    /// It has messages, or arguments or a result of a tool.
     pub const CONTENT: u16 = 1 << 5;
+    /// Log records point to it.
     pub const LOGS: u16 = 1 << 6;
 }
 
 /// Log records that answer a [`crate::LogRequest`].
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LogResult {
+    /// The records.
     pub records: Vec<LogRecord>,
     /// Whether these are all.
     pub complete: bool,
@@ -104,32 +140,44 @@ pub struct LogResult {
 /// A metric that is stored.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct MetricName {
+    /// What it is called; in tables of texts, its place there.
     pub name: String,
+    /// As OTLP says it.
     pub unit: String,
+    /// As OTLP says it.
     pub description: String,
+    /// What kind of metric.
     pub kind: model::metric::MetricKind,
+    /// Its data points; how many, where it is a number.
     pub points: u64,
 }
 
 /// Points of one metric, oldest first; grouping into series is by resource, scope and attributes.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct MetricResult {
+    /// Its data points; how many, where it is a number.
     pub points: Vec<MetricPoint>,
+    /// Whether these are all.
     pub complete: bool,
 }
 
 /// Where a field's values come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldScope {
+    /// A span's attribute.
     Span,
+    /// A resource's attribute.
     Resource,
+    /// A short name of the filter language.
     Intrinsic,
 }
 
 /// A key that a filter may name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
+    /// As a filter names it.
     pub key: String,
+    /// Where its values come from.
     pub scope: FieldScope,
     /// `string`, `int`, `double`, `bool`, `value`.
     pub types: Vec<&'static str>,
@@ -138,13 +186,16 @@ pub struct Field {
 /// Values with how many spans have each, most frequent first.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct FieldValues {
+    /// Value and number of spans.
     pub values: Vec<(String, u64)>,
+    /// Whether these are all.
     pub complete: bool,
 }
 
 /// An operation of a service.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Operation {
+    /// What it is called; in tables of texts, its place there.
     pub name: String,
     /// OTLP's `SpanKind`.
     pub kind: i32,
@@ -153,20 +204,30 @@ pub struct Operation {
 /// What is stored, and what room there is.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Stored {
+    /// How many spans.
     pub spans: u64,
+    /// Log records.
     pub logs: u64,
+    /// Data points.
     pub metric_points: u64,
+    /// Blocks and log together.
     pub disk_bytes: u64,
+    /// What the disk has left.
     pub disk_free_bytes: u64,
+    /// What is not in a block yet.
     pub hot_bytes: u64,
+    /// How many blocks.
     pub blocks: u64,
 }
 
 /// Something that was stored just now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
+    /// Whose it is.
     pub tenant: model::TenantId,
+    /// Which signal.
     pub signal: model::Signal,
+    /// How many spans, records or points.
     pub items: u64,
     /// The traces touched (spans and logs with a trace id); at most 1,000 of a request.
     pub traces: Vec<TraceId>,

@@ -6,9 +6,13 @@ pub enum Expression {
     /// Everything.
     #[default]
     All,
+    /// All of these.
     And(Vec<Expression>),
+    /// Any of these.
     Or(Vec<Expression>),
+    /// Whatever does not satisfy this, spans without the field included.
     Not(Box<Expression>),
+    /// A field held against a value.
     Compare(Comparison),
     /// `has:key`.
     Exists(Field),
@@ -19,11 +23,15 @@ pub enum Expression {
 /// A field held against a value. Where a field has values of several types, each is compared as its own type.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
+    /// What is compared.
     pub field: Field,
+    /// How.
     pub operator: Operator,
+    /// With what.
     pub value: Literal,
 }
 
+/// How a field is compared with a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operator {
     /// `:` — equality for numbers and bools, case-insensitive containment for text.
@@ -32,34 +40,50 @@ pub enum Operator {
     Equal,
     /// `:*x*` — `*` stands for any text; case-insensitive.
     Glob,
+    /// `:<`
     Less,
+    /// `:<=`
     LessOrEqual,
+    /// `:>`
     Greater,
+    /// `:>=`
     GreaterOrEqual,
 }
 
 /// What is compared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Field {
+    /// The span's or metric's name.
     Name,
     /// The node kind's name (`agent`, `llm`, `tool` …) or OTLP's span kind (`server`, `client` …).
     Kind,
+    /// The resource's `service.name`.
     Service,
     /// `error`, `ok` or `unset`.
     Status,
+    /// What the status says beside its code.
     StatusMessage,
     /// Nanoseconds.
     Duration,
+    /// Hex digits.
     TraceId,
+    /// Hex digits.
     SpanId,
     /// Derived from whichever convention the span follows.
     Agent,
+    /// The model asked for or the one that answered.
     Model,
+    /// The name of a tool.
     Tool,
+    /// Who runs the model.
     Provider,
+    /// A conversation.
     Session,
+    /// Whom the agent acts for.
     User,
+    /// Messages that went in.
     Input,
+    /// Messages that came out.
     Output,
     /// Input and output tokens together.
     Tokens,
@@ -67,18 +91,22 @@ pub enum Field {
     Cost,
     /// Log records only.
     Severity,
+    /// Log records only.
     Body,
     /// A key of the span's attributes or, failing that, the resource's.
     Attribute(String),
+    /// A key of the resource's attributes.
     ResourceAttribute(String),
     /// `otel.scope.name`, `otel.scope.version`.
     ScopeName,
+    /// `otel.scope.version`
     ScopeVersion,
 }
 
 /// The value as written; a number keeps its text, so that `1.0` and `1` can both match text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Literal {
+    /// As written, unquoted.
     pub text: String,
     /// The number that the text gives, units applied (nanoseconds for durations).
     pub number: Option<f64>,

@@ -29,6 +29,14 @@ pub struct Placed {
 
 const OPERATORS: [&str; 6] = [":>=", ":<=", ":>", ":<", ":=", ":"];
 
+/// What other languages have after the colon, and what to write here. As a value it is quoted.
+pub const MISTAKEN: [(&str, &str); 4] = [
+    ("!=", "write -key:=value for what is not equal"),
+    ("=~", "there are no regular expressions; write key:*part* with * for any text"),
+    ("!~", "there are no regular expressions; write -key:*part* with * for any text"),
+    ("~", "there are no regular expressions; write key:*part* with * for any text, or quote the value"),
+];
+
 pub fn tokens(text: &str) -> Result<Vec<Placed>, ParseError> {
     let mut found: Vec<Placed> = Vec::new();
     let mut at = 0;
@@ -40,9 +48,8 @@ pub fn tokens(text: &str) -> Result<Vec<Placed>, ParseError> {
             spaced = true;
             continue;
         }
-        let after_operator =
-            !spaced && matches!(found.last(), Some(Placed { token: Token::Operator(_), .. }));
-        let (token, length) = token(rest, at, spaced, after_operator)?;
+        let before = found.last().filter(|_| !spaced).map(|placed| &placed.token);
+        let (token, length) = token(rest, at, before)?;
         found.push(Placed { token, at, length, spaced });
         at += length;
         spaced = false;
@@ -50,13 +57,17 @@ pub fn tokens(text: &str) -> Result<Vec<Placed>, ParseError> {
     Ok(found)
 }
 
-#[expect(clippy::fn_params_excessive_bools, reason = "both are facts of the text before")]
-fn token(rest: &str, at: usize, spaced: bool, value: bool) -> Result<(Token, usize), ParseError> {
+/// `before` is what the token touches.
+fn token(rest: &str, at: usize, before: Option<&Token>) -> Result<(Token, usize), ParseError> {
+    let value = matches!(before, Some(Token::Operator(_)));
     match rest.as_bytes().first() {
         Some(b'(') => return Ok((Token::Open, 1)),
         Some(b')') => return Ok((Token::Close, 1)),
         Some(b'"') => return quoted(rest, at),
-        Some(b'-') if spaced && !value => return Ok((Token::Minus, 1)),
+        // Within a word it is a hyphen.
+        Some(b'-') if matches!(before, None | Some(Token::Open | Token::Minus)) => {
+            return Ok((Token::Minus, 1));
+        }
         _ => {}
     }
     if !value && let Some(operator) = OPERATORS.into_iter().find(|operator| rest.starts_with(operator)) {
@@ -68,7 +79,14 @@ fn token(rest: &str, at: usize, spaced: bool, value: bool) -> Result<(Token, usi
     };
     let end = rest.find(ends).unwrap_or(rest.len());
     let word = rest.get(..end).unwrap_or_default();
-    Ok((Token::Word(word.to_owned()), end))
+    match MISTAKEN.into_iter().find(|(mistaken, _)| value && word.starts_with(mistaken)) {
+        Some((mistaken, instead)) => Err(ParseError {
+            at: at - 1,
+            length: mistaken.len() + 1,
+            message: format!("there is no operator :{mistaken}; {instead}"),
+        }),
+        None => Ok((Token::Word(word.to_owned()), end)),
+    }
 }
 
 fn quoted(rest: &str, at: usize) -> Result<(Token, usize), ParseError> {

@@ -6,6 +6,7 @@ mod lexer;
 mod literal;
 mod parser;
 mod print;
+mod term;
 
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use thiserror::Error;
 pub struct ParseError {
     /// Byte offset in the query of what is at fault, and how long that is.
     pub at: usize,
+    /// How many bytes are at fault; zero where something is missing.
     pub length: usize,
     /// What was found, what was expected, how to mend it.
     pub message: String,

@@ -1,8 +1,8 @@
 //! Reads a filter's tokens into its tree.
 
 use super::lexer::{Placed, Token, tokens};
-use super::literal;
-use super::{Comparison, Expression, Field, Operator, ParseError};
+use super::term::{self, Key, Value};
+use super::{Expression, ParseError};
 
 /// Bounds that no person meets.
 const MAX_BYTES: usize = 16 << 10;
@@ -33,8 +33,8 @@ pub fn parse(text: &str) -> Result<Expression, ParseError> {
     }
 }
 
-fn error(at: &Placed, message: &str) -> ParseError {
-    ParseError { at: at.at, length: at.length, message: message.to_owned() }
+pub fn error(at: &Placed, message: impl Into<String>) -> ParseError {
+    ParseError { at: at.at, length: at.length, message: message.into() }
 }
 
 /// One expression stays itself, several become a list.
@@ -90,12 +90,17 @@ impl<'t> Parser<'t> {
             Token::Minus => Ok(Expression::Not(Box::new(self.one(depth + 1)?))),
             Token::Word(word) if word == "NOT" => Ok(Expression::Not(Box::new(self.one(depth + 1)?))),
             Token::Open => self.group(next, depth),
-            Token::Close => Err(error(next, "this parenthesis was never opened; remove it")),
-            Token::Operator(_) => Err(error(next, "a key is missing before this; write key:value")),
+            Token::Close => {
+                Err(error(next, "a term is missing before this parenthesis; add one or remove it"))
+            }
+            Token::Operator(_) => {
+                Err(error(next, "a key is missing before this; write key:value without a space"))
+            }
             Token::Word(word) if matches!(word.as_str(), "OR" | "AND") => {
                 Err(error(next, "a term is missing before this; to search for the word itself, quote it"))
             }
-            Token::Word(text) | Token::Quoted(text) => self.term(next, text),
+            Token::Word(text) => self.term(next, Key { text, quoted: false }),
+            Token::Quoted(text) => self.term(next, Key { text, quoted: true }),
         }
     }
 
@@ -107,74 +112,33 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn term(&mut self, first: &'t Placed, text: &str) -> Result<Expression, ParseError> {
+    fn term(&mut self, first: &'t Placed, key: Key<'t>) -> Result<Expression, ParseError> {
         self.terms += 1;
         if self.terms > MAX_TERMS {
-            return Err(error(first, "this query has more than 256 terms; use fewer"));
+            return Err(error(first, format!("this query has more than {MAX_TERMS} terms; use fewer")));
         }
-        let operator = match self.tokens.peek() {
-            Some(Placed { token: Token::Operator(operator), spaced: false, .. }) => *operator,
-            _ => return Ok(Expression::Text(text.to_owned())),
+        let Some(Placed { token: Token::Operator(operator), spaced: false, .. }) = self.tokens.peek() else {
+            return term::text(first, &key);
         };
         let at = self.tokens.next().unwrap_or(first);
-        let (value, quoted, place) = match self.tokens.peek() {
-            Some(value @ Placed { token: Token::Word(text), spaced: false, .. }) => (text, false, *value),
-            Some(value @ Placed { token: Token::Quoted(text), spaced: false, .. }) => (text, true, *value),
+        let value = match self.tokens.peek() {
+            Some(place @ Placed { token: Token::Word(text), spaced: false, .. }) => {
+                Value { text, quoted: false, place }
+            }
+            Some(place @ Placed { token: Token::Quoted(text), spaced: false, .. }) => {
+                Value { text, quoted: true, place }
+            }
+            Some(Placed { token: Token::Word(_) | Token::Quoted(_), .. }) => {
+                let message = format!("there is a space after {}{operator}; remove it", key.text);
+                return Err(error(at, message));
+            }
             _ => {
-                return Err(error(
-                    at,
-                    &format!("a value is missing after {text}{operator}; for an empty one write \"\""),
-                ));
+                let message =
+                    format!("a value is missing after {}{operator}; for an empty one write \"\"", key.text);
+                return Err(error(at, message));
             }
         };
         self.tokens.next();
-        compare(text, operator, value, quoted, place)
+        term::compare(&key, operator, &value)
     }
-}
-
-fn compare(
-    key: &str,
-    operator: &str,
-    value: &str,
-    quoted: bool,
-    at: &Placed,
-) -> Result<Expression, ParseError> {
-    if key == "has" && operator == ":" {
-        return Ok(match value {
-            "error" => comparison(Field::Status, Operator::Equal, "error"),
-            _ => Expression::Exists(Field::from_key(value)),
-        });
-    }
-    let field = Field::from_key(key);
-    let range = (operator == ":" && !quoted).then(|| value.split_once("..")).flatten();
-    if let Some((from, to)) = range.filter(|(from, to)| !from.is_empty() && !to.is_empty()) {
-        return Ok(Expression::And(vec![
-            ordered(&field, Operator::GreaterOrEqual, from, at)?,
-            ordered(&field, Operator::LessOrEqual, to, at)?,
-        ]));
-    }
-    match operator {
-        ":=" => Ok(comparison(field, Operator::Equal, value)),
-        ":>" => ordered(&field, Operator::Greater, value, at),
-        ":>=" => ordered(&field, Operator::GreaterOrEqual, value, at),
-        ":<" => ordered(&field, Operator::Less, value, at),
-        ":<=" => ordered(&field, Operator::LessOrEqual, value, at),
-        _ if !quoted && value.contains('*') => Ok(comparison(field, Operator::Glob, value)),
-        _ => Ok(comparison(field, Operator::Matches, value)),
-    }
-}
-
-fn comparison(field: Field, operator: Operator, value: &str) -> Expression {
-    let value = literal::read(&field, value);
-    Expression::Compare(Comparison { field, operator, value })
-}
-
-fn ordered(field: &Field, operator: Operator, value: &str, at: &Placed) -> Result<Expression, ParseError> {
-    let value = literal::read(field, value);
-    if value.number.is_none() {
-        let example =
-            if *field == Field::Duration { "a duration such as 1.5s" } else { "a number such as 10 or 1.5" };
-        return Err(error(at, &format!("{:?} is not {example}", value.text)));
-    }
-    Ok(Expression::Compare(Comparison { field: field.clone(), operator, value }))
 }

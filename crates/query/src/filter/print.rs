@@ -1,8 +1,9 @@
 //! Writes a filter's tree as text that reads back as the same tree.
 
-use super::{Expression, Operator};
+use super::lexer::MISTAKEN;
+use super::{Expression, Field, Operator};
 
-/// The canonical text of a filter.
+/// The canonical text of a filter: [`super::parse`] reads it back as the same tree.
 ///
 /// ```
 /// use clew_query as query;
@@ -16,24 +17,22 @@ pub fn print(expression: &Expression) -> String {
         Expression::And(parts) => joined(parts, " "),
         Expression::Or(parts) => joined(parts, " OR "),
         Expression::Not(inner) => format!("-{}", grouped(inner)),
-        Expression::Text(text) => word(text, false),
-        Expression::Exists(field) => format!("has:{}", quoted_unless(&field.key(), plain_value)),
+        Expression::Text(text) => word(text),
+        Expression::Exists(field) => match field {
+            Field::Attribute(key) if key == "error" => "has:\"error\"".to_owned(),
+            field => format!("has:{}", field_key(field, is_plain_value)),
+        },
         Expression::Compare(comparison) => {
-            let key = word(&comparison.field.key(), true);
+            let key = field_key(&comparison.field, is_plain_word);
             let value = &comparison.value.text;
             let (operator, value) = match comparison.operator {
-                Operator::Matches => (
-                    ":",
-                    quoted_unless(value, |text| {
-                        plain_value(text) && !text.contains('*') && !text.contains("..")
-                    }),
-                ),
+                Operator::Matches => (":", quoted_unless(value, is_plain_match)),
                 Operator::Glob => (":", value.clone()),
-                Operator::Equal => (":=", quoted_unless(value, plain_value)),
-                Operator::Less => (":<", quoted_unless(value, plain_value)),
-                Operator::LessOrEqual => (":<=", quoted_unless(value, plain_value)),
-                Operator::Greater => (":>", quoted_unless(value, plain_value)),
-                Operator::GreaterOrEqual => (":>=", quoted_unless(value, plain_value)),
+                Operator::Equal => (":=", quoted_unless(value, is_plain_value)),
+                Operator::Less => (":<", quoted_unless(value, is_plain_value)),
+                Operator::LessOrEqual => (":<=", quoted_unless(value, is_plain_value)),
+                Operator::Greater => (":>", quoted_unless(value, is_plain_value)),
+                Operator::GreaterOrEqual => (":>=", quoted_unless(value, is_plain_value)),
             };
             format!("{key}{operator}{value}")
         }
@@ -51,15 +50,38 @@ fn grouped(expression: &Expression) -> String {
     }
 }
 
-fn plain_value(text: &str) -> bool {
-    !text.is_empty()
-        && !text.contains(|character: char| {
-            character.is_whitespace() || matches!(character, '(' | ')' | '"' | '\\')
-        })
+/// An attribute that is called like a short name is quoted, so that it is not taken for it.
+fn field_key(field: &Field, is_plain: fn(&str) -> bool) -> String {
+    let key = field.key();
+    if Field::from_key(&key) == *field { quoted_unless(&key, is_plain) } else { quoted(&key) }
 }
 
-fn quoted_unless(text: &str, plain: impl Fn(&str) -> bool) -> String {
-    if plain(text) { text.to_owned() } else { quoted(text) }
+fn is_plain_text(text: &str) -> bool {
+    let splits = |character: char| character.is_whitespace() || matches!(character, '(' | ')' | '"' | '\\');
+    !text.is_empty() && !text.contains(splits)
+}
+
+/// Whether it can stand after an operator without being taken for part of it.
+fn is_plain_value(text: &str) -> bool {
+    is_plain_text(text)
+        && !text.starts_with(['=', '<', '>'])
+        && !MISTAKEN.iter().any(|(mistaken, _)| text.starts_with(mistaken))
+}
+
+fn is_plain_match(text: &str) -> bool {
+    is_plain_value(text) && !text.contains('*') && !text.contains("..")
+}
+
+/// Whether it can start a term.
+fn is_plain_word(text: &str) -> bool {
+    is_plain_text(text)
+        && !text.contains(':')
+        && !text.starts_with('-')
+        && !matches!(text, "AND" | "OR" | "NOT" | "has")
+}
+
+fn quoted_unless(text: &str, is_plain: impl Fn(&str) -> bool) -> String {
+    if is_plain(text) { text.to_owned() } else { quoted(text) }
 }
 
 fn quoted(text: &str) -> String {
@@ -67,12 +89,7 @@ fn quoted(text: &str) -> String {
     format!("\"{escaped}\"")
 }
 
-/// A key or a searched word, quoted where it would read as something else.
-fn word(text: &str, key: bool) -> String {
-    let plain = plain_value(text)
-        && !text.contains(':')
-        && !text.starts_with('-')
-        && !matches!(text, "AND" | "OR" | "NOT")
-        && !matches!((key, text), (true, "has"));
-    if plain { text.to_owned() } else { quoted(text) }
+/// A searched word, quoted where it would read as something else.
+fn word(text: &str) -> String {
+    quoted_unless(text, |text| is_plain_word(text) && !text.contains(['=', '<', '>', '!']))
 }
