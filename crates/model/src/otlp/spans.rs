@@ -206,7 +206,7 @@ fn read_own<'a>(own: &mut SpanRow<'a>, number: u32, data: Data<'a>) -> Result<()
     Ok(())
 }
 
-/// The spans of these rows; see [`super::spans`].
+/// The spans of these rows; see [`super::spans()`].
 pub fn owned(batch: &RecordBatch) -> Vec<Span> {
     let columns = Columns::new(batch);
     let mut shared = SharedColumns::new(&columns);
