@@ -2,10 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
-/// The root of the project: the folder above this crate.
+/// The root of the project: the folder above this crate. Cargo says where that is when it runs us; what it said when it
+/// built us may be another checkout that shares the build cache.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the root of the project")
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let crate_folder =
+            std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let root = PathBuf::from(crate_folder);
+        root.parent().map(Path::to_owned).expect("xtask lies in the root of the project")
+    })
 }
 
 /// Where cargo puts what it builds.
