@@ -13,15 +13,34 @@ pub struct ApiError {
     pub message: String,
     /// Position in the query of what is at fault.
     pub at: Option<usize>,
+    /// Where HTTP has a more telling status than the kind's.
+    told_as: Option<StatusCode>,
 }
 
 impl ApiError {
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), at: None, told_as: None }
+    }
+
     pub fn invalid(message: impl Into<String>) -> Self {
-        Self { kind: Kind::Invalid, message: message.into(), at: None }
+        Self::new(Kind::Invalid, message)
     }
 
     pub fn not_found(message: impl Into<String>) -> Self {
-        Self { kind: Kind::NotFound, message: message.into(), at: None }
+        Self::new(Kind::NotFound, message)
+    }
+
+    pub fn too_large(message: impl Into<String>) -> Self {
+        Self { told_as: Some(StatusCode::PAYLOAD_TOO_LARGE), ..Self::invalid(message) }
+    }
+
+    pub fn wrong_method() -> Self {
+        let message = "this path does not take this method; /api/v1/openapi.json says which";
+        Self { told_as: Some(StatusCode::METHOD_NOT_ALLOWED), ..Self::invalid(message) }
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.told_as.unwrap_or_else(|| status(self.kind))
     }
 }
 
@@ -31,7 +50,7 @@ impl From<query::Error> for ApiError {
             query::Error::Parse(parse) => Some(parse.at),
             _ => None,
         };
-        Self { kind: error.kind(), message: error.to_string(), at }
+        Self { at, ..Self::new(error.kind(), error.to_string()) }
     }
 }
 
@@ -42,7 +61,7 @@ impl From<query::ParseError> for ApiError {
 }
 
 /// The status code of a kind.
-pub const fn status(kind: Kind) -> StatusCode {
+const fn status(kind: Kind) -> StatusCode {
     match kind {
         Kind::Invalid => StatusCode::BAD_REQUEST,
         Kind::NotFound => StatusCode::NOT_FOUND,
@@ -70,7 +89,7 @@ impl IntoResponse for ApiError {
             tracing::error!(message = self.message, "a question could not be answered");
         }
         let body = json!({"error": {"kind": name(self.kind), "message": self.message, "at": self.at}});
-        let mut answer = (status(self.kind), Json(body)).into_response();
+        let mut answer = (self.status(), Json(body)).into_response();
         if matches!(self.kind, Kind::Busy | Kind::Unavailable) {
             answer.headers_mut().insert("retry-after", HeaderValue::from_static("1"));
         }

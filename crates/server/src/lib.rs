@@ -1,7 +1,9 @@
 //! Who may ask, over what: our API, Jaeger's JSON, live events, the page. `docs/api.md` is the contract.
 
 mod api;
+mod computing;
 mod error;
+mod extract;
 mod jaeger;
 mod page;
 pub mod ports;

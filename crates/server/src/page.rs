@@ -1,11 +1,15 @@
 //! The web page, embedded into the binary: hashed files forever, the page itself fresh, links of any depth answered by it.
 
-use crate::api::State;
+use crate::api::skeleton::is_known;
+use crate::api::{State, status};
+use crate::error::ApiError;
+use crate::extract::Path;
 use axum::Router;
-use axum::extract::{Path, Request};
+use axum::extract::Request;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use model::{SpanId, TraceId};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 #[derive(RustEmbed)]
@@ -27,6 +31,8 @@ pub fn is_built() -> bool {
 pub fn router() -> Router<State> {
     Router::new()
         .route("/ready", get(|| async { "ready" }))
+        .route("/health", get(|| async { "ok" }))
+        .route("/metrics", get(status::prometheus))
         .route("/t/{trace}", get(|Path(trace): Path<String>| async move { short(&trace, None) }))
         .route(
             "/t/{trace}/{span}",
@@ -36,22 +42,28 @@ pub fn router() -> Router<State> {
 }
 
 fn short(trace: &str, span: Option<&str>) -> Response {
-    let hex = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !hex(trace) || !span.is_none_or(hex) {
-        return StatusCode::NOT_FOUND.into_response();
-    }
-    let query = span.map(|span| format!("?span={span}")).unwrap_or_default();
+    let Some(trace) = TraceId::parse(trace) else {
+        return ApiError::not_found("that is not a trace id").into_response();
+    };
+    let query = match span.map(SpanId::parse) {
+        Some(None) => return ApiError::not_found("that is not a span id").into_response(),
+        Some(Some(span)) => format!("?span={span}"),
+        None => String::new(),
+    };
     Redirect::temporary(&format!("/trace/{trace}{query}")).into_response()
 }
 
 async fn file(request: Request) -> Response {
     let path = request.uri().path().trim_start_matches('/');
     if request.method() != http::Method::GET && request.method() != http::Method::HEAD {
-        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+        return ApiError::wrong_method().into_response();
     }
     if let Some(found) = Files::get(path).filter(|_| path != "index.html") {
         let name = path.rsplit('/').next().unwrap_or(path);
         return embedded(path, &found, request.headers(), path.starts_with("assets/") && name.contains('-'));
+    }
+    if path == "api" || path == "api/v1" {
+        return ApiError::not_found("no such path; /api/v1/openapi.json lists ours").into_response();
     }
     // A missing file is missing; anything else is a place within the page.
     if path.rsplit('/').next().is_some_and(|name| name.contains('.')) {
@@ -66,7 +78,7 @@ async fn file(request: Request) -> Response {
 fn embedded(path: &str, file: &EmbeddedFile, headers: &HeaderMap, forever: bool) -> Response {
     let hash = file.metadata.sha256_hash();
     let tag = format!("\"{}\"", hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>());
-    let known = headers.get("if-none-match").is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let known = is_known(headers, &tag);
     let mut answer =
         if known { StatusCode::NOT_MODIFIED.into_response() } else { content(path, file, headers) };
     let cache = if forever { "public, max-age=31536000, immutable" } else { "no-cache" };

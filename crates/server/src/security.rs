@@ -35,15 +35,15 @@ pub async fn headers(request: Request, next: Next) -> Response {
 
 /// A web site can give its name our address; then a browser takes us for that site. We answer to our own names only.
 pub async fn known_host(State(allowed): State<Arc<Vec<String>>>, request: Request, next: Next) -> Response {
-    let said = request.headers().get("host").and_then(|host| host.to_str().ok());
-    let host =
-        said.or_else(|| request.uri().authority().map(http::uri::Authority::as_str)).unwrap_or_default();
-    if is_known(name_of(host), &allowed) {
+    let said = request.headers().get("host").map(|host| String::from_utf8_lossy(host.as_bytes()));
+    let host = said.or_else(|| request.uri().authority().map(|authority| authority.as_str().into()));
+    // Requests without a host come from programs, not from browsers.
+    let Some(host) = host.filter(|host| !is_known(name_of(host), &allowed)) else {
         return next.run(request).await;
-    }
+    };
     let message =
         format!("this server does not go by the name {host:?}; add it to query.allowed-hosts if it should");
-    ApiError { kind: Kind::Denied, message, at: None }.into_response()
+    ApiError::new(Kind::Denied, message).into_response()
 }
 
 /// The host without its port.
@@ -55,12 +55,12 @@ fn name_of(host: &str) -> &str {
 }
 
 fn is_known(name: &str, allowed: &[String]) -> bool {
-    // Requests without a host come from programs, not from browsers.
-    name.is_empty()
-        || name == "localhost"
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    name == "localhost"
         || name.ends_with(".localhost")
-        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-        || allowed.iter().any(|known| known == "*" || known.eq_ignore_ascii_case(name))
+        // An address cannot be made to mean another one, as a name can.
+        || name.parse::<IpAddr>().is_ok()
+        || allowed.iter().any(|known| known == "*" || known.eq_ignore_ascii_case(&name))
 }
 
 /// Whether a request that changes something comes from our own page, or from a program.
@@ -82,7 +82,12 @@ mod tests {
         let allowed = ["clew.example".to_owned()];
         for (host, expect) in [
             ("127.0.0.1:16686", true),
-            ("localhost", true),
+            ("LocalHost.:80", true),
+            ("192.168.1.7:16686", true),
+            ("", false),
+            (":16686", false),
+            ("::1", false),
+            ("localhost.evil.example", false),
             ("[::1]:16686", true),
             ("clew.example:80", true),
             ("evil.example", false),

@@ -3,9 +3,10 @@
 use super::parameters::{self, Times};
 use crate::api::State;
 use crate::error::ApiError;
+use crate::extract::{Path, Query};
 use crate::tenant::Tenant;
 use axum::Json;
-use axum::extract::{Path, Query, State as From};
+use axum::extract::State as From;
 use query::result::FieldScope;
 use query::{Deadline, FieldValuesRequest};
 use serde::Deserialize;

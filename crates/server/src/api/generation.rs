@@ -2,7 +2,7 @@
 
 use super::{messages, values};
 use model::{Span, Value};
-use semconv::Meaning;
+use semconv::{Meaning, NodeKind};
 use serde_json::{Value as Json, json};
 
 /// A span that is asked by meaning.
@@ -37,31 +37,33 @@ impl<'a> Asked<'a> {
         meaning.keys().iter().find_map(|key| Some((*key, self.value(key)?)))
     }
 
+    /// The first whole number that carries this meaning, in decimal.
     fn count(&self, meaning: Meaning) -> Option<String> {
-        match self.carrier(meaning)?.1 {
+        meaning.keys().iter().find_map(|key| match self.value(key)? {
             Value::Int(number) => Some(number.to_string()),
-            Value::Double(number) => Some(number.to_string()),
+            Value::Double(number) if number.is_finite() => Some(format!("{:.0}", number.round())),
             Value::String(text) => text.parse::<u64>().ok().map(|number| number.to_string()),
             _ => None,
-        }
+        })
     }
 
+    /// The first number that carries this meaning.
     fn number(&self, meaning: Meaning) -> Option<f64> {
-        match self.carrier(meaning)?.1 {
+        meaning.keys().iter().find_map(|key| match self.value(key)? {
             #[expect(clippy::cast_precision_loss, reason = "costs and times are small")]
             Value::Int(number) => Some(*number as f64),
             Value::Double(number) => Some(*number),
             Value::String(text) => text.parse().ok(),
             _ => None,
-        }
+        })
     }
 }
 
 /// The `gen` part of a span.
-pub fn view(asked: &Asked<'_>) -> Json {
+pub fn view(asked: &Asked<'_>, kind: NodeKind) -> Json {
     let finish = match asked.carrier(Meaning::FinishReasons).map(|(_, value)| values::plain(value)) {
         Some(Json::String(text)) => {
-            serde_json::from_str(&text).ok().filter(Json::is_array).unwrap_or_else(|| json!([text]))
+            values::parsed(&text).filter(Json::is_array).unwrap_or_else(|| json!([text]))
         }
         Some(list) => list,
         None => json!([]),
@@ -79,6 +81,6 @@ pub fn view(asked: &Asked<'_>) -> Json {
         "cost": asked.number(Meaning::Cost).map(values::double),
         "finishReasons": finish,
         "timeToFirstTokenMs": asked.number(Meaning::TimeToFirstToken).map(|seconds| values::double(seconds * 1_000.0)),
-        "messages": messages::view(asked),
+        "messages": messages::view(asked, kind),
     })
 }

@@ -24,6 +24,8 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 const LISTENERS: usize = 64;
 /// The most traces of one event; of more, only the number is told.
 const TRACES: usize = 50;
+/// The most traces that are remembered between two events.
+const KEPT: usize = 10_000;
 /// Events of a kind are at most this frequent.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -42,21 +44,23 @@ pub async fn events(
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, ApiError> {
     let place = Arc::clone(&state.live.0).try_acquire_owned().map_err(|_| {
-        let message = format!("{LISTENERS} pages are listening already; close one");
-        ApiError { kind: Kind::Unavailable, message, at: None }
+        ApiError::new(Kind::Unavailable, format!("{LISTENERS} pages are listening already; close one"))
     })?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
-    let newest = || state.ports.application.receiver_events(0).last().map_or(0, |event| event.number);
+    let newest = state.ports.application.receiver_events(0).last().map_or(0, |event| event.number);
+    // A number that is yet to come was given before a restart; then all of this run is news.
+    let seen_event = last.map_or(newest, |last: u64| if last > newest { 0 } else { last });
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let feed = Feed {
         changes: state.ports.engine.changes(),
-        seen_event: last.unwrap_or_else(newest),
+        seen_event,
         state,
         tenant,
         ticks,
         tick: 0,
         changed: BTreeSet::new(),
+        untold: 0,
         last_status: Value::Null,
         waiting: VecDeque::new(),
         _place: place,
@@ -76,6 +80,8 @@ struct Feed {
     ticks: Interval,
     tick: u64,
     changed: BTreeSet<TraceId>,
+    /// Changes of traces that are not in `changed`: too many, or missed.
+    untold: usize,
     seen_event: u64,
     last_status: Value,
     waiting: VecDeque<Event>,
@@ -95,16 +101,28 @@ impl Feed {
         }
     }
 
-    /// A listener that was too slow has missed changes; the next counts tell it that there is more.
+    /// A listener that was too slow has missed changes; it is told that there is more.
     fn note(&mut self, change: Option<&Change>) {
-        let mine = change.filter(|change| change.tenant == self.tenant);
-        self.changed.extend(mine.into_iter().flat_map(|change| change.traces.iter().copied()));
+        let Some(change) = change else {
+            self.untold += 1;
+            return;
+        };
+        if change.tenant != self.tenant {
+            return;
+        }
+        for trace in &change.traces {
+            if self.changed.len() < KEPT {
+                self.changed.insert(*trace);
+            } else if !self.changed.contains(trace) {
+                self.untold += 1;
+            }
+        }
     }
 
     async fn look(&mut self) {
         self.tick += 1;
         self.receiver_events();
-        if !self.changed.is_empty() {
+        if !self.changed.is_empty() || self.untold > 0 {
             self.traces().await;
         }
         if self.tick % 4 == 1 {
@@ -122,14 +140,15 @@ impl Feed {
 
     async fn traces(&mut self) {
         let changed: Vec<TraceId> = std::mem::take(&mut self.changed).into_iter().collect();
-        let told = &changed[..changed.len().min(TRACES)];
-        match self.state.engine().summaries(&self.tenant, told).await {
-            Ok(summaries) => {
-                let traces: Vec<_> = summaries.iter().map(traces::summary_view).collect();
-                self.push("trace.upsert", &json!({"traces": traces, "more": changed.len() - told.len()}));
-            }
-            Err(error) => tracing::warn!(%error, "live traces could not be summed up"),
-        }
+        let told = changed.get(..TRACES).unwrap_or(&changed);
+        let mut more = std::mem::take(&mut self.untold) + changed.len() - told.len();
+        let summaries = self.state.engine().summaries(&self.tenant, told).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "live traces could not be summed up");
+            more += told.len();
+            Vec::new()
+        });
+        let traces: Vec<_> = summaries.iter().map(traces::summary_view).collect();
+        self.push("trace.upsert", &json!({"traces": traces, "more": more}));
     }
 
     async fn status(&mut self) {

@@ -4,9 +4,10 @@ use super::parameters::{self, Times};
 use super::values;
 use crate::api::State;
 use crate::error::ApiError;
+use crate::extract::Query;
 use crate::tenant::Tenant;
 use axum::Json;
-use axum::extract::{Query, State as From};
+use axum::extract::State as From;
 use model::{LogRecord, Value};
 use query::{Deadline, LogRequest};
 use serde::Deserialize;
@@ -43,9 +44,6 @@ pub async fn search(
     let logs: Vec<_> = found.records.iter().map(view).collect();
     Ok(Json(json!({"logs": logs, "complete": found.complete})))
 }
-
-/// `/api/logs` is the same.
-pub use search as by_jaeger_path;
 
 fn view(record: &LogRecord) -> Json_ {
     let body = record.body.as_ref().unwrap_or(&Value::Empty);

@@ -4,9 +4,10 @@ use super::parameters::{self, Times};
 use super::values;
 use crate::api::State;
 use crate::error::ApiError;
+use crate::extract::{Path, Query};
 use crate::tenant::Tenant;
 use axum::Json;
-use axum::extract::{Path, Query, State as From};
+use axum::extract::State as From;
 use model::MetricPoint;
 use model::metric::{MetricKind, Number};
 use query::{Deadline, MetricRequest};
@@ -90,7 +91,7 @@ fn one_series(points: &[&MetricPoint]) -> Value {
 
 fn view(point: &MetricPoint) -> Value {
     let value = match point.number {
-        Some(Number::Int(number)) => json!(number),
+        Some(Number::Int(number)) => values::plain(&model::Value::Int(number)),
         Some(Number::Double(number)) => values::double(number),
         None => Value::Null,
     };

@@ -9,13 +9,13 @@ mod messages;
 mod metrics;
 pub mod openapi;
 mod parameters;
-mod skeleton;
+pub mod skeleton;
 mod spans;
-mod status;
+pub mod status;
 mod traces;
 pub mod values;
 
-pub use logs::by_jaeger_path as logs_by_trace;
+pub use logs::search as logs;
 pub use parameters::trace_id;
 
 use crate::error::ApiError;
@@ -30,12 +30,12 @@ use std::sync::Arc;
 pub struct State {
     pub ports: Ports,
     pub live: Arc<live::Listeners>,
-    pub rate: Arc<status::Rate>,
+    pub rates: Arc<status::Rates>,
 }
 
 impl State {
     pub fn new(ports: Ports) -> Self {
-        Self { ports, live: Arc::default(), rate: Arc::default() }
+        Self { ports, live: Arc::default(), rates: Arc::default() }
     }
 
     pub fn engine(&self) -> &dyn Engine {
@@ -63,4 +63,5 @@ pub fn router() -> Router<State> {
         .route("/sample", post(status::sample))
         .route("/openapi.json", get(openapi::document))
         .fallback(|| async { ApiError::not_found("no such path; /api/v1/openapi.json lists them") })
+        .method_not_allowed_fallback(|| async { ApiError::wrong_method() })
 }

@@ -1,4 +1,4 @@
-//! The `OpenAPI` description of our API; `tests.rs` holds it to the code.
+//! The `OpenAPI` description of everything under `/api`; `tests/contract.rs` holds it to the code.
 
 use axum::Json;
 use serde_json::{Value, json};
@@ -73,6 +73,8 @@ const SPAN: &[&str] = &[
     "gen",
 ];
 
+const ENVELOPE: &[&str] = &["data", "total", "limit", "offset", "errors"];
+
 const STATUS: &[&str] = &[
     "version",
     "started",
@@ -93,68 +95,113 @@ const STATUS: &[&str] = &[
 /// Every path of ours.
 pub const PATHS: &[Described] = &[
     get(
-        "/traces",
+        "/api/v1/traces",
         "traces with a matching span, newest first",
         &["q", "from", "to", "limit", "cursor"],
         &["traces", "cursor", "complete", "incompleteReason", "elapsedMs"],
     ),
-    get("/traces/{trace}", "a trace in one line", &[], SUMMARY),
+    get("/api/v1/traces/{trace}", "a trace in one line", &[], SUMMARY),
     Described {
         answer: "application/vnd.clew.skeleton",
-        ..get("/traces/{trace}/skeleton", "every span of a trace without bodies, in binary", &[], &[])
+        ..get("/api/v1/traces/{trace}/skeleton", "every span of a trace without bodies, in binary", &[], &[])
     },
-    get("/traces/{trace}/spans/{span}", "a whole span", &[], SPAN),
+    get("/api/v1/traces/{trace}/spans/{span}", "a whole span", &[], SPAN),
     Described {
         answer: "application/octet-stream",
         ..get(
-            "/traces/{trace}/spans/{span}/body/{key}",
+            "/api/v1/traces/{trace}/spans/{span}/body/{key}",
             "an attribute's whole value; Range is honoured",
-            &[],
+            &["in"],
             &[],
         )
     },
     Described {
         method: "post",
-        ..get("/traces/{trace}/spans:batch", "whole spans, by {\"spanIds\": [...]}", &[], &["spans"])
+        ..get("/api/v1/traces/{trace}/spans:batch", "whole spans, by {\"spanIds\": [...]}", &[], &["spans"])
     },
     get(
-        "/query/parse",
+        "/api/v1/query/parse",
         "whether a query is valid, and what is wrong where",
         &["q"],
         &["valid", "canonical", "error"],
     ),
     get(
-        "/logs",
+        "/api/v1/logs",
         "log records of a trace, or by filter",
         &["traceId", "spanId", "q", "from", "to", "limit"],
         &["logs", "complete"],
     ),
-    get("/metrics", "the metrics stored", &[], &["metrics"]),
+    get("/api/v1/metrics", "the metrics stored", &[], &["metrics"]),
     get(
-        "/metrics/{name}",
+        "/api/v1/metrics/{name}",
         "the raw series of a metric",
         &["from", "to", "limit"],
         &["name", "series", "complete"],
     ),
-    get("/fields", "keys that queries may name", &["from", "to"], &["fields"]),
+    get("/api/v1/fields", "keys that queries may name", &["from", "to"], &["fields"]),
     get(
-        "/fields/{key}/values",
+        "/api/v1/fields/{key}/values",
         "values of a key, most frequent first",
         &["prefix", "limit", "from", "to"],
         &["values", "complete"],
     ),
     Described {
         answer: "text/event-stream",
-        ..get("/live", "server-sent events: trace.upsert, stats, receiver.event", &[], &[])
+        ..get("/api/v1/live", "server-sent events: trace.upsert, stats, receiver.event", &[], &[])
     },
-    get("/status", "what the server says of itself", &[], STATUS),
-    Described { method: "post", ..get("/sample", "stores a sample run", &[], &["traceId"]) },
-    get("/openapi.json", "this document", &[], &["openapi", "info", "paths"]),
+    get("/api/v1/status", "what the server says of itself", &[], STATUS),
+    Described { method: "post", ..get("/api/v1/sample", "stores a sample run", &[], &["traceId"]) },
+    get("/api/v1/openapi.json", "this document", &[], &["openapi", "info", "paths", "components"]),
+    get("/api/services", "Jaeger's: services", &["prettyPrint"], ENVELOPE),
+    get(
+        "/api/services/{service}/operations",
+        "Jaeger's: operations of a service",
+        &["prettyPrint"],
+        ENVELOPE,
+    ),
+    get(
+        "/api/operations",
+        "Jaeger's: operations of a service, by kind",
+        &["service", "spanKind", "prettyPrint"],
+        ENVELOPE,
+    ),
+    get(
+        "/api/traces",
+        "Jaeger's: whole traces; times in microseconds",
+        &[
+            "service",
+            "operation",
+            "tag",
+            "tags",
+            "start",
+            "end",
+            "minDuration",
+            "maxDuration",
+            "limit",
+            "traceID",
+            "raw",
+            "prettyPrint",
+        ],
+        ENVELOPE,
+    ),
+    get("/api/traces/{trace}", "Jaeger's: a whole trace", &["raw", "prettyPrint"], ENVELOPE),
+    get(
+        "/api/dependencies",
+        "Jaeger's: calls between services; times in milliseconds",
+        &["endTs", "lookback", "service", "prettyPrint"],
+        ENVELOPE,
+    ),
+    get(
+        "/api/logs",
+        "the same as /api/v1/logs",
+        &["trace_id", "span_id", "q", "from", "to", "limit"],
+        &["logs", "complete"],
+    ),
 ];
 
 pub async fn document() -> Json<Value> {
     let paths: serde_json::Map<_, _> =
-        PATHS.iter().map(|described| (format!("/api/v1{}", described.path), item(described))).collect();
+        PATHS.iter().map(|described| (described.path.to_owned(), item(described))).collect();
     let error = json!({"type": "object", "required": ["error"], "properties": {"error": {
         "type": "object", "required": ["kind", "message", "at"],
         "properties": {

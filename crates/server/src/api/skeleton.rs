@@ -2,9 +2,11 @@
 
 use super::parameters;
 use crate::api::State;
+use crate::computing;
 use crate::error::ApiError;
+use crate::extract::Path;
 use crate::tenant::Tenant;
-use axum::extract::{Path, State as From};
+use axum::extract::State as From;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use query::result::{Skeleton, SkeletonRow};
@@ -20,17 +22,26 @@ pub async fn skeleton(
     let trace = parameters::trace_id(&trace)?;
     let found = state.engine().skeleton(&tenant, trace).await?;
     let skeleton = found.ok_or_else(|| ApiError::not_found(format!("the trace {trace} is not stored")))?;
-    let bytes = encode(&skeleton);
-    let mut hasher = DefaultHasher::new();
-    bytes.hash(&mut hasher);
-    let tag = format!("\"{:016x}\"", hasher.finish());
-    let known = headers.get("if-none-match").is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let (bytes, tag) = computing::aside(move || {
+        let bytes = encode(&skeleton);
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        (bytes, format!("\"{:016x}\"", hasher.finish()))
+    })
+    .await?;
+    let known = is_known(&headers, &tag);
     let heads = [
         ("etag", tag.as_str()),
         ("content-type", "application/vnd.clew.skeleton"),
         ("cache-control", "no-cache"),
     ];
     Ok(if known { (StatusCode::NOT_MODIFIED, heads).into_response() } else { (heads, bytes).into_response() })
+}
+
+/// Whether the caller has this already.
+pub fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    let known = headers.get("if-none-match").and_then(|known| known.to_str().ok()).unwrap_or_default();
+    known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag)
 }
 
 fn encode(skeleton: &Skeleton) -> Vec<u8> {

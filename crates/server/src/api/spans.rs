@@ -3,9 +3,10 @@
 use super::{generation, parameters, values};
 use crate::api::State;
 use crate::error::ApiError;
+use crate::extract::{Body, Path};
 use crate::tenant::Tenant;
 use axum::Json;
-use axum::extract::{Path, State as From};
+use axum::extract::State as From;
 use model::span::{Event, Link};
 use model::{Span, SpanId};
 use serde::Deserialize;
@@ -37,7 +38,7 @@ pub async fn batch(
     From(state): From<State>,
     Tenant(tenant): Tenant,
     Path(trace): Path<String>,
-    Json(batch): Json<Batch>,
+    Body(batch): Body<Batch>,
 ) -> Result<Json<Value>, ApiError> {
     if batch.span_ids.len() > BATCH {
         return Err(ApiError::invalid(format!("at most {BATCH} spans can be asked for at once")));
@@ -60,6 +61,7 @@ pub fn view(span: &Span) -> Value {
     let kind = semconv::NodeKind::classify(&asked);
     let status = ["unset", "ok", "error"];
     let code = usize::try_from(span.status.code).ok().and_then(|code| status.get(code)).unwrap_or(&status[0]);
+    let ended = Some(span.end).filter(|end| end.0 != 0);
     json!({
         "traceId": span.trace_id.to_string(),
         "spanId": span.span_id.to_string(),
@@ -71,8 +73,8 @@ pub fn view(span: &Span) -> Value {
         "agent": asked.meaning(semconv::Meaning::Agent).unwrap_or_default(),
         "subject": kind.subject().and_then(|meaning| asked.meaning(meaning)).unwrap_or_default(),
         "start": span.start.0.to_string(),
-        "end": span.end.0.to_string(),
-        "duration": span.end.0.saturating_sub(span.start.0).to_string(),
+        "end": ended.map(|end| end.0.to_string()),
+        "duration": ended.map(|end| end.0.saturating_sub(span.start.0).to_string()),
         "status": {"code": code, "message": span.status.message},
         "traceState": span.trace_state,
         "flags": span.flags,
@@ -82,7 +84,7 @@ pub fn view(span: &Span) -> Value {
         "events": span.events.iter().map(event).collect::<Vec<_>>(),
         "links": span.links.iter().map(link).collect::<Vec<_>>(),
         "dropped": {"attributes": span.dropped_attributes, "events": span.dropped_events, "links": span.dropped_links},
-        "gen": generation::view(&asked),
+        "gen": generation::view(&asked, kind),
     })
 }
 

@@ -7,23 +7,31 @@ use crate::tenant::Tenant;
 use crate::{page, security};
 use axum::Json;
 use axum::extract::State as From;
+use axum::response::IntoResponse;
 use http::HeaderMap;
 use model::{Kind, TenantId, Timestamp};
 use serde_json::{Value, json};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 /// Spans a second are taken over this long.
 const WINDOW_NANOSECONDS: u64 = 10_000_000_000;
 
-/// How many spans were stored when, for the rate.
-#[derive(Default)]
-pub struct Rate(Mutex<VecDeque<(u64, u64)>>);
+/// The most tenants whose rates are kept.
+const TENANTS: usize = 1_000;
 
-impl Rate {
+/// How many spans were stored when, by tenant, for the rate.
+#[derive(Default)]
+pub struct Rates(Mutex<HashMap<TenantId, VecDeque<(u64, u64)>>>);
+
+impl Rates {
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    fn per_second(&self, now: u64, spans: u64) -> f64 {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn per_second(&self, tenant: &TenantId, now: u64, spans: u64) -> f64 {
+        let mut tenants = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if tenants.len() >= TENANTS && !tenants.contains_key(tenant) {
+            tenants.clear();
+        }
+        let seen = tenants.entry(tenant.clone()).or_default();
         seen.retain(|(time, _)| now.saturating_sub(*time) <= WINDOW_NANOSECONDS);
         if seen.back().is_none_or(|(time, _)| now.saturating_sub(*time) > 200_000_000) {
             seen.push_back((now, spans));
@@ -65,7 +73,7 @@ pub async fn view(state: &State, tenant: &TenantId) -> Result<Value, ApiError> {
             "logs": stored.logs.to_string(),
             "metrics": stored.metric_points.to_string(),
         },
-        "spansPerSecond": state.rate.per_second(Timestamp::now().0, stored.spans),
+        "spansPerSecond": state.rates.per_second(tenant, Timestamp::now().0, stored.spans),
         "diskBytes": stored.disk_bytes.to_string(),
         "diskFreeBytes": stored.disk_free_bytes.to_string(),
         "hotBytes": stored.hot_bytes.to_string(),
@@ -75,6 +83,26 @@ pub async fn view(state: &State, tenant: &TenantId) -> Result<Value, ApiError> {
         "receivers": receivers,
         "health": health,
     }))
+}
+
+/// The counts in the form that Prometheus reads.
+pub async fn prometheus(
+    From(state): From<State>,
+    Tenant(tenant): Tenant,
+) -> Result<impl IntoResponse, ApiError> {
+    let stored = state.engine().stored(&tenant).await?;
+    let figures = [
+        ("clew_stored_spans", "Spans stored.", stored.spans),
+        ("clew_stored_logs", "Log records stored.", stored.logs),
+        ("clew_stored_metric_points", "Metric data points stored.", stored.metric_points),
+        ("clew_disk_bytes", "Bytes on disk.", stored.disk_bytes),
+        ("clew_disk_free_bytes", "Bytes free on that disk.", stored.disk_free_bytes),
+        ("clew_hot_bytes", "Bytes in the hot buffer.", stored.hot_bytes),
+        ("clew_blocks", "Blocks stored.", stored.blocks),
+    ];
+    let lines = figures
+        .map(|(name, help, value)| format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"));
+    Ok(([("content-type", "text/plain; version=0.0.4; charset=utf-8")], lines.concat()))
 }
 
 /// A receiver's event as the API gives it.
@@ -92,10 +120,9 @@ pub fn event_view(event: &ReceiverEvent) -> Value {
 
 pub async fn sample(From(state): From<State>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
     if !security::is_from_ourselves(&headers) {
-        let message = "only our own page may ask for this".to_owned();
-        return Err(ApiError { kind: Kind::Denied, message, at: None });
+        return Err(ApiError::new(Kind::Denied, "only our own page may ask for this"));
     }
     let sent = state.ports.application.send_sample().await;
-    let trace = sent.map_err(|message| ApiError { kind: Kind::Unavailable, message, at: None })?;
+    let trace = sent.map_err(|message| ApiError::new(Kind::Unavailable, message))?;
     Ok(Json(json!({"traceId": trace.to_string()})))
 }

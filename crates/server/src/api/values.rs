@@ -10,6 +10,8 @@ use serde_json::{Value as Json, json};
 /// Longer texts and bytes are cut to `SHOWN_BYTES`.
 const LONG_BYTES: usize = 64 << 10;
 const SHOWN_BYTES: usize = 16 << 10;
+/// A browser holds integers exactly up to this.
+const SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 /// An attribute as the API gives it.
 #[derive(Serialize)]
@@ -20,6 +22,7 @@ pub struct AttributeView {
     value: Json,
     /// Bytes of a text or bytes value, elements of an array or map.
     length: usize,
+    /// Whether the value, or one within it, is cut.
     truncated: bool,
 }
 
@@ -29,19 +32,30 @@ pub fn attributes(attributes: &[Attribute]) -> Vec<AttributeView> {
 }
 
 fn view(attribute: &Attribute) -> AttributeView {
-    let (length, truncated) = match &attribute.value {
-        Value::String(text) => (text.len(), text.len() > LONG_BYTES),
-        Value::Bytes(bytes) => (bytes.len(), bytes.len() > LONG_BYTES),
-        Value::Array(values) => (values.len(), false),
-        Value::Map(attributes) => (attributes.len(), false),
-        _ => (0, false),
+    let length = match &attribute.value {
+        Value::String(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        Value::Array(values) => values.len(),
+        Value::Map(attributes) => attributes.len(),
+        _ => 0,
     };
     AttributeView {
         key: attribute.key.clone(),
         kind: kind(&attribute.value),
         value: value(&attribute.value, true),
         length,
-        truncated,
+        truncated: is_long(&attribute.value),
+    }
+}
+
+/// Whether it, or something within it, is cut.
+fn is_long(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.len() > LONG_BYTES,
+        Value::Bytes(bytes) => bytes.len() > LONG_BYTES,
+        Value::Array(values) => values.iter().any(is_long),
+        Value::Map(attributes) => attributes.iter().any(|attribute| is_long(&attribute.value)),
+        _ => false,
     }
 }
 
@@ -86,7 +100,8 @@ pub fn double(number: f64) -> Json {
     serde_json::Number::from_f64(number).map_or_else(|| Json::from(odd(number)), Json::Number)
 }
 
-const fn odd(number: f64) -> &'static str {
+/// The name of a double that is not a number of JSON.
+pub const fn odd(number: f64) -> &'static str {
     if number.is_nan() {
         "NaN"
     } else if number > 0.0 {
@@ -96,15 +111,38 @@ const fn odd(number: f64) -> &'static str {
     }
 }
 
-/// A value as the JSON that its sender meant, without types.
+/// A value as the JSON that its sender meant, without types; integers that a browser cannot hold are text.
 pub fn plain(of: &Value) -> Json {
     match of {
-        Value::Int(number) => Json::from(*number),
+        Value::Int(number) if number.unsigned_abs() <= SAFE_INTEGER => Json::from(*number),
         Value::Array(values) => values.iter().map(plain).collect(),
         Value::Map(attributes) => {
             Json::Object(attributes.iter().map(|item| (item.key.clone(), plain(&item.value))).collect())
         }
         scalar => value(scalar, false),
+    }
+}
+
+/// Parses JSON within a text; integers that a browser cannot hold become text. `None` when it is no JSON.
+pub fn parsed(text: &str) -> Option<Json> {
+    serde_json::from_str(text).ok().map(exact)
+}
+
+fn exact(json: Json) -> Json {
+    match json {
+        Json::Number(number) => {
+            let whole = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
+            if whole.is_some_and(|whole| whole > SAFE_INTEGER) {
+                Json::from(number.to_string())
+            } else {
+                Json::Number(number)
+            }
+        }
+        Json::Array(items) => items.into_iter().map(exact).collect(),
+        Json::Object(fields) => {
+            Json::Object(fields.into_iter().map(|(key, value)| (key, exact(value))).collect())
+        }
+        other => other,
     }
 }
 

@@ -1,19 +1,25 @@
 //! Jaeger's legacy JSON, so that what reads Jaeger reads us.
 
 mod convert;
+mod dependencies;
+mod envelope;
+mod parameters;
 mod search;
 
-use crate::api::{self, State, trace_id};
+use crate::api::{self, State};
 use crate::error::ApiError;
+use crate::extract::{Path, Query};
 use crate::tenant::Tenant;
 use axum::Router;
-use axum::extract::{Path, Query, State as From};
-use axum::response::{IntoResponse, Response};
+use axum::extract::State as From;
+use axum::response::Response;
 use axum::routing::get;
+use envelope::{Layout, answer, failure, refused};
 use http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use model::{Span, TraceId};
+use serde::{Deserialize, Serialize};
 
+/// The paths, as `api/openapi.rs` describes them.
 pub fn router() -> Router<State> {
     Router::new()
         .route("/services", get(services))
@@ -21,47 +27,33 @@ pub fn router() -> Router<State> {
         .route("/operations", get(operations))
         .route("/traces", get(search::traces))
         .route("/traces/{trace}", get(trace))
-        .route("/logs", get(api::logs_by_trace))
+        .route("/dependencies", get(dependencies::dependencies))
+        .route("/logs", get(api::logs))
         .fallback(|| async { ApiError::not_found("no such path; /api/v1/openapi.json lists ours") })
+        .method_not_allowed_fallback(|| async { ApiError::wrong_method() })
 }
 
-/// Jaeger's envelope around an answer.
-pub fn answer(data: &Value, total: usize, errors: &Value) -> Response {
-    let body = json!({"data": data, "total": total, "limit": 0, "offset": 0, "errors": errors});
-    ([("content-type", "application/json")], body.to_string()).into_response()
-}
-
-/// Jaeger's envelope around an error.
-pub fn failure(status: StatusCode, message: &str) -> Response {
-    let errors = json!([{"code": status.as_u16(), "msg": message}]);
-    let body = json!({"data": null, "total": 0, "limit": 0, "offset": 0, "errors": errors});
-    (status, [("content-type", "text/plain; charset=utf-8")], format!("{body}\n")).into_response()
-}
-
-/// An error of ours in Jaeger's envelope.
-pub fn refused(error: &ApiError) -> Response {
-    failure(crate::error::status(error.kind), &error.message)
-}
-
-async fn services(From(state): From<State>, Tenant(tenant): Tenant) -> Response {
+async fn services(From(state): From<State>, Tenant(tenant): Tenant, layout: Layout) -> Response {
     match state.engine().services(&tenant).await {
-        Ok(services) => answer(&json!(services), services.len(), &Value::Null),
-        Err(error) => refused(&error.into()),
+        Ok(services) => answer(layout, &services, services.len(), None),
+        Err(error) => refused(error.into()),
     }
 }
 
 async fn operation_names(
     From(state): From<State>,
     Tenant(tenant): Tenant,
+    layout: Layout,
     Path(service): Path<String>,
 ) -> Response {
     match state.engine().operations(&tenant, &service).await {
         Ok(operations) => {
             let mut names: Vec<_> = operations.into_iter().map(|operation| operation.name).collect();
+            names.sort_unstable();
             names.dedup();
-            answer(&json!(names), names.len(), &Value::Null)
+            answer(layout, &names, names.len(), None)
         }
-        Err(error) => refused(&error.into()),
+        Err(error) => refused(error.into()),
     }
 }
 
@@ -72,43 +64,65 @@ struct Operations {
     span_kind: Option<String>,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OperationView {
+    name: String,
+    span_kind: &'static str,
+}
+
 async fn operations(
     From(state): From<State>,
     Tenant(tenant): Tenant,
+    layout: Layout,
     Query(asked): Query<Operations>,
 ) -> Response {
     let Some(service) = asked.service.filter(|service| !service.is_empty()) else {
         return failure(StatusCode::BAD_REQUEST, "parameter 'service' is required");
     };
+    let wanted = asked.span_kind.filter(|wanted| !wanted.is_empty());
     match state.engine().operations(&tenant, &service).await {
         Ok(operations) => {
-            let kinds = operations
-                .iter()
-                .map(|operation| (convert::span_kind(operation.kind).unwrap_or_default(), operation));
-            let wanted = kinds.filter(|(kind, _)| {
-                asked.span_kind.as_deref().is_none_or(|wanted| wanted.is_empty() || wanted == *kind)
+            let views = operations.into_iter().map(|operation| OperationView {
+                name: operation.name,
+                span_kind: convert::span_kind(operation.kind).unwrap_or_default(),
             });
-            let data: Vec<_> =
-                wanted.map(|(kind, operation)| json!({"name": operation.name, "spanKind": kind})).collect();
-            answer(&json!(data), data.len(), &Value::Null)
+            let views: Vec<_> = views
+                .filter(|view| wanted.as_deref().is_none_or(|wanted| wanted == view.span_kind))
+                .collect();
+            answer(layout, &views, views.len(), None)
         }
-        Err(error) => refused(&error.into()),
+        Err(error) => refused(error.into()),
     }
 }
 
-async fn trace(From(state): From<State>, Tenant(tenant): Tenant, Path(id): Path<String>) -> Response {
-    let trace = match trace_id(&id) {
+async fn trace(
+    From(state): From<State>,
+    Tenant(tenant): Tenant,
+    layout: Layout,
+    Path(id): Path<String>,
+    Query(parameters): Query<parameters::Parameters>,
+) -> Response {
+    let trace = match parameters::trace_id(&id).and_then(|id| parameters.check_raw().map(|()| id)) {
         Ok(trace) => trace,
-        Err(error) => {
-            return failure(
-                StatusCode::BAD_REQUEST,
-                &format!("cannot parse traceID param: {}", error.message),
-            );
-        }
+        Err(message) => return failure(StatusCode::BAD_REQUEST, &message),
     };
     match state.engine().spans(&tenant, trace, None).await {
         Ok(spans) if spans.is_empty() => failure(StatusCode::NOT_FOUND, "trace not found"),
-        Ok(spans) => answer(&json!([convert::trace(trace, &spans)]), 0, &Value::Null),
-        Err(error) => refused(&error.into()),
+        Ok(spans) => traces_answer(layout, vec![(trace, spans)], None).await,
+        Err(error) => refused(error.into()),
     }
+}
+
+/// Whole traces in Jaeger's form.
+async fn traces_answer(
+    layout: Layout,
+    traces: Vec<(TraceId, Vec<Span>)>,
+    errors: Option<Vec<envelope::Problem>>,
+) -> Response {
+    let written = crate::computing::aside(move || {
+        let views: Vec<_> = traces.iter().map(|(id, spans)| convert::trace(*id, spans)).collect();
+        answer(layout, &views, 0, errors)
+    });
+    written.await.unwrap_or_else(refused)
 }

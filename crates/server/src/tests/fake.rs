@@ -1,0 +1,284 @@
+//! An engine over a list of spans, and a program that always runs.
+
+use crate::ports::{ApplicationStatus, Health, Ports, Receiver, ReceiverEvent, Retention};
+use async_trait::async_trait;
+use futures::stream::{self, BoxStream, StreamExt};
+use model::metric::{MetricKind, Number};
+use model::span::{Event, Status};
+use model::value::Resource;
+use model::{
+    Attribute, LogRecord, MetricPoint, Signal, Span, SpanId, TenantId, TimeRange, Timestamp, TraceId, Value,
+};
+use query::filter::{Comparison, Expression, Field, Operator};
+use query::result::{
+    Change, Field as NamedField, FieldScope, FieldValues, LogResult, MetricName, MetricResult, Operation,
+    SearchResult, Skeleton, SkeletonRow, Stored, TraceSummary,
+};
+use query::{Engine, Error, FieldValuesRequest, LogRequest, MetricRequest, SearchRequest};
+use std::sync::Arc;
+
+pub const TRACE: TraceId =
+    TraceId([0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6, 0xa3, 0xce, 0x92, 0x9d, 0x0e, 0x0e, 0x47, 0x36]);
+/// When the spans of the tests start.
+pub const START: u64 = 1_706_678_909_209_712_000;
+
+/// A span of the test's trace with the attributes that the test is about.
+pub fn span(number: u8, attributes: &[(&str, Value)]) -> Span {
+    let attributes = attributes.iter().map(|(key, value)| Attribute::new(*key, value.clone())).collect();
+    let resource =
+        Resource { attributes: vec![Attribute::new("service.name", text("shop"))], ..Resource::default() };
+    Span {
+        resource: Arc::new(resource),
+        trace_id: TRACE,
+        span_id: SpanId([0, 0, 0, 0, 0, 0, 0, number]),
+        parent_span_id: (number > 1).then_some(SpanId([0, 0, 0, 0, 0, 0, 0, 1])),
+        name: format!("span {number}"),
+        kind: 3,
+        start: Timestamp(START + u64::from(number) * 1_000),
+        end: Timestamp(START + u64::from(number) * 1_000 + 123_000),
+        attributes,
+        ..Span::default()
+    }
+}
+
+pub fn text(text: &str) -> Value {
+    Value::String(text.to_owned())
+}
+
+/// A trace with an error, an event and a second service.
+pub fn trace() -> Vec<Span> {
+    let mut failed = span(2, &[("http.status_code", Value::Int(500)), ("retry", Value::Bool(true))]);
+    failed.status = Status { code: 2, message: "boom".to_owned() };
+    failed.events = vec![Event { time: failed.start, name: "exception".to_owned(), ..Event::default() }];
+    let mut other = span(3, &[("http.status_code", Value::Int(200))]);
+    let name = Attribute::new("service.name", text("stock"));
+    other.resource = Arc::new(Resource { attributes: vec![name], ..Resource::default() });
+    vec![span(1, &[]), failed, other]
+}
+
+pub struct FakeEngine(Vec<Span>);
+
+impl FakeEngine {
+    pub fn ports(spans: &[Span]) -> Ports {
+        Ports { engine: Arc::new(Self(spans.to_vec())), application: Arc::new(FakeApplication) }
+    }
+
+    fn of(&self, tenant: &TenantId, trace: TraceId) -> Vec<Span> {
+        let mine = self.0.iter().filter(|span| *tenant == TenantId::default() && span.trace_id == trace);
+        mine.cloned().collect()
+    }
+
+    fn summary(&self, tenant: &TenantId, trace: TraceId) -> Option<TraceSummary> {
+        let spans = self.of(tenant, trace);
+        let root = spans.first()?;
+        Some(TraceSummary {
+            trace_id: trace,
+            root_name: root.name.clone(),
+            root_kind: "internal",
+            start: root.start,
+            spans: spans.len() as u64,
+            errors: spans.iter().filter(|span| span.status.code == 2).count() as u64,
+            services: spans
+                .iter()
+                .map(|span| crate::api::values::service(&span.resource).to_owned())
+                .collect(),
+            kinds: vec![("internal", 3)],
+            cost: Some(f64::NAN),
+            ..TraceSummary::default()
+        })
+    }
+}
+
+/// Enough of the filter language for what Jaeger's parameters become.
+fn holds(expression: &Expression, span: &Span) -> bool {
+    match expression {
+        Expression::All => true,
+        Expression::And(all) => all.iter().all(|each| holds(each, span)),
+        Expression::Or(any) => any.iter().any(|each| holds(each, span)),
+        Expression::Not(inner) => !holds(inner, span),
+        Expression::Compare(comparison) => compares(comparison, span),
+        Expression::Exists(_) | Expression::Text(_) => false,
+    }
+}
+
+fn compares(comparison: &Comparison, span: &Span) -> bool {
+    let found = match &comparison.field {
+        Field::Service => crate::api::values::service(&span.resource).to_owned(),
+        Field::Name => span.name.clone(),
+        Field::Kind => {
+            ["unspecified", "internal", "server", "client"][usize::try_from(span.kind).unwrap()].to_owned()
+        }
+        Field::Status => ["unset", "ok", "error"][usize::try_from(span.status.code).unwrap()].to_owned(),
+        Field::Duration => (span.end.0 - span.start.0).to_string(),
+        Field::Attribute(key) => match span.attributes.iter().find(|attribute| attribute.key == *key) {
+            Some(attribute) => match &attribute.value {
+                Value::Int(number) => number.to_string(),
+                Value::Bool(yes) => yes.to_string(),
+                other => other.as_str().unwrap_or_default().to_owned(),
+            },
+            None => return false,
+        },
+        _ => return false,
+    };
+    let numbers = found.parse::<f64>().ok().zip(comparison.value.number);
+    match comparison.operator {
+        Operator::GreaterOrEqual => numbers.is_some_and(|(found, bound)| found >= bound),
+        Operator::LessOrEqual => numbers.is_some_and(|(found, bound)| found <= bound),
+        _ => found == comparison.value.text,
+    }
+}
+
+#[async_trait]
+impl Engine for FakeEngine {
+    async fn search(&self, tenant: &TenantId, request: SearchRequest) -> Result<SearchResult, Error> {
+        let within = |span: &Span| span.start >= request.range.from && span.start <= request.range.to;
+        let mut ids: Vec<TraceId> = self
+            .0
+            .iter()
+            .filter(|span| within(span) && holds(&request.filter, span))
+            .map(|span| span.trace_id)
+            .collect();
+        ids.dedup();
+        let more = ids.len() > request.limit;
+        ids.truncate(request.limit);
+        let traces = ids.into_iter().filter_map(|id| self.summary(tenant, id)).collect();
+        Ok(SearchResult { traces, cursor: more.then(|| "next".to_owned()), incomplete: None })
+    }
+
+    async fn summaries(&self, tenant: &TenantId, traces: &[TraceId]) -> Result<Vec<TraceSummary>, Error> {
+        Ok(traces.iter().filter_map(|trace| self.summary(tenant, *trace)).collect())
+    }
+
+    async fn skeleton(&self, tenant: &TenantId, trace: TraceId) -> Result<Option<Skeleton>, Error> {
+        let spans = self.of(tenant, trace);
+        let row = |(index, span): (usize, &Span)| SkeletonRow {
+            span_id: span.span_id,
+            parent: (index > 0).then_some(0),
+            start: span.start,
+            end: span.end,
+            name: u32::try_from(index + 1).unwrap(),
+            service: if index == 2 { 2 } else { 1 },
+            cost: f32::NAN,
+            ..SkeletonRow::default()
+        };
+        Ok((!spans.is_empty()).then(|| Skeleton {
+            trace_id: trace,
+            start: spans[0].start,
+            names: std::iter::once(String::new()).chain(spans.iter().map(|span| span.name.clone())).collect(),
+            services: vec![String::new(), "shop".to_owned(), "stock".to_owned()],
+            agents: vec![String::new()],
+            subjects: vec![String::new()],
+            rows: spans.iter().enumerate().map(row).collect(),
+            orphans: 0,
+        }))
+    }
+
+    async fn spans(
+        &self,
+        tenant: &TenantId,
+        trace: TraceId,
+        only: Option<&[SpanId]>,
+    ) -> Result<Vec<Span>, Error> {
+        let mut spans = self.of(tenant, trace);
+        spans.retain(|span| only.is_none_or(|only| only.contains(&span.span_id)));
+        Ok(spans)
+    }
+
+    async fn logs(&self, _: &TenantId, request: LogRequest) -> Result<LogResult, Error> {
+        let record = LogRecord {
+            body: Some(Value::Int(i64::MAX)),
+            trace_id: request.trace_id,
+            attributes: vec![Attribute::new(
+                "nested",
+                Value::Map(vec![Attribute::new("a", Value::Double(f64::NAN))]),
+            )],
+            ..LogRecord::default()
+        };
+        Ok(LogResult { records: vec![record], complete: true })
+    }
+
+    async fn metric_names(&self, _: &TenantId) -> Result<Vec<MetricName>, Error> {
+        Ok(vec![MetricName { name: "requests".to_owned(), points: 2, ..MetricName::default() }])
+    }
+
+    async fn metric_points(&self, _: &TenantId, request: MetricRequest) -> Result<MetricResult, Error> {
+        let point = |number, route: &str| MetricPoint {
+            name: request.name.clone(),
+            kind: MetricKind::Sum,
+            attributes: vec![Attribute::new("route", text(route))],
+            number: Some(number),
+            ..MetricPoint::default()
+        };
+        let points = vec![
+            point(Number::Int(1), "/a"),
+            point(Number::Double(f64::INFINITY), "/b"),
+            point(Number::Int(i64::MIN), "/a"),
+        ];
+        Ok(MetricResult { points, complete: true })
+    }
+
+    async fn services(&self, _: &TenantId) -> Result<Vec<String>, Error> {
+        Ok(vec!["shop".to_owned(), "stock".to_owned()])
+    }
+
+    async fn operations(&self, _: &TenantId, service: &str) -> Result<Vec<Operation>, Error> {
+        let operation = |kind| Operation { name: format!("sell {service}"), kind };
+        Ok(vec![operation(0), operation(2), operation(3)])
+    }
+
+    async fn fields(&self, _: &TenantId, _: TimeRange) -> Result<Vec<NamedField>, Error> {
+        Ok(vec![NamedField { key: "http.route".to_owned(), scope: FieldScope::Span, types: vec!["string"] }])
+    }
+
+    async fn field_values(&self, _: &TenantId, request: FieldValuesRequest) -> Result<FieldValues, Error> {
+        Ok(FieldValues { values: vec![(request.key, request.limit as u64)], complete: true })
+    }
+
+    async fn stored(&self, _: &TenantId) -> Result<Stored, Error> {
+        Ok(Stored { spans: self.0.len() as u64, ..Stored::default() })
+    }
+
+    fn changes(&self) -> BoxStream<'static, Option<Arc<Change>>> {
+        let change = |tenant| Change { tenant, signal: Signal::Traces, items: 3, traces: vec![TRACE] };
+        let foreign = TenantId::new("other").unwrap();
+        let changes = [Some(Arc::new(change(foreign))), Some(Arc::new(change(TenantId::default()))), None];
+        stream::iter(changes).chain(stream::pending()).boxed()
+    }
+}
+
+struct FakeApplication;
+
+#[async_trait]
+impl ApplicationStatus for FakeApplication {
+    fn version(&self) -> &'static str {
+        "0.1.0"
+    }
+    fn started(&self) -> Timestamp {
+        Timestamp(START)
+    }
+    fn retention(&self) -> Retention {
+        Retention { max_age: "7d".to_owned(), max_bytes: 1 }
+    }
+    fn receivers(&self) -> Vec<Receiver> {
+        vec![Receiver { name: "OTLP/gRPC", address: "127.0.0.1:4317".to_owned(), accepting: true }]
+    }
+    fn health(&self) -> Health {
+        Health::BackPressure
+    }
+    fn receiver_events(&self, after: u64) -> Vec<ReceiverEvent> {
+        let event = |number| ReceiverEvent {
+            number,
+            time: Timestamp(START),
+            receiver: "OTLP/HTTP",
+            outcome: "hint",
+            summary: "POST /v1/trace\n→ 404 <script>".to_owned(),
+            hint: String::new(),
+            items: 0,
+        };
+        (1..=3).filter(|number| *number > after).map(event).collect()
+    }
+    async fn receiver_event_after(&self, _: u64) {}
+    async fn send_sample(&self) -> Result<TraceId, String> {
+        Ok(TRACE)
+    }
+}
