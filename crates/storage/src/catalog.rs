@@ -1,184 +1,236 @@
-//! Which blocks exist, and up to which record of the log each tenant's signal is sealed. SQLite; one transaction says both.
+//! The catalog: which blocks exist, and up to where each table is sealed. SQLite, in `catalog.sqlite`.
+//!
+//! A block exists when the catalog says so. A new block and how far it seals its table are committed together, so that
+//! a crash leaves each row either in the block or to be replayed from the log, never both and never neither.
 
-use crate::Error;
-use crate::block::Block;
-use crate::merge::schema_of;
-use crate::statistics::BlockStatistics;
+use crate::block::Description;
+use crate::error::Error;
+use crate::snapshot::{BlockStatistics, OperationCount};
+use crate::tables::TableKey;
 use arrow::datatypes::Schema;
-use model::schema::parse_attribute_column;
-use model::{Signal, TenantId};
+use arrow::ipc::convert::{IpcSchemaEncoder, fb_to_schema};
+use arrow::ipc::root_as_schema;
+use arrow::ipc::writer::DictionaryTracker;
+use model::{Signal, TenantId, Timestamp};
+use sqlx::Row;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Row, SqliteConnection};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Version of the tables and of the blocks they name.
+/// The catalog's file in the data directory.
+pub(crate) const CATALOG: &str = "catalog.sqlite";
+
+/// The version of the tables below and of the columns in blocks.
 const VERSION: i64 = 1;
 
 const TABLES: [&str; 3] = [
-    "CREATE TABLE IF NOT EXISTS version (number INTEGER NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS blocks (
-        id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, signal TEXT NOT NULL, file TEXT NOT NULL UNIQUE,
-        bytes INTEGER NOT NULL, statistics TEXT NOT NULL, attribute_columns TEXT NOT NULL, metadata TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS sealed (
-        tenant TEXT NOT NULL, signal TEXT NOT NULL, sequence INTEGER NOT NULL, PRIMARY KEY (tenant, signal))",
+    "CREATE TABLE meta (version INTEGER NOT NULL) STRICT",
+    "CREATE TABLE blocks (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        tenant TEXT NOT NULL,
+        signal TEXT NOT NULL,
+        path TEXT NOT NULL UNIQUE,
+        rows INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        sealed_at INTEGER NOT NULL,
+        operations TEXT NOT NULL,
+        schema BLOB NOT NULL,
+        schema_version INTEGER NOT NULL
+    ) STRICT",
+    "CREATE TABLE sealed (
+        tenant TEXT NOT NULL,
+        signal TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        PRIMARY KEY (tenant, signal)
+    ) STRICT",
 ];
 
-/// A tenant's signal.
-pub type Shelf = (TenantId, Signal);
-
-/// What the catalog says at start.
-pub struct Contents {
-    pub blocks: Vec<(Shelf, Arc<Block>)>,
-    pub sealed: HashMap<Shelf, u64>,
-}
-
-/// A block to be entered.
-pub struct NewBlock<'a> {
-    pub shelf: &'a Shelf,
-    pub file: String,
-    pub bytes: u64,
-    pub schema: &'a Schema,
-    pub statistics: &'a BlockStatistics,
-}
-
-#[derive(Clone)]
-pub struct Catalog {
+pub(crate) struct Catalog {
+    directory: PathBuf,
     pool: SqlitePool,
-    blocks: PathBuf,
+}
+
+/// A block as the catalog has it.
+pub(crate) struct Entry {
+    pub(crate) id: i64,
+    pub(crate) key: TableKey,
+    pub(crate) description: Description,
+}
+
+/// What the catalog holds.
+#[derive(Default)]
+pub(crate) struct Contents {
+    pub(crate) blocks: Vec<Entry>,
+    /// Files of blocks of which the catalog's row is damaged; they are to be left alone.
+    pub(crate) unreadable: Vec<PathBuf>,
+    /// Up to which sequence number each table is in blocks.
+    pub(crate) sealed: HashMap<TableKey, u64>,
 }
 
 impl Catalog {
-    /// Opens or creates the catalog; `blocks` is the directory that its files stand in.
-    pub async fn open(path: &Path, blocks: PathBuf) -> Result<Self, Error> {
+    /// Opens or creates the catalog of a data directory. Paths in it are relative to that directory.
+    pub(crate) async fn open(directory: &Path) -> Result<(Self, Contents), Error> {
         let options = SqliteConnectOptions::new()
-            .filename(path)
+            .filename(directory.join(CATALOG))
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        let catalog = Self { pool, blocks };
+        let catalog = Self { directory: directory.to_owned(), pool };
         catalog.prepare().await?;
-        Ok(catalog)
+        let sealed = catalog.sealed().await?;
+        let mut contents = Contents { sealed, ..Contents::default() };
+        catalog.blocks(&mut contents).await?;
+        Ok((catalog, contents))
     }
 
-    async fn prepare(&self) -> Result<(), Error> {
-        let mut transaction = self.pool.begin().await?;
-        for table in TABLES {
-            sqlx::query(table).execute(&mut *transaction).await?;
-        }
-        let found: Option<i64> =
-            sqlx::query_scalar("SELECT number FROM version").fetch_optional(&mut *transaction).await?;
-        match found {
-            None => {
-                sqlx::query("INSERT INTO version VALUES (?)")
-                    .bind(VERSION)
-                    .execute(&mut *transaction)
-                    .await?;
-            }
-            Some(VERSION) => {}
-            Some(other) => {
-                let detail = format!(
-                    "it has version {other}, this clew reads version {VERSION}; use the clew that wrote it"
-                );
-                return Err(Error::Damaged { what: "the data directory".to_owned(), detail });
-            }
-        }
-        Ok(transaction.commit().await?)
-    }
-
-    /// Everything entered, blocks in the order entered.
-    pub async fn contents(&self) -> Result<Contents, Error> {
-        let mut blocks = Vec::new();
-        for row in sqlx::query("SELECT * FROM blocks ORDER BY id").fetch_all(&self.pool).await? {
-            blocks.push(self.block(&row)?);
-        }
-        let mut sealed = HashMap::new();
-        for row in sqlx::query("SELECT * FROM sealed").fetch_all(&self.pool).await? {
-            let sequence: i64 = row.try_get("sequence")?;
-            sealed.insert(shelf(&row)?, sequence.cast_unsigned());
-        }
-        Ok(Contents { blocks, sealed })
-    }
-
-    fn block(&self, row: &sqlx::sqlite::SqliteRow) -> Result<(Shelf, Arc<Block>), Error> {
-        let shelf = shelf(row)?;
-        let bytes: i64 = row.try_get("bytes")?;
-        let columns: Vec<String> = parse(row.try_get("attribute_columns")?)?;
-        let metadata: HashMap<String, String> = parse(row.try_get("metadata")?)?;
-        let schema = Arc::new(schema_of(shelf.1, &columns, metadata));
-        let statistics = parse(row.try_get("statistics")?)?;
-        let path = self.blocks.join(row.try_get::<String, _>("file")?);
-        Ok((shelf, Arc::new(Block::new(row.try_get("id")?, path, bytes.cast_unsigned(), schema, statistics))))
-    }
-
-    /// Enters a block, and says that its shelf is sealed up to this record. Gives the block's id.
-    pub async fn enter(&self, block: NewBlock<'_>, sealed: u64) -> Result<i64, Error> {
-        let names = block.schema.fields().iter().map(|field| field.name().as_str());
-        let columns: Vec<_> = names.filter(|name| parse_attribute_column(name).is_some()).collect();
-        let (tenant, signal) = block.shelf;
+    /// Enters a block and how far it seals its table; answers the block's id.
+    pub(crate) async fn add(&self, key: &TableKey, block: &Description, sequence: u64) -> Result<i64, Error> {
+        let statistics = &block.statistics;
+        let path = block.path.strip_prefix(&self.directory).unwrap_or(&block.path);
         let mut transaction = self.pool.begin().await?;
         let id = sqlx::query(
-            "INSERT INTO blocks (tenant, signal, file, bytes, statistics, attribute_columns, metadata) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO blocks (tenant, signal, path, rows, bytes, first, last, sealed_at,
+                operations, schema, schema_version)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
-        .bind(tenant.as_str())
-        .bind(signal.as_str())
-        .bind(block.file)
+        .bind(key.tenant.as_str())
+        .bind(key.signal.as_str())
+        .bind(path.to_string_lossy().into_owned())
+        .bind(statistics.rows.cast_signed())
         .bind(block.bytes.cast_signed())
-        .bind(text(block.statistics)?)
-        .bind(text(&columns)?)
-        .bind(text(block.schema.metadata())?)
+        .bind(statistics.first.0.cast_signed())
+        .bind(statistics.last.0.cast_signed())
+        .bind(statistics.sealed.0.cast_signed())
+        .bind(operations_to_json(&statistics.operations))
+        .bind(schema_to_bytes(&block.schema))
+        .bind(VERSION)
         .execute(&mut *transaction)
         .await?
         .last_insert_rowid();
-        set_sealed(&mut transaction, block.shelf, sealed).await?;
+        sqlx::query("INSERT OR REPLACE INTO sealed (tenant, signal, sequence) VALUES (?, ?, ?)")
+            .bind(key.tenant.as_str())
+            .bind(key.signal.as_str())
+            .bind(sequence.cast_signed())
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await?;
         Ok(id)
     }
 
-    /// Lets go of blocks; their files may be removed then.
-    pub async fn remove(&self, ids: &[i64]) -> Result<(), Error> {
-        let mut transaction = self.pool.begin().await?;
-        for id in ids {
-            sqlx::query("DELETE FROM blocks WHERE id = ?").bind(id).execute(&mut *transaction).await?;
-        }
-        Ok(transaction.commit().await?)
+    pub(crate) async fn remove(&self, block: i64) -> Result<(), Error> {
+        sqlx::query("DELETE FROM blocks WHERE id = ?").bind(block).execute(&self.pool).await?;
+        Ok(())
     }
 
-    pub async fn close(&self) {
+    /// Up to which sequence number each table is in blocks.
+    pub(crate) async fn sealed(&self) -> Result<HashMap<TableKey, u64>, Error> {
+        let rows = sqlx::query("SELECT tenant, signal, sequence FROM sealed").fetch_all(&self.pool).await?;
+        let mut sealed = HashMap::new();
+        for row in rows {
+            sealed.insert(key_of(&row)?, row.try_get::<i64, _>("sequence")?.cast_unsigned());
+        }
+        Ok(sealed)
+    }
+
+    pub(crate) async fn close(&self) {
         self.pool.close().await;
     }
+
+    /// Creates the tables where there are none. Refuses those of a newer version.
+    async fn prepare(&self) -> Result<(), Error> {
+        let found = sqlx::query("SELECT name FROM sqlite_schema WHERE name = 'meta'")
+            .fetch_optional(&self.pool)
+            .await?;
+        if found.is_none() {
+            let mut transaction = self.pool.begin().await?;
+            for table in TABLES {
+                sqlx::query(table).execute(&mut *transaction).await?;
+            }
+            sqlx::query("INSERT INTO meta (version) VALUES (?)")
+                .bind(VERSION)
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            return Ok(());
+        }
+        let version: i64 =
+            sqlx::query("SELECT version FROM meta").fetch_one(&self.pool).await?.try_get("version")?;
+        if version > VERSION {
+            return Err(Error::TooNew { path: self.directory.clone(), version, known: VERSION });
+        }
+        Ok(())
+    }
+
+    async fn blocks(&self, contents: &mut Contents) -> Result<(), Error> {
+        for row in sqlx::query("SELECT * FROM blocks ORDER BY id").fetch_all(&self.pool).await? {
+            match self.entry(&row) {
+                Ok(entry) => contents.blocks.push(entry),
+                Err(error) => {
+                    let path = self.directory.join(row.try_get::<String, _>("path")?);
+                    tracing::error!(path = %path.display(), %error, "a block's row is damaged; the block is left out");
+                    contents.unreadable.push(path);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&self, row: &SqliteRow) -> Result<Entry, Error> {
+        let number = |name: &str| row.try_get::<i64, _>(name).map(i64::cast_unsigned);
+        let schema: Vec<u8> = row.try_get("schema")?;
+        let statistics = BlockStatistics {
+            rows: number("rows")?,
+            first: Timestamp(number("first")?),
+            last: Timestamp(number("last")?),
+            sealed: Timestamp(number("sealed_at")?),
+            operations: operations_from_json(row.try_get("operations")?)?,
+        };
+        let schema = root_as_schema(&schema).map(fb_to_schema).map_err(|error| damaged(&error))?;
+        let description = Description {
+            path: self.directory.join(row.try_get::<String, _>("path")?),
+            bytes: number("bytes")?,
+            statistics,
+            schema: Arc::new(schema),
+        };
+        Ok(Entry { id: row.try_get("id")?, key: key_of(row)?, description })
+    }
 }
 
-async fn set_sealed(connection: &mut SqliteConnection, shelf: &Shelf, sequence: u64) -> Result<(), Error> {
-    sqlx::query("INSERT INTO sealed VALUES (?, ?, ?) ON CONFLICT (tenant, signal) DO UPDATE SET sequence = excluded.sequence")
-        .bind(shelf.0.as_str())
-        .bind(shelf.1.as_str())
-        .bind(sequence.cast_signed())
-        .execute(connection)
-        .await?;
-    Ok(())
+fn key_of(row: &SqliteRow) -> Result<TableKey, Error> {
+    let tenant: String = row.try_get("tenant")?;
+    let signal: String = row.try_get("signal")?;
+    match (TenantId::new(&tenant), Signal::from_name(&signal)) {
+        (Some(tenant), Some(signal)) => Ok(TableKey { tenant, signal }),
+        _ => Err(damaged(&format!("no tenant and signal: {tenant:?}, {signal:?}"))),
+    }
 }
 
-fn shelf(row: &sqlx::sqlite::SqliteRow) -> Result<Shelf, Error> {
-    let (tenant, signal): (String, String) = (row.try_get("tenant")?, row.try_get("signal")?);
-    TenantId::new(&tenant).zip(Signal::from_name(&signal)).ok_or_else(|| Error::Damaged {
-        what: "the catalog".to_owned(),
-        detail: format!("it names the tenant {tenant:?} and the signal {signal:?}"),
-    })
+fn schema_to_bytes(schema: &Schema) -> Vec<u8> {
+    let mut dictionaries = DictionaryTracker::new(false);
+    let mut encoder = IpcSchemaEncoder::new().with_dictionary_tracker(&mut dictionaries);
+    encoder.schema_to_fb(schema).finished_data().to_vec()
 }
 
-fn parse<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, Error> {
-    serde_json::from_str(json).map_err(|error| damaged(&error))
+fn operations_to_json(operations: &[OperationCount]) -> String {
+    let rows = operations
+        .iter()
+        .map(|count| serde_json::json!([count.service, count.operation, count.kind, count.rows]));
+    serde_json::Value::Array(rows.collect()).to_string()
 }
 
-fn text<T: serde::Serialize>(value: T) -> Result<String, Error> {
-    serde_json::to_string(&value).map_err(|error| damaged(&error))
+fn operations_from_json(text: &str) -> Result<Vec<OperationCount>, Error> {
+    let rows: Vec<(String, String, i32, u64)> =
+        serde_json::from_str(text).map_err(|error| damaged(&error))?;
+    let count = |(service, operation, kind, rows)| OperationCount { service, operation, kind, rows };
+    Ok(rows.into_iter().map(count).collect())
 }
 
-fn damaged(error: &serde_json::Error) -> Error {
-    Error::Damaged { what: "the catalog".to_owned(), detail: error.to_string() }
+fn damaged(detail: &impl std::fmt::Display) -> Error {
+    Error::Damaged { what: "the catalog".to_owned(), detail: detail.to_string() }
 }

@@ -1,7 +1,8 @@
 //! What can go wrong while storing.
 
 use model::Kind;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -9,7 +10,7 @@ pub enum Error {
     #[error("{} is in use by another clew; stop it, or choose another data directory", path.display())]
     Locked { path: PathBuf },
     #[error("{action} {}: {source}", path.display())]
-    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+    Io { action: &'static str, path: PathBuf, source: io::Error },
     #[error("the hot buffer is full ({bytes} bytes); send slower, or raise storage.hot-limit")]
     Busy { bytes: u64 },
     #[error("only {free} bytes are free in {}; free some space, or lower storage.max-bytes", path.display())]
@@ -20,6 +21,11 @@ pub enum Error {
     Arrow(#[from] arrow::error::ArrowError),
     #[error("the catalog failed: {0}")]
     Catalog(#[from] sqlx::Error),
+    #[error(
+        "{} was written by a newer clew (format {version}, this one knows {known}); use that one",
+        path.display()
+    )]
+    TooNew { path: PathBuf, version: i64, known: i64 },
     #[error("{what} is damaged: {detail}")]
     Damaged { what: String, detail: String },
     #[error("storage is shutting down")]
@@ -27,18 +33,33 @@ pub enum Error {
 }
 
 impl Error {
-    /// The same for another who waited for the same thing: what was tried and why it failed, in words.
-    #[must_use]
-    pub fn again(&self) -> Self {
+    /// Says what was being done with which file when an I/O error came.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { free: 0, path },
+            _ => Self::Io { action, path, source },
+        }
+    }
+
+    /// The same error once more: everyone who waited for a group is told why it failed.
+    pub(crate) fn repeat(&self) -> Self {
         match self {
+            Self::Locked { path } => Self::Locked { path: path.clone() },
             Self::Io { action, path, source } => {
-                let source = std::io::Error::new(source.kind(), source.to_string());
+                let source = io::Error::new(source.kind(), source.to_string());
                 Self::Io { action, path: path.clone(), source }
             }
             Self::Busy { bytes } => Self::Busy { bytes: *bytes },
             Self::DiskFull { free, path } => Self::DiskFull { free: *free, path: path.clone() },
+            Self::Damaged { what, detail } => Self::Damaged { what: what.clone(), detail: detail.clone() },
+            Self::TooNew { path, version, known } => {
+                Self::TooNew { path: path.clone(), version: *version, known: *known }
+            }
             Self::Closed => Self::Closed,
-            other => Self::Damaged { what: "the store".to_owned(), detail: other.to_string() },
+            Self::Parquet(_) | Self::Arrow(_) | Self::Catalog(_) => {
+                Self::Damaged { what: "what was to be stored".to_owned(), detail: self.to_string() }
+            }
         }
     }
 
@@ -47,7 +68,11 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Busy { .. } => Kind::Busy,
-            Self::DiskFull { .. } | Self::Io { .. } | Self::Closed | Self::Locked { .. } => Kind::Unavailable,
+            Self::DiskFull { .. }
+            | Self::Io { .. }
+            | Self::Closed
+            | Self::Locked { .. }
+            | Self::TooNew { .. } => Kind::Unavailable,
             Self::Parquet(_) | Self::Arrow(_) | Self::Catalog(_) | Self::Damaged { .. } => Kind::Internal,
         }
     }

@@ -1,162 +1,81 @@
-//! The hot buffer and the list of blocks: one state behind one lock, so that readers see each item in one place.
+//! The hot buffer's columns: what was appended and is not yet sealed, with what is needed to find a trace in it.
 
-use crate::Error;
-use crate::block::Block;
-use crate::catalog::Shelf;
-use crate::merge::concatenate;
-use crate::snapshot::{HotBatch, Snapshot};
-use crate::statistics::BlockStatistics;
+use crate::snapshot::HotBatch;
+use crate::statistics;
+use arrow::array::{Array, ArrayData, AsArray, UInt32Array};
+use arrow::compute::take_record_batch;
 use arrow::record_batch::RecordBatch;
-use model::{Batch, Timestamp};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use model::{Signal, Timestamp, TraceId, schema};
+use std::collections::HashSet;
 
-/// Small neighbours are united when there are this many of about the same size, so that many small requests stay few batches.
-const UNITE: usize = 16;
-/// Batches of more rows are left as they are.
-const LARGE_ROWS: u64 = 16_384;
+/// Buffers that were counted already; the dictionaries of a request's batches are shared.
+pub(crate) type Counted = HashSet<usize>;
 
-/// A tenant's signal: its blocks, and what is not in one yet.
-#[derive(Default)]
-pub struct ShelfState {
-    snapshot: Snapshot,
-    pub hot_bytes: u64,
-    /// When the oldest hot request was received.
-    pub oldest: Option<Timestamp>,
-    /// Records up to here are being sealed: their batches must stay as they are.
-    sealing_through: u64,
-}
-
-/// What a seal takes.
-pub struct Taken {
-    pub batches: Vec<Arc<HotBatch>>,
-    pub through: u64,
-}
-
-/// All shelves.
-#[derive(Default)]
-pub struct Hot(Mutex<HashMap<Shelf, ShelfState>>);
-
-impl Hot {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Shelf, ShelfState>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl HotBatch {
+    /// Columns as they came from the decoder.
+    #[must_use]
+    pub fn new(signal: Signal, columns: RecordBatch, received: Timestamp) -> Self {
+        Self::counting(signal, columns, received, &mut Counted::new())
     }
 
-    pub fn snapshot(&self, shelf: &Shelf) -> Arc<Snapshot> {
-        Arc::new(self.lock().get(shelf).map(|state| state.snapshot.clone()).unwrap_or_default())
+    /// The same, counting only the memory that `counted` does not have yet.
+    pub(crate) fn counting(
+        signal: Signal,
+        columns: RecordBatch,
+        received: Timestamp,
+        counted: &mut Counted,
+    ) -> Self {
+        let statistics = statistics::of_rows(signal, &columns, received);
+        let by_trace = order_by_trace(&columns);
+        let buffers: u64 = columns.columns().iter().map(|column| memory(&column.to_data(), counted)).sum();
+        let bytes = buffers + 4 * by_trace.len() as u64;
+        Self { columns, statistics, bytes, received, sequences: (0, 0), by_trace }
     }
 
-    /// Shows the rows of one log record to readers.
-    pub fn insert(&self, batch: &Batch, sequence: u64, received: Timestamp) {
-        let shelf = (batch.tenant.clone(), batch.signal);
-        let new: Vec<_> = batch
-            .columns
-            .iter()
-            .map(|columns| {
-                let statistics = BlockStatistics::of(batch.signal, columns);
-                Arc::new(HotBatch::new(columns.clone(), statistics, (sequence, sequence)))
-            })
-            .collect();
-        let mut shelves = self.lock();
-        let state = shelves.entry(shelf).or_default();
-        for batch in new {
-            state.hot_bytes += batch.bytes;
-            state.oldest.get_or_insert(received);
-            state.snapshot.hot.push(batch);
+    /// The rows of one trace; `None` when it has none.
+    #[must_use]
+    pub fn trace_rows(&self, trace: TraceId) -> Option<RecordBatch> {
+        let ids = self.columns.column_by_name(schema::TRACE_ID)?.as_fixed_size_binary_opt()?;
+        let id_of = |row: &u32| ids.value(*row as usize);
+        let from = self.by_trace.partition_point(|row| id_of(row) < trace.0.as_slice());
+        let rows = self.by_trace.get(from..)?;
+        let rows = rows.get(..rows.partition_point(|row| id_of(row) == trace.0.as_slice()))?;
+        let (first, last) = (*rows.first()?, *rows.last()?);
+        // Rows stay in order within a trace, so that a run without gaps can be shared instead of copied.
+        if (last - first) as usize + 1 == rows.len() {
+            return Some(self.columns.slice(first as usize, rows.len()));
         }
-        state.unite(batch.signal);
+        take_record_batch(&self.columns, &UInt32Array::from(rows.to_vec())).ok()
     }
 
-    pub fn add_block(&self, shelf: &Shelf, block: Arc<Block>) {
-        self.lock().entry(shelf.clone()).or_default().snapshot.blocks.push(block);
-    }
-
-    /// What there is to seal of a shelf; it stays visible until [`Self::replace`].
-    pub fn take(&self, shelf: &Shelf) -> Option<Taken> {
-        let mut shelves = self.lock();
-        let state = shelves.get_mut(shelf)?;
-        let through = state.snapshot.hot.last()?.last_sequence;
-        state.sealing_through = through;
-        Some(Taken { batches: state.snapshot.hot.clone(), through })
-    }
-
-    /// Puts a block in the place of the batches that it was made of, in one step.
-    pub fn replace(&self, shelf: &Shelf, through: u64, block: Option<Arc<Block>>) {
-        let mut shelves = self.lock();
-        let Some(state) = shelves.get_mut(shelf) else { return };
-        state.snapshot.hot.retain(|batch| batch.last_sequence > through);
-        state.snapshot.blocks.extend(block);
-        state.hot_bytes = state.snapshot.hot.iter().map(|batch| batch.bytes).sum();
-        state.oldest = (!state.snapshot.hot.is_empty()).then(Timestamp::now);
-    }
-
-    /// Hides blocks that the catalog has let go of; each file is removed when its last reader is done.
-    pub fn remove_blocks(&self, ids: &[i64]) {
-        for state in self.lock().values_mut() {
-            state.snapshot.blocks.retain(|block| {
-                let gone = ids.contains(&block.id);
-                if gone {
-                    block.delete();
-                }
-                !gone
-            });
-        }
-    }
-
-    pub fn blocks(&self) -> Vec<Arc<Block>> {
-        self.lock().values().flat_map(|state| state.snapshot.blocks.clone()).collect()
-    }
-
-    pub fn hot_bytes(&self) -> u64 {
-        self.lock().values().map(|state| state.hot_bytes).sum()
-    }
-
-    /// The shelves for which `wanted` holds and that have something hot.
-    pub fn shelves(&self, wanted: impl Fn(&ShelfState) -> bool) -> Vec<Shelf> {
-        let shelves = self.lock();
-        let chosen = shelves.iter().filter(|(_, state)| !state.snapshot.hot.is_empty() && wanted(state));
-        chosen.map(|(shelf, _)| shelf.clone()).collect()
-    }
-
-    /// The first log record that is not sealed; `None` when all are.
-    pub fn first_unsealed(&self) -> Option<u64> {
-        let shelves = self.lock();
-        shelves
-            .values()
-            .filter_map(|state| state.snapshot.hot.first())
-            .map(|batch| batch.first_sequence)
-            .min()
+    /// The traces in these columns, ascending.
+    pub(crate) fn traces(&self) -> impl Iterator<Item = TraceId> {
+        let ids = self.columns.column_by_name(schema::TRACE_ID);
+        let ids = ids.and_then(|column| column.as_fixed_size_binary_opt());
+        let mut before = None;
+        self.by_trace.iter().filter_map(move |row| {
+            let id = TraceId(ids?.value(*row as usize).try_into().ok()?);
+            (before.replace(id) != Some(id)).then_some(id)
+        })
     }
 }
 
-impl ShelfState {
-    /// Unites the last batches while they are many and of like size: each row is copied a few times at most.
-    fn unite(&mut self, signal: model::Signal) {
-        loop {
-            let hot = &self.snapshot.hot;
-            let Some(last) = hot.last() else { return };
-            let limit = (last.statistics.rows * 4).min(LARGE_ROWS);
-            let alike = |batch: &&Arc<HotBatch>| {
-                batch.statistics.rows <= limit && batch.first_sequence > self.sealing_through
-            };
-            let number = hot.iter().rev().take_while(alike).count();
-            if number < UNITE {
-                return;
-            }
-            let start = hot.len() - number;
-            let Ok(united) = unite(signal, &hot[start..]) else { return };
-            self.snapshot.hot.truncate(start);
-            self.snapshot.hot.push(Arc::new(united));
-            self.hot_bytes = self.snapshot.hot.iter().map(|batch| batch.bytes).sum();
-        }
-    }
+/// The rows that have a trace id, by trace id, then as they came.
+fn order_by_trace(columns: &RecordBatch) -> Box<[u32]> {
+    let ids = columns.column_by_name(schema::TRACE_ID).and_then(|column| column.as_fixed_size_binary_opt());
+    let Some(ids) = ids else { return Box::default() };
+    let rows = u32::try_from(columns.num_rows()).unwrap_or(u32::MAX);
+    let mut order: Vec<u32> = (0..rows).filter(|row| ids.is_valid(*row as usize)).collect();
+    order.sort_by_key(|row| ids.value(*row as usize));
+    order.into_boxed_slice()
 }
 
-fn unite(signal: model::Signal, batches: &[Arc<HotBatch>]) -> Result<HotBatch, Error> {
-    let columns: Vec<&RecordBatch> = batches.iter().map(|batch| &batch.columns).collect();
-    let columns = concatenate(signal, &columns)?;
-    let statistics = BlockStatistics::of(signal, &columns);
-    let first = batches.first().map_or(0, |batch| batch.first_sequence);
-    let last = batches.last().map_or(0, |batch| batch.last_sequence);
-    Ok(HotBatch::new(columns, statistics, (first, last)))
+/// The bytes of all buffers of an array that were not counted before.
+fn memory(data: &ArrayData, counted: &mut Counted) -> u64 {
+    let buffers = data.buffers().iter().chain(data.nulls().map(arrow::buffer::NullBuffer::buffer));
+    let own: usize = buffers
+        .filter(|buffer| counted.insert(buffer.data_ptr().as_ptr() as usize))
+        .map(arrow::buffer::Buffer::capacity)
+        .sum();
+    own as u64 + data.child_data().iter().map(|child| memory(child, counted)).sum::<u64>()
 }

@@ -1,41 +1,55 @@
 //! How telemetry rests: log, hot buffer, blocks, catalog. The only writer of files.
 //!
+//! A request is appended to the [`log`] and fsynced, then shown to readers in the hot buffer ([`tables`]), then sealed
+//! with others into a [`block`], which the [`catalog`] knows. After a crash the log is replayed from where the catalog
+//! says that blocks end. What is sealed is trimmed off the log; what is old or too much is deleted ([`retention`]).
+//!
 //! ```text
-//! lock                                   held while a process has the directory open
-//! catalog.sqlite                         which blocks exist, and what is sealed (`catalog.rs`)
-//! log/<sequence>.log                     raw requests, fsynced before they are acknowledged (`log`)
-//! blocks/<tenant>/<signal>/<n>.parquet   sealed columns (`block`); *.tmp is one being written
+//! DIRECTORY/lock                                   held by the process that has the store open
+//! DIRECTORY/log/FIRST_SEQUENCE-SALT.log
+//! DIRECTORY/blocks/TENANT/SIGNAL/FIRST_SEQUENCE-LAST_SEQUENCE-ATTEMPT.parquet
+//! DIRECTORY/catalog.sqlite
 //! ```
 //!
-//! Durable when: a request, once [`Storage::append`] returns. After a crash everything in the log that the catalog does
-//! not call sealed is decoded again; files that the catalog does not know are removed.
+//! A resent item is not looked for when it is appended: readers keep one of each span ([`Snapshot`] says which), and
+//! sealing drops the others of the same block.
 
-pub mod block;
+mod block;
 mod catalog;
+mod disk;
 pub mod error;
 mod hot;
+mod layout;
 mod log;
-mod merge;
-mod open;
+mod merging;
+mod opening;
+mod retention;
+mod sealing;
 pub mod snapshot;
-pub mod statistics;
-mod store;
+mod statistics;
+mod tables;
+mod writing;
 
 #[cfg(test)]
 mod tests;
 
-pub use block::Block;
 pub use error::Error;
-pub use snapshot::{HotBatch, Snapshot};
-pub use statistics::{BlockStatistics, OperationCount};
+pub use snapshot::{Block, BlockStatistics, HotBatch, OperationCount, Snapshot};
 
+use catalog::Catalog;
+use disk::FreeSpace;
+use log::Log;
 use model::{Batch, Signal, TenantId, TraceId};
+use std::collections::HashMap;
+use std::fs::File;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tables::{TableKey, Tables};
+use tokio::sync::{Notify, broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
+use writing::Waiting;
 
 /// Where and how much to store.
 #[derive(Debug, Clone)]
@@ -65,24 +79,33 @@ pub struct Appended {
     pub traces: Vec<TraceId>,
 }
 
-/// How much room the store takes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
-    pub block_bytes: u64,
-    pub log_bytes: u64,
-    pub hot_bytes: u64,
-    pub blocks: u64,
-    pub disk_free_bytes: u64,
-}
-
 /// Stored telemetry. Clones share it.
 #[derive(Clone)]
 pub struct Storage {
-    shared: Arc<store::Shared>,
-    pending: mpsc::Sender<store::Pending>,
-    seals: mpsc::Sender<store::SealRequest>,
+    store: Arc<Store>,
+}
+
+/// What all clones of [`Storage`] share.
+struct Store {
+    options: Options,
+    tables: Tables,
+    log: Log,
+    catalog: Catalog,
+    /// How far each table is sealed. Held while sealing: one block is written at a time.
+    sealed: tokio::sync::Mutex<HashMap<TableKey, u64>>,
+    /// Tells the names of blocks apart when sealing failed and is tried again.
+    attempts: AtomicU64,
+    submit: mpsc::Sender<Waiting>,
     /// Taken by [`Storage::run`].
-    worker: Arc<Mutex<Option<store::Worker>>>,
+    queue: Mutex<Option<mpsc::Receiver<Waiting>>>,
+    /// Memory of what is in the queue.
+    waiting_bytes: AtomicU64,
+    appended: broadcast::Sender<Arc<Appended>>,
+    seal_due: Notify,
+    merge_due: Notify,
+    retention_due: Notify,
+    free: FreeSpace,
+    _lock: File,
 }
 
 impl Storage {
@@ -91,69 +114,93 @@ impl Storage {
     /// # Errors
     /// When the directory cannot be used; says what to do.
     pub async fn open(options: Options) -> Result<Self, Error> {
-        open::open(options).await
+        Ok(Self { store: Arc::new(opening::open(options).await?) })
     }
 
     /// Writes and fsyncs the log, seals, applies retention, until shutdown; then seals what is hot and returns.
+    /// Appends that wait when shutdown comes are answered with [`Error::Closed`].
     ///
     /// # Errors
-    /// When the last seal failed (the data stays in the log), or when it runs already.
+    /// When it runs or ran already. A block that cannot be written at shutdown is no error: its rows are in the log.
     pub async fn run(&self, shutdown: CancellationToken) -> Result<(), Error> {
-        let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
-        worker.ok_or(Error::Closed)?.run(shutdown).await
+        let queue = self.store.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let queue = queue.ok_or(Error::Closed)?;
+        tokio::join!(
+            writing::run(&self.store, queue, &shutdown),
+            sealing::run(&self.store, &shutdown),
+            merging::run(&self.store, &shutdown),
+            retention::run(&self.store, &shutdown),
+        );
+        if let Err(error) = self.seal().await {
+            tracing::warn!(%error, "sealing at shutdown failed; the log keeps what is not sealed");
+        }
+        self.store.catalog.close().await;
+        Ok(())
     }
 
-    /// Returns when the batch is fsynced in the log and visible to [`Self::snapshot`].
+    /// Returns when the batch is fsynced in the log and visible to [`Self::snapshot`]. Waits while nobody runs
+    /// [`Self::run`].
     ///
     /// # Errors
     /// When the batch was not kept: busy, disk full, disk failing, shutting down.
     pub async fn append(&self, batch: Batch) -> Result<(), Error> {
-        if batch.accepted == 0 {
-            return Ok(());
-        }
-        self.check_room()?;
-        let (done, written) = oneshot::channel();
-        self.pending.send(store::Pending { batch, done }).await.map_err(|_| Error::Closed)?;
-        written.await.map_err(|_| Error::Closed)?
-    }
-
-    fn check_room(&self) -> Result<(), Error> {
-        let options = &self.shared.options;
-        let hot = self.shared.hot.hot_bytes();
-        if hot > options.hot_limit_bytes {
-            return Err(Error::Busy { bytes: hot });
-        }
-        let free = self.shared.free_bytes.load(Ordering::Relaxed);
-        if free < options.min_free_bytes {
-            return Err(Error::DiskFull { free, path: options.directory.clone() });
-        }
-        Ok(())
+        writing::append(&self.store, batch).await
     }
 
     /// Everything stored for a tenant and signal at this moment, each item in exactly one place.
     #[must_use]
     pub fn snapshot(&self, tenant: &TenantId, signal: Signal) -> Arc<Snapshot> {
-        self.shared.hot.snapshot(&(tenant.clone(), signal))
+        let table = self.store.tables.get(&TableKey { tenant: tenant.clone(), signal });
+        table.map(|table| table.snapshot()).unwrap_or_default()
     }
 
-    /// What is appended from now on.
+    /// What is appended from now on. A receiver that falls more than 1,024 appends behind misses some.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Appended>> {
-        self.shared.appended.subscribe()
+        self.store.appended.subscribe()
     }
 
-    /// Seals all that is hot now; for tests and benchmarks. Needs [`Self::run`] to be running.
+    /// Seals all that is hot now; for tests, benchmarks and shutdown.
     ///
     /// # Errors
     /// When a block could not be written; the hot buffer is kept.
     pub async fn seal(&self) -> Result<(), Error> {
-        let (done, sealed) = oneshot::channel();
-        self.seals.send(done).await.map_err(|_| Error::Closed)?;
-        sealed.await.map_err(|_| Error::Closed)?
+        sealing::seal_all(&self.store).await
     }
 
     #[must_use]
     pub fn usage(&self) -> Usage {
-        self.shared.usage()
+        let snapshots = self.store.tables.all().into_iter().map(|table| table.snapshot());
+        let (block_bytes, blocks) = snapshots.fold((0, 0), |(bytes, count), snapshot| {
+            let of_blocks: u64 = snapshot.blocks.iter().map(|block| block.bytes()).sum();
+            (bytes + of_blocks, count + snapshot.blocks.len() as u64)
+        });
+        Usage {
+            block_bytes,
+            log_bytes: self.store.log.bytes(),
+            hot_bytes: self.store.tables.hot_bytes() + self.store.waiting_bytes.load(Ordering::Relaxed),
+            blocks,
+            disk_free_bytes: self.store.free.bytes(),
+        }
     }
+}
+
+/// Does work that takes long or waits for the disk where it stalls nobody.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|failure| {
+        if failure.is_cancelled() {
+            return Error::Closed;
+        }
+        Error::Damaged { what: "what was being worked on".to_owned(), detail: failure.to_string() }
+    })
+}
+
+/// How much room the store takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub block_bytes: u64,
+    pub log_bytes: u64,
+    pub hot_bytes: u64,
+    pub blocks: u64,
+    pub disk_free_bytes: u64,
 }

@@ -1,12 +1,10 @@
 //! What readers see: the hot batches and the blocks of one moment.
 
-use crate::block::Block;
-use crate::statistics::BlockStatistics;
-use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
-use arrow::compute::take_record_batch;
-use model::{TraceId, schema};
-use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+pub use crate::block::Block;
+
+use arrow::record_batch::RecordBatch;
+use model::Timestamp;
+use std::sync::Arc;
 
 /// One tenant's telemetry of one signal at one moment. A span may be in it several times (resent): readers keep one per
 /// (trace id, span id), the one with the later end, then the later one in this order: blocks first, then hot.
@@ -21,40 +19,37 @@ pub struct Snapshot {
 /// Columns not yet sealed.
 pub struct HotBatch {
     pub columns: RecordBatch,
+    /// A row sent twice counts twice here; in a block it counts once.
     pub statistics: BlockStatistics,
+    /// In memory.
     pub bytes: u64,
-    /// The log records that these rows come from.
-    pub(crate) first_sequence: u64,
-    pub(crate) last_sequence: u64,
-    by_trace: OnceLock<HashMap<[u8; 16], Vec<u32>, foldhash::fast::RandomState>>,
+    /// When the oldest row was received.
+    pub(crate) received: Timestamp,
+    /// Sequence numbers of the first and the last request in it.
+    pub(crate) sequences: (u64, u64),
+    /// The rows that have a trace id, by trace id.
+    pub(crate) by_trace: Box<[u32]>,
 }
 
-impl HotBatch {
-    pub(crate) fn new(columns: RecordBatch, statistics: BlockStatistics, sequences: (u64, u64)) -> Self {
-        let bytes = columns.get_array_memory_size() as u64;
-        let (first_sequence, last_sequence) = sequences;
-        Self { columns, statistics, bytes, first_sequence, last_sequence, by_trace: OnceLock::new() }
-    }
-
-    /// The rows of one trace; `None` when it has none.
-    #[must_use]
-    pub fn trace_rows(&self, trace: TraceId) -> Option<RecordBatch> {
-        let rows = self.by_trace.get_or_init(|| index(&self.columns)).get(&trace.0)?;
-        take_record_batch(&self.columns, &UInt32Array::from(rows.clone())).ok()
-    }
+/// What is known of a batch or block without reading its rows.
+#[derive(Debug, Clone, Default)]
+pub struct BlockStatistics {
+    pub rows: u64,
+    /// Start of spans, time of log records (observed time when zero) and data points: the first and the last.
+    pub first: Timestamp,
+    pub last: Timestamp,
+    /// When the block was sealed, for retention; zero while hot.
+    pub sealed: Timestamp,
+    /// For spans: services and operations with how many spans each; for metrics: the metric's name as `operation`; for
+    /// log records: services alone, with an empty `operation`.
+    pub operations: Vec<OperationCount>,
 }
 
-fn index(columns: &RecordBatch) -> HashMap<[u8; 16], Vec<u32>, foldhash::fast::RandomState> {
-    let mut index: HashMap<[u8; 16], Vec<u32>, _> = HashMap::default();
-    let Some(ids) =
-        columns.column_by_name(schema::TRACE_ID).and_then(|array| array.as_fixed_size_binary_opt())
-    else {
-        return index;
-    };
-    for (row, number) in (0..ids.len()).zip(0u32..) {
-        if let (true, Ok(id)) = (ids.is_valid(row), ids.value(row).try_into()) {
-            index.entry(id).or_default().push(number);
-        }
-    }
-    index
+/// How many rows a service's operation has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperationCount {
+    pub service: String,
+    pub operation: String,
+    pub kind: i32,
+    pub rows: u64,
 }

@@ -1,109 +1,108 @@
-//! What is known of rows without reading them: how many, from when to when, of which services and operations.
+//! What is known of rows without reading them again: how many, from when to when, which operations.
 
-use arrow::array::{AsArray, RecordBatch};
+use crate::snapshot::{BlockStatistics, OperationCount};
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray};
 use arrow::datatypes::{Int32Type, UInt64Type};
-use model::otlp::columns::Columns;
+use arrow::record_batch::RecordBatch;
 use model::{Signal, Timestamp, schema};
 use std::collections::HashMap;
 
-/// What is known of a batch or block without reading its rows.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct BlockStatistics {
-    /// Rows, spans that were sent again included until they are sealed.
-    pub rows: u64,
-    /// Start of spans, time of log records (observed time when zero) and data points: the first and the last.
-    #[serde(with = "nanoseconds")]
-    pub first: Timestamp,
-    #[serde(with = "nanoseconds")]
-    pub last: Timestamp,
-    /// When the block was sealed, for retention; zero while hot.
-    #[serde(with = "nanoseconds")]
-    pub sealed: Timestamp,
-    /// For spans: services and operations with how many spans each; for metrics: the metric's name as `operation`.
-    pub operations: Vec<OperationCount>,
-}
-
-/// How many rows a service's operation has.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct OperationCount {
-    /// Empty where the resource names no service.
-    pub service: String,
-    pub operation: String,
-    pub kind: i32,
-    pub rows: u64,
-}
-
-mod nanoseconds {
-    use model::Timestamp;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(time.0)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-        u64::deserialize(deserializer).map(Timestamp)
+/// Counts these rows. A time that was not given counts as `received`.
+pub(crate) fn of_rows(signal: Signal, columns: &RecordBatch, received: Timestamp) -> BlockStatistics {
+    let mut times = times(signal, columns).map(|time| if time == 0 { received.0 } else { time });
+    let first = times.next().unwrap_or(received.0);
+    let (first, last) = times.fold((first, first), |(low, high), time| (low.min(time), high.max(time)));
+    BlockStatistics {
+        rows: columns.num_rows() as u64,
+        first: Timestamp(first),
+        last: Timestamp(last),
+        sealed: Timestamp::default(),
+        operations: operations(signal, columns),
     }
 }
 
-impl BlockStatistics {
-    /// Looks at every row once.
-    #[must_use]
-    pub fn of(signal: Signal, batch: &RecordBatch) -> Self {
-        let (first, last) = time_bounds(signal, batch);
-        let operations = match signal {
-            Signal::Logs => Vec::new(),
-            Signal::Traces | Signal::Metrics => operations(batch),
-        };
-        Self {
-            rows: batch.num_rows() as u64,
-            first: Timestamp(first),
-            last: Timestamp(last),
-            sealed: Timestamp(0),
-            operations,
+/// Adds up statistics.
+pub(crate) fn sum<'a>(parts: impl IntoIterator<Item = &'a BlockStatistics>) -> BlockStatistics {
+    let mut parts = parts.into_iter();
+    let Some(mut total) = parts.next().cloned() else { return BlockStatistics::default() };
+    let mut counts = HashMap::new();
+    let mut count = |operations: Vec<OperationCount>| {
+        for OperationCount { service, operation, kind, rows } in operations {
+            *counts.entry((service, operation, kind)).or_insert(0) += rows;
         }
+    };
+    count(std::mem::take(&mut total.operations));
+    for part in parts {
+        total.rows += part.rows;
+        total.first = total.first.min(part.first);
+        total.last = total.last.max(part.last);
+        count(part.operations.clone());
+    }
+    total.operations = sorted(counts);
+    total
+}
+
+/// The time that each row is filed under, in row order; zero when it was not given.
+pub(crate) fn times(signal: Signal, columns: &RecordBatch) -> impl Iterator<Item = u64> {
+    let (name, instead) = match signal {
+        Signal::Traces => (schema::START, None),
+        Signal::Logs => (schema::TIME, Some(schema::OBSERVED_TIME)),
+        Signal::Metrics => (schema::TIME, None),
+    };
+    let column = |name| columns.column_by_name(name)?.as_primitive_opt::<UInt64Type>();
+    let (times, instead) = (column(name), instead.and_then(column));
+    (0..columns.num_rows()).map(move |row| {
+        let at = |times: Option<&arrow::array::UInt64Array>| times.map_or(0, |times| times.value(row));
+        if at(times) == 0 { at(instead) } else { at(times) }
+    })
+}
+
+/// A column of strings with a dictionary.
+pub(crate) fn dictionary(column: Option<&ArrayRef>) -> Option<&DictionaryArray<Int32Type>> {
+    column?.as_dictionary_opt::<Int32Type>()
+}
+
+fn operations(signal: Signal, columns: &RecordBatch) -> Vec<OperationCount> {
+    let services = dictionary(columns.column_by_name(schema::SERVICE));
+    let names = match signal {
+        Signal::Traces | Signal::Metrics => dictionary(columns.column_by_name(schema::NAME)),
+        Signal::Logs => None,
+    };
+    let kinds = match signal {
+        Signal::Traces => columns.column_by_name(schema::KIND),
+        Signal::Logs | Signal::Metrics => None,
+    };
+    let kinds = kinds.and_then(|column| column.as_primitive_opt::<arrow::datatypes::Int32Type>());
+    let key = |column: Option<&DictionaryArray<Int32Type>>, row| column.and_then(|column| column.key(row));
+    let mut by_key: HashMap<(Option<usize>, Option<usize>, i32), u64> = HashMap::new();
+    for row in 0..columns.num_rows() {
+        let kind = kinds.map_or(0, |kinds| kinds.value(row));
+        *by_key.entry((key(services, row), key(names, row), kind)).or_insert(0) += 1;
+    }
+    // A dictionary may hold a value twice, so that keys are not yet names.
+    let mut by_name = HashMap::new();
+    for ((service, name, kind), rows) in by_key {
+        let name = (text(services, service), text(names, name), kind);
+        *by_name.entry(name).or_insert(0) += rows;
+    }
+    sorted(by_name)
+}
+
+fn text(column: Option<&DictionaryArray<Int32Type>>, key: Option<usize>) -> String {
+    let values = column.and_then(|column| column.values().as_string_opt::<i32>());
+    match (values, key) {
+        (Some(values), Some(key)) if values.is_valid(key) => values.value(key).to_owned(),
+        _ => String::new(),
     }
 }
 
-fn time_bounds(signal: Signal, batch: &RecordBatch) -> (u64, u64) {
-    let column =
-        |name: &str| batch.column_by_name(name).and_then(|array| array.as_primitive_opt::<UInt64Type>());
-    let (times, fallback) = match signal {
-        Signal::Traces => (column(schema::START), None),
-        Signal::Logs => (column(schema::TIME), column(schema::OBSERVED_TIME)),
-        Signal::Metrics => (column(schema::TIME), None),
-    };
-    let Some(times) = times else { return (0, 0) };
-    let values = (0..times.len()).map(|row| match times.value(row) {
-        0 => fallback.map_or(0, |fallback| fallback.value(row)),
-        time => time,
-    });
-    values.fold((u64::MAX, 0), |(first, last), time| (first.min(time), last.max(time)))
-}
-
-/// Dictionary keys of service and name, and the span's kind.
-type Keys = (Option<usize>, Option<usize>, i32);
-
-fn operations(batch: &RecordBatch) -> Vec<OperationCount> {
-    let keys =
-        |name: &str| batch.column_by_name(name).and_then(|array| array.as_dictionary_opt::<Int32Type>());
-    let (Some(services), Some(names)) = (keys(schema::SERVICE), keys(schema::NAME)) else {
-        return Vec::new();
-    };
-    let columns = Columns::new(batch);
-    let mut counts: HashMap<Keys, (usize, u64), foldhash::fast::RandomState> = HashMap::default();
-    for row in 0..batch.num_rows() {
-        let key = (services.key(row), names.key(row), columns.int32(schema::KIND, row));
-        counts.entry(key).or_insert((row, 0)).1 += 1;
-    }
-    // Dictionaries of united batches may hold a text twice.
-    let mut by_text: HashMap<(String, String, i32), u64> = HashMap::new();
-    for ((_, _, kind), (row, rows)) in counts {
-        let text = |name| columns.text(name, row).unwrap_or_default().to_owned();
-        *by_text.entry((text(schema::SERVICE), text(schema::NAME), kind)).or_default() += rows;
-    }
-    by_text
+fn sorted(counts: HashMap<(String, String, i32), u64>) -> Vec<OperationCount> {
+    let mut operations: Vec<OperationCount> = counts
         .into_iter()
         .map(|((service, operation, kind), rows)| OperationCount { service, operation, kind, rows })
-        .collect()
+        .collect();
+    operations.sort_by(|left, right| {
+        (&left.service, &left.operation, left.kind).cmp(&(&right.service, &right.operation, right.kind))
+    });
+    operations
 }

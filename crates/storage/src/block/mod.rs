@@ -1,14 +1,23 @@
-//! Blocks: immutable Parquet files, sorted so that a trace's rows stand together.
+//! Blocks: immutable Parquet files, sorted so that a trace is in one place.
+//!
+//! They are plain files, written under a temporary name, fsynced and renamed. Object storage is for the scaled-out
+//! roles and will come with them.
 
+mod order;
 mod read;
 mod write;
 
-pub use write::write;
+pub(crate) use write::write_block;
 
-use crate::statistics::BlockStatistics;
+use crate::disk;
+use crate::error::Error;
+use crate::snapshot::BlockStatistics;
 use arrow::datatypes::SchemaRef;
-use parquet::arrow::arrow_reader::ArrowReaderMetadata;
+use arrow::record_batch::RecordBatch;
+use model::TraceId;
+use read::Reader;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,32 +26,27 @@ pub struct Block {
     pub(crate) id: i64,
     path: PathBuf,
     bytes: u64,
-    schema: SchemaRef,
     statistics: BlockStatistics,
-    metadata: OnceLock<ArrowReaderMetadata>,
-    blooms: OnceLock<Vec<Option<parquet::bloom_filter::Sbbf>>>,
-    /// Whether the catalog has let go of it.
-    deleted: AtomicBool,
+    schema: SchemaRef,
+    /// Opened when first read: a store of many blocks starts without touching them.
+    reader: OnceLock<Arc<Reader>>,
+    /// Set when the catalog no longer has the block; the file goes when the last reader is done.
+    dead: AtomicBool,
+}
+
+/// What the catalog knows of a block.
+#[derive(Debug, Clone)]
+pub(crate) struct Description {
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: u64,
+    pub(crate) statistics: BlockStatistics,
+    pub(crate) schema: SchemaRef,
 }
 
 impl Block {
-    pub(crate) fn new(
-        id: i64,
-        path: PathBuf,
-        bytes: u64,
-        schema: SchemaRef,
-        statistics: BlockStatistics,
-    ) -> Self {
-        Self {
-            id,
-            path,
-            bytes,
-            schema,
-            statistics,
-            metadata: OnceLock::new(),
-            blooms: OnceLock::new(),
-            deleted: AtomicBool::new(false),
-        }
+    pub(crate) fn new(id: i64, description: Description) -> Self {
+        let Description { path, bytes, statistics, schema } = description;
+        Self { id, path, bytes, statistics, schema, reader: OnceLock::new(), dead: AtomicBool::new(false) }
     }
 
     #[must_use]
@@ -67,19 +71,45 @@ impl Block {
         self.bytes
     }
 
-    /// Removes the file once the last reader has let go of it.
-    pub(crate) fn delete(&self) {
-        self.deleted.store(true, Ordering::Release);
+    /// The rows of one trace, through bloom filter and page index; all columns, or those named that exist.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn read_trace(
+        &self,
+        trace: TraceId,
+        columns: Option<&[&str]>,
+    ) -> Result<Vec<RecordBatch>, Error> {
+        if self.reader.get().is_some_and(|reader| !reader.may_have(trace)) {
+            return Ok(Vec::new());
+        }
+        let opened = self.reader.get().cloned();
+        let path = self.path.clone();
+        let columns: Option<Vec<String>> =
+            columns.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        let (reader, rows) = crate::blocking(move || {
+            let reader = match opened {
+                Some(reader) => reader,
+                None => Arc::new(Reader::open(&path)?),
+            };
+            let rows = reader.trace(trace, columns.as_deref())?;
+            Ok::<_, Error>((reader, rows))
+        })
+        .await??;
+        self.reader.get_or_init(|| reader);
+        Ok(rows)
+    }
+
+    /// Gives the file up: it is removed when the last reader is done with it.
+    pub(crate) fn retire(&self) {
+        self.dead.store(true, Ordering::Release);
     }
 }
 
 impl Drop for Block {
     fn drop(&mut self) {
-        if self.deleted.load(Ordering::Acquire)
-            && let Err(error) = std::fs::remove_file(&self.path)
-        {
-            // The next start removes files that the catalog does not know.
-            tracing::warn!(path = %self.path.display(), %error, "a deleted block's file could not be removed");
+        if self.dead.load(Ordering::Acquire) {
+            disk::remove(&self.path);
         }
     }
 }

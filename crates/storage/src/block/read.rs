@@ -1,187 +1,159 @@
-//! Reads one trace of a block through its bloom filters and page indexes, without looking at other traces' pages.
+//! Finds a trace in a block: bloom filter, then the page index, then only the pages that have it.
 
-use super::Block;
-use crate::Error;
-use arrow::array::{Array, AsArray, RecordBatch};
+use crate::error::Error;
+use arrow::array::{Array, AsArray, BooleanArray};
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
 use model::{TraceId, schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
+    ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowFilter,
+    RowSelection, RowSelector,
 };
 use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::PageIndexPolicy;
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
-use parquet::file::statistics::Statistics;
 use std::fs::File;
-use std::ops::Range;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-impl Block {
-    /// The rows of one trace, through bloom filter and page index; all columns, or those named that exist.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub async fn read_trace(
-        self: &Arc<Self>,
-        trace: TraceId,
-        columns: Option<&[&str]>,
-    ) -> Result<Vec<RecordBatch>, Error> {
-        if self.metadata.get().is_some() && self.blooms.get().is_some() && self.row_groups(trace)?.is_empty()
-        {
-            return Ok(Vec::new());
-        }
-        let block = Arc::clone(self);
-        let columns: Option<Vec<String>> =
-            columns.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
-        let read = tokio::task::spawn_blocking(move || block.read_trace_blocking(trace, columns.as_deref()));
-        read.await.map_err(|_| Error::Closed)?
+/// An open block.
+pub(super) struct Reader {
+    path: PathBuf,
+    file: File,
+    footer: ArrowReaderMetadata,
+    /// Of each row group; `None` when it has none.
+    blooms: Vec<Option<Sbbf>>,
+    /// Where the trace ids are among the Parquet columns; `None` for metrics.
+    ids: Option<usize>,
+    /// The footer once more with the page index, read when a bloom filter first says yes.
+    indexed: OnceLock<ArrowReaderMetadata>,
+}
+
+impl Reader {
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let file = File::open(path).map_err(Error::io("opening", path))?;
+        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Skip);
+        let footer = ArrowReaderMetadata::load(&file, options).map_err(|error| damaged(path, &error))?;
+        let columns = footer.parquet_schema().columns();
+        let ids = columns.iter().position(|column| column.path().string() == schema::TRACE_ID);
+        let blooms = footer
+            .metadata()
+            .row_groups()
+            .iter()
+            .map(|group| match ids {
+                Some(ids) => Sbbf::read_from_column_chunk(group.column(ids), &file),
+                None => Ok(None),
+            })
+            .collect::<Result<_, _>>()
+            .map_err(|error| damaged(path, &error))?;
+        Ok(Self { path: path.to_owned(), file, footer, blooms, ids, indexed: OnceLock::new() })
     }
 
-    fn read_trace_blocking(
+    /// Whether the trace can be in the block; false is certain.
+    pub(super) fn may_have(&self, trace: TraceId) -> bool {
+        !self.groups(trace).is_empty()
+    }
+
+    /// All rows of the trace.
+    pub(super) fn trace(
         &self,
         trace: TraceId,
         columns: Option<&[String]>,
     ) -> Result<Vec<RecordBatch>, Error> {
-        let metadata = self.reader_metadata()?;
-        let mut found = Vec::new();
-        for group in self.row_groups(trace)? {
-            let candidates = candidate_rows(metadata, group, trace);
-            let ids = ProjectionMask::columns(metadata.parquet_schema(), [schema::TRACE_ID]);
-            let rows = self.rows_of(metadata, group, trace, candidates, ids)?;
-            if rows.is_empty() {
-                continue;
-            }
-            let mask = match columns {
-                Some(names) => {
-                    ProjectionMask::columns(metadata.parquet_schema(), names.iter().map(String::as_str))
-                }
-                None => ProjectionMask::all(),
-            };
-            for batch in self.reader(metadata, group, &rows, mask)? {
-                found.push(batch?);
-            }
-        }
-        Ok(found)
+        let groups = self.groups(trace);
+        let (Some(ids), false) = (self.ids, groups.is_empty()) else { return Ok(Vec::new()) };
+        self.read(trace, ids, groups, columns).map_err(|error| damaged(&self.path, &error))
     }
 
-    fn open(&self) -> Result<File, Error> {
-        let io = |source| Error::Io { action: "opening the block", path: self.path.clone(), source };
-        File::open(&self.path).map_err(io)
+    /// The row groups that can have the trace, by their bloom filters and smallest and largest ids.
+    fn groups(&self, trace: TraceId) -> Vec<usize> {
+        let Some(ids) = self.ids else { return Vec::new() };
+        let groups = self.footer.metadata().row_groups().iter().zip(&self.blooms).enumerate();
+        groups
+            .filter(|(_, (group, bloom))| {
+                let bounds = group.column(ids).statistics();
+                let smallest = bounds.and_then(|bounds| bounds.min_bytes_opt());
+                let largest = bounds.and_then(|bounds| bounds.max_bytes_opt());
+                smallest.is_none_or(|smallest| smallest <= trace.0.as_slice())
+                    && largest.is_none_or(|largest| trace.0.as_slice() <= largest)
+                    && bloom.as_ref().is_none_or(|bloom| bloom.check(trace.0.as_slice()))
+            })
+            .map(|(number, _)| number)
+            .collect()
     }
 
-    /// Footer and page index, read once.
-    pub(crate) fn reader_metadata(&self) -> Result<&ArrowReaderMetadata, Error> {
-        if let Some(metadata) = self.metadata.get() {
-            return Ok(metadata);
-        }
-        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
-        let metadata = ArrowReaderMetadata::load(&self.open()?, options)?;
-        Ok(self.metadata.get_or_init(|| metadata))
-    }
-
-    fn blooms(&self) -> Result<&[Option<Sbbf>], Error> {
-        if let Some(blooms) = self.blooms.get() {
-            return Ok(blooms);
-        }
-        let metadata = self.reader_metadata()?;
-        let Some(column) = trace_column(metadata) else { return Ok(&[]) };
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.open()?, metadata.clone());
-        let groups = 0..metadata.metadata().num_row_groups();
-        let blooms: Result<Vec<_>, _> =
-            groups.map(|group| builder.get_row_group_column_bloom_filter(group, column)).collect();
-        let blooms = blooms?;
-        Ok(self.blooms.get_or_init(|| blooms))
-    }
-
-    /// The row groups that may hold the trace.
-    fn row_groups(&self, trace: TraceId) -> Result<Vec<usize>, Error> {
-        let metadata = self.reader_metadata()?;
-        let blooms = self.blooms()?;
-        let Some(column) = trace_column(metadata) else { return Ok(Vec::new()) };
-        let may_hold = |group: &usize| {
-            let statistics = metadata.metadata().row_group(*group).column(column).statistics();
-            let within = match statistics {
-                Some(Statistics::FixedLenByteArray(values)) => {
-                    values.min_bytes_opt().is_none_or(|min| min <= &trace.0[..])
-                        && values.max_bytes_opt().is_none_or(|max| &trace.0[..] <= max)
-                }
-                _ => true,
-            };
-            within
-                && blooms.get(*group).and_then(Option::as_ref).is_none_or(|bloom| bloom.check(&trace.0[..]))
-        };
-        Ok((0..metadata.metadata().num_row_groups()).filter(may_hold).collect())
-    }
-
-    /// The rows of the trace within a row group, from its ids alone.
-    fn rows_of(
+    fn read(
         &self,
-        metadata: &ArrowReaderMetadata,
-        group: usize,
         trace: TraceId,
-        candidates: Range<usize>,
-        ids: ProjectionMask,
-    ) -> Result<Range<usize>, Error> {
-        let mut row = candidates.start;
-        let mut found = 0..0;
-        for batch in self.reader(metadata, group, &candidates, ids)? {
-            let batch = batch?;
-            let ids = batch.column(0).as_fixed_size_binary();
-            for place in 0..ids.len() {
-                if ids.is_valid(place) && ids.value(place) == trace.0 {
-                    found = widened(&found, row);
-                }
-                row += 1;
+        ids: usize,
+        groups: Vec<usize>,
+        columns: Option<&[String]>,
+    ) -> parquet::errors::Result<Vec<RecordBatch>> {
+        let footer = self.indexed()?.clone();
+        let selection = pages(&footer, ids, &groups, trace);
+        let parquet_schema = footer.metadata().file_metadata().schema_descr_ptr();
+        let shown = match columns {
+            None => ProjectionMask::all(),
+            Some(names) => {
+                let roots = footer.schema().fields().iter().enumerate();
+                let roots = roots.filter(|(_, field)| names.contains(field.name())).map(|(place, _)| place);
+                ProjectionMask::roots(&parquet_schema, roots)
             }
+        };
+        let matches = ArrowPredicateFn::new(ProjectionMask::leaves(&parquet_schema, [ids]), move |rows| {
+            let ids = rows.column(0).as_fixed_size_binary_opt();
+            let ids = ids.ok_or_else(|| ArrowError::SchemaError("trace ids of another type".to_owned()))?;
+            let same = (0..ids.len()).map(|row| Some(ids.is_valid(row) && ids.value(row) == trace.0));
+            Ok(BooleanArray::from_iter(same))
+        });
+        ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.try_clone()?, footer)
+            .with_row_groups(groups)
+            .with_row_selection(selection)
+            .with_row_filter(RowFilter::new(vec![Box::new(matches)]))
+            .with_projection(shown)
+            .build()?
+            .collect::<Result<_, ArrowError>>()
+            .map_err(Into::into)
+    }
+
+    fn indexed(&self) -> parquet::errors::Result<&ArrowReaderMetadata> {
+        if let Some(indexed) = self.indexed.get() {
+            return Ok(indexed);
         }
-        Ok(found)
-    }
-
-    fn reader(
-        &self,
-        metadata: &ArrowReaderMetadata,
-        group: usize,
-        rows: &Range<usize>,
-        mask: ProjectionMask,
-    ) -> Result<parquet::arrow::arrow_reader::ParquetRecordBatchReader, Error> {
-        let selection =
-            RowSelection::from(vec![RowSelector::skip(rows.start), RowSelector::select(rows.len())]);
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.open()?, metadata.clone());
-        let builder = builder.with_row_groups(vec![group]).with_row_selection(selection);
-        Ok(builder.with_projection(mask).with_batch_size(8_192).build()?)
+        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
+        let indexed = ArrowReaderMetadata::load(&self.file, options)?;
+        Ok(self.indexed.get_or_init(|| indexed))
     }
 }
 
-/// A range with this row at its end.
-fn widened(rows: &Range<usize>, row: usize) -> Range<usize> {
-    let start = if rows.is_empty() { row } else { rows.start };
-    start..row + 1
+/// The rows of the pages, among those of `groups`, whose smallest and largest trace ids let the trace in.
+fn pages(footer: &ArrowReaderMetadata, ids: usize, groups: &[usize], trace: TraceId) -> RowSelection {
+    let metadata = footer.metadata();
+    let mut selectors = Vec::new();
+    for number in groups {
+        let rows = usize::try_from(metadata.row_group(*number).num_rows()).unwrap_or(0);
+        let index = metadata.column_index().and_then(|index| index.get(*number)?.get(ids));
+        let offsets = metadata.offset_index().and_then(|index| index.get(*number)?.get(ids));
+        let (Some(ColumnIndexMetaData::FIXED_LEN_BYTE_ARRAY(index)), Some(offsets)) = (index, offsets) else {
+            selectors.push(RowSelector::select(rows));
+            continue;
+        };
+        let starts =
+            offsets.page_locations().iter().map(|page| usize::try_from(page.first_row_index).unwrap_or(0));
+        let ends = starts.clone().skip(1).chain([rows]);
+        for (page, (start, end)) in starts.zip(ends).enumerate() {
+            let smallest = index.min_value(page);
+            let largest = index.max_value(page);
+            let may_have = smallest.is_some_and(|smallest| smallest <= trace.0.as_slice())
+                && largest.is_some_and(|largest| trace.0.as_slice() <= largest);
+            let count = end - start;
+            selectors.push(if may_have { RowSelector::select(count) } else { RowSelector::skip(count) });
+        }
+    }
+    selectors.into()
 }
 
-fn trace_column(metadata: &ArrowReaderMetadata) -> Option<usize> {
-    let columns = metadata.parquet_schema().columns();
-    columns.iter().position(|column| column.name() == schema::TRACE_ID)
-}
-
-/// The rows of the pages that may hold the trace: all of the row group where there is no page index.
-fn candidate_rows(metadata: &ArrowReaderMetadata, group: usize, trace: TraceId) -> Range<usize> {
-    let file = metadata.metadata();
-    let rows = usize::try_from(file.row_group(group).num_rows()).unwrap_or_default();
-    let narrowed = || {
-        let column = trace_column(metadata)?;
-        let ColumnIndexMetaData::FIXED_LEN_BYTE_ARRAY(index) = &file.column_index()?[group][column] else {
-            return None;
-        };
-        let pages = file.offset_index()?[group][column].page_locations();
-        let starts: Vec<usize> =
-            pages.iter().filter_map(|page| usize::try_from(page.first_row_index).ok()).collect();
-        let may_hold = |page: &usize| {
-            index.min_value(*page).is_some_and(|min| min <= &trace.0[..])
-                && index.max_value(*page).is_some_and(|max| &trace.0[..] <= max)
-        };
-        let first = (0..starts.len()).find(may_hold)?;
-        let last = (0..starts.len()).rfind(may_hold)?;
-        Some(starts[first]..starts.get(last + 1).copied().unwrap_or(rows))
-    };
-    narrowed().unwrap_or(0..rows)
+fn damaged(path: &Path, error: &parquet::errors::ParquetError) -> Error {
+    Error::Damaged { what: format!("block {}", path.display()), detail: error.to_string() }
 }

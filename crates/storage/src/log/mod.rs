@@ -1,31 +1,29 @@
-//! The write-ahead log: raw requests in the order acknowledged, in segment files.
+//! The log: what was accepted, as it came, on disk before anyone is told so.
+//!
+//! A directory of *segments*, each at most about 64 MiB (or one record). A segment's name is the sequence number of
+//! its first record and its *salt*, `00000000000000000042-9f3c51d2a7e80b46.log`; a salt is drawn anew for each segment
+//! and goes into every checksum, so that bytes which a client sends can never pass for a record.
 //!
 //! ```text
-//! segment   <first sequence, 20 digits>.log
-//!           "CLEWLOG1"                         8 bytes
-//!           record*
-//! record    length of what follows the checksum   u32  little-endian, as all numbers
-//!           CRC-32C of what follows               u32
-//!           sequence                              u64  one more than the record before
-//!           received, nanoseconds since 1970      u64
-//!           signal  0 traces, 1 logs, 2 metrics   u8
-//!           encoding  0 protobuf, 1 JSON          u8
-//!           length of the tenant's name           u8
-//!           tenant's name
-//!           the request's uncompressed bytes
+//! segment = "CLEWLOG" version:u8 record*                     version is 1; all numbers are little-endian
+//! record  = "CLWR" length:u32 checksum:u32 rest              length of rest; CRC-32C of salt and rest
+//! rest    = sequence:u64 received:u64 signal:u8 encoding:u8 tenant_length:u8 tenant payload
 //! ```
 //!
-//! A record is there when its checksum holds. What follows the last good record of the last segment was never
-//! acknowledged and is cut off. A bad record elsewhere is damage: it is named, and reading goes on at the next record that
-//! checks.
+//! The payload is the uncompressed request body. Sequence numbers only grow; some may be missing, because a group
+//! that could not be written leaves a gap.
+//!
+//! **What a crash leaves behind.** A record that does not check, with none after it that does, is what a crash left of
+//! an append that nobody was told of: the last segment is cut there. When records follow it, the disk has lost
+//! something that was acknowledged: it is named in a warning, and the records after it are kept. No segment is
+//! appended to after a restart.
 
 mod reader;
 mod record;
 mod writer;
 
-pub use reader::read_all;
-pub use record::Record;
-pub use writer::{LogWriter, sync_directory};
+#[cfg(test)]
+mod tests;
 
-/// First bytes of a segment.
-const MAGIC: &[u8; 8] = b"CLEWLOG1";
+pub(crate) use record::Record;
+pub(crate) use writer::Log;

@@ -1,64 +1,104 @@
-//! One record of the log: a request as it came, to bytes and back.
+//! One record of the log, to bytes and back. The format is drawn in the parent module.
 
 use bytes::Bytes;
 use model::batch::Encoding;
 use model::{Signal, TenantId, Timestamp};
+use std::io::{self, Write};
 
-/// Length and checksum.
-pub const PREFIX: usize = 8;
-/// Sequence, time, signal, encoding, length of the tenant's name.
-const FIXED: usize = 8 + 8 + 3;
+pub(super) const MARK: [u8; 4] = *b"CLWR";
+/// Mark, length and checksum.
+const PREFIX: usize = 12;
+/// Sequence, received, signal, encoding, length of the tenant's name.
+const FIXED: usize = 19;
 
-/// An acknowledged request.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Record {
-    pub sequence: u64,
-    pub received: Timestamp,
-    pub tenant: TenantId,
-    pub signal: Signal,
-    pub encoding: Encoding,
-    pub wire: Bytes,
+/// A request as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) tenant: TenantId,
+    pub(crate) signal: Signal,
+    pub(crate) encoding: Encoding,
+    pub(crate) received: Timestamp,
+    pub(crate) payload: Bytes,
+}
+
+/// The number that starts every checksum of a segment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Salt(pub(super) u64);
+
+impl Salt {
+    fn checksum(self, parts: &[&[u8]]) -> u32 {
+        let start = crc32c::crc32c(&self.0.to_le_bytes());
+        parts.iter().fold(start, |sum, part| crc32c::crc32c_append(sum, part))
+    }
 }
 
 impl Record {
-    /// Appends the record's bytes.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        let start = out.len();
-        out.extend_from_slice(&[0; PREFIX]);
-        out.extend_from_slice(&self.sequence.to_le_bytes());
-        out.extend_from_slice(&self.received.0.to_le_bytes());
+    /// Writes the record; answers how many bytes it took.
+    pub(super) fn write(&self, to: &mut impl Write, sequence: u64, salt: Salt) -> io::Result<u64> {
         let tenant = self.tenant.as_str().as_bytes();
-        let tenant_length = u8::try_from(tenant.len()).expect("a tenant's name has at most 64 bytes");
-        out.extend_from_slice(&[self.signal as u8, self.encoding as u8, tenant_length]);
-        out.extend_from_slice(tenant);
-        out.extend_from_slice(&self.wire);
-        let body = &out[start + PREFIX..];
-        let (length, checksum) = (u32::try_from(body.len()), crc32c::crc32c(body));
-        let length = length.expect("a request is far smaller than 4 GiB");
-        out[start..start + 4].copy_from_slice(&length.to_le_bytes());
-        out[start + 4..start + PREFIX].copy_from_slice(&checksum.to_le_bytes());
+        let mut head = Vec::with_capacity(FIXED + tenant.len());
+        head.extend_from_slice(&sequence.to_le_bytes());
+        head.extend_from_slice(&self.received.0.to_le_bytes());
+        head.push(signal_number(self.signal));
+        head.push(self.encoding as u8);
+        head.push(u8::try_from(tenant.len()).map_err(io::Error::other)?);
+        head.extend_from_slice(tenant);
+        let length = u32::try_from(head.len() + self.payload.len()).map_err(io::Error::other)?;
+        to.write_all(&MARK)?;
+        to.write_all(&length.to_le_bytes())?;
+        to.write_all(&salt.checksum(&[&head, &self.payload]).to_le_bytes())?;
+        to.write_all(&head)?;
+        to.write_all(&self.payload)?;
+        Ok(PREFIX as u64 + u64::from(length))
     }
 
-    /// Reads the record at `at`, and where it ends. `None` when it is torn or damaged.
-    pub fn read(segment: &Bytes, at: usize) -> Option<(Self, usize)> {
-        let number = |at: usize| Some(u32::from_le_bytes(segment.get(at..at + 4)?.try_into().ok()?));
-        let length = usize::try_from(number(at)?).ok()?;
-        let (start, end) = (at + PREFIX, at.checked_add(PREFIX)?.checked_add(length)?);
-        let body = segment.get(start..end)?;
-        if length < FIXED || crc32c::crc32c(body) != number(at + 4)? {
+    /// The record that starts at `at`, with its sequence number and where it ends; `None` when none does.
+    pub(super) fn read(segment: &Bytes, at: usize, salt: Salt) -> Option<(u64, Self, usize)> {
+        let prefix = segment.get(at..at.checked_add(PREFIX)?)?;
+        if !prefix.starts_with(&MARK) {
             return None;
         }
-        let long = |at: usize| Some(u64::from_le_bytes(body.get(at..at + 8)?.try_into().ok()?));
-        let tenant_end = FIXED + usize::from(body[18]);
-        let tenant = TenantId::new(std::str::from_utf8(body.get(FIXED..tenant_end)?).ok()?)?;
+        let length = usize::try_from(u32_at(prefix, 4)?).ok()?;
+        let start = at + PREFIX;
+        let end = start.checked_add(length)?;
+        let rest = segment.get(start..end)?;
+        if salt.checksum(&[rest]) != u32_at(prefix, 8)? {
+            return None;
+        }
+        let payload_at = FIXED + usize::from(*rest.get(18)?);
+        let tenant = std::str::from_utf8(rest.get(FIXED..payload_at)?).ok()?;
         let record = Self {
-            sequence: long(0)?,
-            received: Timestamp(long(8)?),
-            tenant,
-            signal: *Signal::ALL.get(usize::from(body[16]))?,
-            encoding: if body[17] == 0 { Encoding::Protobuf } else { Encoding::Json },
-            wire: segment.slice(start + tenant_end..end),
+            tenant: TenantId::new(tenant)?,
+            signal: signal_from(*rest.get(16)?)?,
+            encoding: encoding_from(*rest.get(17)?)?,
+            received: Timestamp(u64_at(rest, 8)?),
+            payload: segment.slice(start + payload_at..end),
         };
-        Some((record, end))
+        Some((u64_at(rest, 0)?, record, end))
     }
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes)
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..at + 8)?.try_into().ok().map(u64::from_le_bytes)
+}
+
+// The numbers are on disk; never change them.
+const fn signal_number(signal: Signal) -> u8 {
+    match signal {
+        Signal::Traces => 0,
+        Signal::Logs => 1,
+        Signal::Metrics => 2,
+    }
+}
+
+fn signal_from(number: u8) -> Option<Signal> {
+    Signal::ALL.into_iter().find(|signal| signal_number(*signal) == number)
+}
+
+fn encoding_from(number: u8) -> Option<Encoding> {
+    [Encoding::Protobuf, Encoding::Json].into_iter().find(|encoding| *encoding as u8 == number)
 }

@@ -1,123 +1,224 @@
-//! Appends groups of records to the last segment, each group with one write and one fsync.
+//! Appends groups of records, starts and trims segments.
 
-use super::{MAGIC, Record};
-use crate::Error;
+use super::reader::{HEADER, scan};
+use super::record::{Record, Salt};
+use crate::disk;
+use crate::error::Error;
+use crate::tables::TableKey;
+use bytes::Bytes;
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::hash::{BuildHasher, Hasher};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A segment that has grown past this is followed by a new one.
+/// A new segment is started when the last one is this long.
 const SEGMENT_BYTES: u64 = 64 << 20;
 
-/// One file of the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Segment {
-    pub path: PathBuf,
-    /// Sequence of its last record; zero when it has none.
-    pub last: u64,
-    pub bytes: u64,
-}
-
-/// The end of the log. Blocking: call it from a blocking thread.
-pub struct LogWriter {
+/// The log of one data directory.
+pub(crate) struct Log {
     directory: PathBuf,
-    segments: Vec<Segment>,
-    /// The last segment, when it can be appended to.
-    file: Option<File>,
-    buffer: Vec<u8>,
+    state: Mutex<State>,
+    bytes: AtomicU64,
 }
 
-impl LogWriter {
-    /// Goes on after these segments, as [`super::read_all`] found them.
-    pub fn open(directory: &Path, segments: Vec<Segment>) -> Result<Self, Error> {
-        Ok(Self { directory: directory.to_owned(), segments, file: None, buffer: Vec::new() })
-    }
+struct State {
+    /// Where the next group goes; `None` after opening, after a failure and when everything was trimmed.
+    active: Option<Active>,
+    closed: Vec<Segment>,
+    next_sequence: u64,
+}
 
-    #[cfg(test)]
-    pub fn segments(&self) -> &[Segment] {
-        &self.segments
-    }
+struct Active {
+    file: File,
+    salt: Salt,
+    segment: Segment,
+}
 
-    pub fn bytes(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.bytes).sum()
-    }
+/// A segment file, and the last sequence number that it has of each table.
+struct Segment {
+    path: PathBuf,
+    bytes: u64,
+    last: HashMap<TableKey, u64>,
+}
 
-    /// Returns when all records are on disk. After an error none of them is, and the next call tries afresh.
-    pub fn append(&mut self, records: &[Record]) -> Result<(), Error> {
-        let Some(first) = records.first() else { return Ok(()) };
-        self.buffer.clear();
-        for record in records {
-            record.write(&mut self.buffer);
-        }
-        if self.segments.last().is_none_or(|segment| segment.bytes >= SEGMENT_BYTES) || self.file.is_none() {
-            self.start_segment(first.sequence)?;
-        }
-        let written = self.write_buffer();
-        if let Err(source) = written {
-            let error = Error::Io { action: "appending to the log", path: self.current_path(), source };
-            self.undo();
-            return Err(error);
-        }
-        let added = self.buffer.len() as u64;
-        if let (Some(segment), Some(last)) = (self.segments.last_mut(), records.last()) {
-            segment.bytes += added;
-            segment.last = last.sequence;
-        }
-        if self.buffer.capacity() > 64 << 20 {
-            self.buffer = Vec::new();
-        }
-        Ok(())
-    }
-
-    fn write_buffer(&mut self) -> std::io::Result<()> {
-        let Some(file) = &mut self.file else { return Err(std::io::Error::other("no segment is open")) };
-        file.write_all(&self.buffer)?;
-        file.sync_data()
-    }
-
-    fn current_path(&self) -> PathBuf {
-        self.segments.last().map_or_else(|| self.directory.clone(), |segment| segment.path.clone())
-    }
-
-    /// Cuts a failed append off; when even that fails, the segment is left alone and a new one is started, for the
-    /// reader skips what does not check.
-    fn undo(&mut self) {
-        let end = self.segments.last().map_or(0, |segment| segment.bytes);
-        let file = self.file.take();
-        self.file = file.filter(|file| {
-            let mut handle = file;
-            file.set_len(end).is_ok() && handle.seek(SeekFrom::Start(end)).is_ok() && file.sync_data().is_ok()
-        });
-    }
-
-    fn start_segment(&mut self, first: u64) -> Result<(), Error> {
-        let path = self.directory.join(format!("{first:020}.log"));
-        let io = |source| Error::Io { action: "creating the log segment", path: path.clone(), source };
-        let mut file = OpenOptions::new().create(true).write(true).truncate(true).open(&path).map_err(io)?;
-        file.write_all(MAGIC).and_then(|()| file.sync_all()).map_err(io)?;
-        sync_directory(&self.directory)?;
-        self.segments.retain(|segment| segment.path != path);
-        self.segments.push(Segment { path, last: 0, bytes: MAGIC.len() as u64 });
-        self.file = Some(file);
-        Ok(())
-    }
-
-    /// Removes segments whose records are all below `sequence`.
-    pub fn trim_below(&mut self, sequence: u64) -> Result<(), Error> {
-        while let Some(segment) = self.segments.first().filter(|segment| segment.last < sequence) {
-            if self.segments.len() == 1 {
-                self.file = None;
+impl Log {
+    /// Opens the log and shows every record to `visit`, in order. New sequence numbers are above `floor` and above all
+    /// that the log has.
+    pub(crate) fn open(
+        directory: &Path,
+        floor: u64,
+        mut visit: impl FnMut(u64, Record),
+    ) -> Result<Self, Error> {
+        let mut state = State { active: None, closed: Vec::new(), next_sequence: floor + 1 };
+        let names = segments(directory).map_err(Error::io("reading the directory", directory))?;
+        let count = names.len();
+        for (place, (path, salt)) in names.into_iter().enumerate() {
+            let (segment, records) = read_segment(path, salt, place + 1 == count)?;
+            let Some(segment) = segment else { continue };
+            for (sequence, record) in records {
+                state.next_sequence = state.next_sequence.max(sequence + 1);
+                visit(sequence, record);
             }
-            let path = segment.path.clone();
-            std::fs::remove_file(&path).map_err(|source| Error::Io { action: "removing", path, source })?;
-            self.segments.remove(0);
+            state.closed.push(segment);
         }
-        Ok(())
+        let bytes = AtomicU64::new(state.closed.iter().map(|segment| segment.bytes).sum());
+        Ok(Self { directory: directory.to_owned(), state: Mutex::new(state), bytes })
+    }
+
+    /// Writes the records as one group and fsyncs it; the records' sequence numbers count up from the answer.
+    pub(crate) fn append(&self, records: &[Record]) -> Result<u64, Error> {
+        let mut state = self.lock();
+        let first = state.next_sequence;
+        // A number is never given twice, even when writing fails half way.
+        state.next_sequence += records.len() as u64;
+        let mut active = match state.active.take() {
+            Some(active) => active,
+            None => Active::create(&self.directory, first)?,
+        };
+        let written = active.write(records, first);
+        match written {
+            Ok(()) if active.segment.bytes < SEGMENT_BYTES => state.active = Some(active),
+            Ok(()) => state.closed.push(active.segment),
+            Err(_) => state.closed.extend(active.abandon()),
+        }
+        self.count(&state);
+        written.map(|()| first).map_err(Error::io("writing to the log in", &self.directory))
+    }
+
+    /// Deletes the segments of which every record is sealed.
+    pub(crate) fn trim(&self, sealed: &HashMap<TableKey, u64>) {
+        let covered = |segment: &Segment| {
+            segment.last.iter().all(|(key, last)| sealed.get(key).is_some_and(|sealed| last <= sealed))
+        };
+        let mut state = self.lock();
+        if let Some(active) = state.active.take() {
+            if covered(&active.segment) {
+                state.closed.push(active.segment);
+            } else {
+                state.active = Some(active);
+            }
+        }
+        state.closed.retain(|segment| !covered(segment) || !disk::remove(&segment.path));
+        self.count(&state);
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, state: &State) {
+        let active = state.active.iter().map(|active| &active.segment);
+        let bytes = active.chain(&state.closed).map(|segment| segment.bytes).sum();
+        self.bytes.store(bytes, Ordering::Relaxed);
     }
 }
 
-/// Makes a created, renamed or removed file of this directory durable.
-pub fn sync_directory(directory: &Path) -> Result<(), Error> {
-    let io = |source| Error::Io { action: "syncing the directory", path: directory.to_owned(), source };
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(io)
+impl Active {
+    fn create(directory: &Path, first: u64) -> Result<Self, Error> {
+        let salt = Salt(std::hash::RandomState::new().build_hasher().finish());
+        let path = directory.join(format!("{first:020}-{:016x}.log", salt.0));
+        let create = || {
+            let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+            file.write_all(&HEADER)?;
+            disk::sync_directory(directory)?;
+            Ok(file)
+        };
+        let file = create().map_err(|source| {
+            disk::remove(&path);
+            Error::io("creating", &path)(source)
+        })?;
+        let segment = Segment { path, bytes: HEADER.len() as u64, last: HashMap::new() };
+        Ok(Self { file, salt, segment })
+    }
+
+    fn write(&mut self, records: &[Record], first: u64) -> io::Result<()> {
+        let mut out = BufWriter::with_capacity(256 << 10, &self.file);
+        let mut bytes = 0;
+        for (sequence, record) in (first..).zip(records) {
+            bytes += record.write(&mut out, sequence, self.salt)?;
+        }
+        out.flush()?;
+        drop(out);
+        self.file.sync_data()?;
+        self.segment.bytes += bytes;
+        for (sequence, record) in (first..).zip(records) {
+            let key = TableKey { tenant: record.tenant.clone(), signal: record.signal };
+            self.segment.last.insert(key, sequence);
+        }
+        Ok(())
+    }
+
+    /// Cuts off what a failed write left, as far as the disk lets us. The segment is not written to again: after a
+    /// failed fsync nobody knows what of it is on the disk.
+    fn abandon(self) -> Option<Segment> {
+        if self.segment.last.is_empty() && disk::remove(&self.segment.path) {
+            return None;
+        }
+        if let Err(error) = self.file.set_len(self.segment.bytes).and_then(|()| self.file.sync_all()) {
+            tracing::warn!(path = %self.segment.path.display(), %error, "cutting the log back failed");
+        }
+        Some(self.segment)
+    }
+}
+
+/// Paths and salts of the segments, in order.
+fn segments(directory: &Path) -> io::Result<Vec<(PathBuf, Salt)>> {
+    let mut found = Vec::new();
+    for entry in directory.read_dir()? {
+        let path = entry?.path();
+        match salt_of(&path) {
+            Some(salt) => found.push((path, salt)),
+            None => tracing::warn!(path = %path.display(), "not a segment of the log; left alone"),
+        }
+    }
+    found.sort_by(|left, right| left.0.cmp(&right.0));
+    Ok(found)
+}
+
+fn salt_of(path: &Path) -> Option<Salt> {
+    let (_, salt) = path.file_name()?.to_str()?.strip_suffix(".log")?.split_once('-')?;
+    u64::from_str_radix(salt, 16).ok().map(Salt)
+}
+
+type Records = Vec<(u64, Record)>;
+
+/// Reads one segment; cuts or removes what a crash left of it.
+fn read_segment(path: PathBuf, salt: Salt, is_last: bool) -> Result<(Option<Segment>, Records), Error> {
+    let content = Bytes::from(std::fs::read(&path).map_err(Error::io("reading", &path))?);
+    let found = scan(&content, salt);
+    for damage in &found.damage {
+        let (from, to) = (damage.start, damage.end);
+        tracing::warn!(path = %path.display(), from, to, "the log is damaged between these bytes; the rest is kept");
+    }
+    let torn = content.len() - found.end;
+    if torn > 0 && !is_last {
+        tracing::warn!(path = %path.display(), from = found.end, "the log is damaged from this byte on");
+    }
+    if found.records.is_empty() && is_last {
+        tracing::info!(path = %path.display(), bytes = torn, "the log's last segment holds nothing whole; removed");
+        disk::remove(&path);
+        return Ok((None, Vec::new()));
+    }
+    if torn > 0 && is_last {
+        tracing::info!(path = %path.display(), bytes = torn, "cutting an unfinished append off the log");
+        cut(&path, found.end as u64).map_err(Error::io("cutting back", &path))?;
+    }
+    let mut last = HashMap::new();
+    for (sequence, record) in &found.records {
+        last.insert(TableKey { tenant: record.tenant.clone(), signal: record.signal }, *sequence);
+    }
+    Ok((Some(Segment { path, bytes: found.end as u64, last }), found.records))
+}
+
+fn cut(path: &Path, length: u64) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).open(path)?;
+    file.set_len(length)?;
+    file.sync_all()
 }

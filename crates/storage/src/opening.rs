@@ -1,0 +1,195 @@
+//! Opens a store: takes the directory, reads the catalog, puts the files in order, replays the log.
+
+use crate::block::Block;
+use crate::catalog::{CATALOG, Catalog, Contents, Entry};
+use crate::disk::{self, FreeSpace};
+use crate::error::Error;
+use crate::hot::Counted;
+use crate::log::{Log, Record};
+use crate::merging::{self, unite};
+use crate::snapshot::HotBatch;
+use crate::tables::{TableKey, Tables};
+use crate::{Options, Store, blocking, writing};
+use arrow::record_batch::RecordBatch;
+use model::{Timestamp, otlp};
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use tokio::sync::{Notify, broadcast, mpsc};
+
+/// How many appends a subscriber may fall behind.
+const APPENDED: usize = 1024;
+
+pub(crate) async fn open(options: Options) -> Result<Store, Error> {
+    let directory = options.directory.clone();
+    let lock = blocking(move || {
+        for wanted in [directory.clone(), directory.join("log"), directory.join("blocks")] {
+            std::fs::create_dir_all(&wanted).map_err(Error::io("creating", &wanted))?;
+        }
+        disk::sync_directory(&directory).map_err(Error::io("writing the directory", &directory))?;
+        let lock = disk::lock(&directory)?;
+        refuse_without_catalog(&directory)?;
+        Ok::<_, Error>(lock)
+    })
+    .await??;
+    let (catalog, contents) = Catalog::open(&options.directory).await?;
+    let directory = options.directory.clone();
+    let (tables, log, sealed) = blocking(move || {
+        let tables = Tables::default();
+        remove_orphans(&directory.join("blocks"), &contents)?;
+        add_blocks(&tables, contents.blocks);
+        let log = replay(&directory.join("log"), &tables, &contents.sealed)?;
+        Ok::<_, Error>((tables, log, contents.sealed))
+    })
+    .await??;
+    let (submit, queue) = mpsc::channel(writing::QUEUE);
+    Ok(Store {
+        tables,
+        log,
+        catalog,
+        sealed: tokio::sync::Mutex::new(sealed),
+        attempts: AtomicU64::new(0),
+        submit,
+        queue: Mutex::new(Some(queue)),
+        waiting_bytes: AtomicU64::new(0),
+        appended: broadcast::channel(APPENDED).0,
+        seal_due: Notify::new(),
+        merge_due: Notify::new(),
+        retention_due: Notify::new(),
+        free: FreeSpace::new(&options.directory),
+        options,
+        _lock: lock,
+    })
+}
+
+/// Blocks without the catalog that names them would be taken for leftovers and removed.
+fn refuse_without_catalog(directory: &Path) -> Result<(), Error> {
+    let blocks = directory.join("blocks");
+    let mut files = Vec::new();
+    list_files(&blocks, &mut files).map_err(Error::io("reading the directory", &blocks))?;
+    if files.is_empty() || directory.join(CATALOG).exists() {
+        return Ok(());
+    }
+    let detail = format!("{CATALOG} is missing, though there are blocks; put it back, or move `blocks` away");
+    Err(Error::Damaged { what: directory.display().to_string(), detail })
+}
+
+/// Removes the files that the catalog does not know: blocks that were not finished, or deleted but still being read.
+fn remove_orphans(directory: &Path, contents: &Contents) -> Result<(), Error> {
+    let known = contents.blocks.iter().map(|entry| entry.description.path.as_path());
+    let known: HashSet<&Path> = known.chain(contents.unreadable.iter().map(PathBuf::as_path)).collect();
+    let mut files = Vec::new();
+    list_files(directory, &mut files).map_err(Error::io("reading the directory", directory))?;
+    files.retain(|path| !known.contains(path.as_path()));
+    for path in files {
+        tracing::info!(path = %path.display(), "removing a file that the catalog does not know");
+        disk::remove(&path);
+    }
+    Ok(())
+}
+
+fn list_files(directory: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in directory.read_dir()? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            list_files(&entry.path(), files)?;
+        } else {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+/// Adds the blocks whose files are there and as long as they should be. They are not opened.
+fn add_blocks(tables: &Tables, blocks: Vec<Entry>) {
+    let mut by_key: HashMap<TableKey, Vec<Arc<Block>>> = HashMap::new();
+    for Entry { id, key, description } in blocks {
+        let path = description.path.display();
+        match description.path.metadata() {
+            Ok(found) if found.len() == description.bytes => {
+                by_key.entry(key).or_default().push(Arc::new(Block::new(id, description)));
+            }
+            Ok(found) => {
+                let (expected, found) = (description.bytes, found.len());
+                tracing::error!(%path, expected, found, "a block is damaged: it has another length; left out");
+            }
+            Err(error) => tracing::error!(%path, %error, "a block is missing; left out"),
+        }
+    }
+    for (key, blocks) in by_key {
+        tables.get_or_create(&key).add_blocks(blocks);
+    }
+}
+
+/// Shows again what the log has and no block does.
+fn replay(directory: &Path, tables: &Tables, sealed: &HashMap<TableKey, u64>) -> Result<Log, Error> {
+    let floor = sealed.values().copied().max().unwrap_or(0);
+    let mut pending: HashMap<TableKey, Replayed> = HashMap::new();
+    let log = Log::open(directory, floor, |sequence, record| {
+        let key = TableKey { tenant: record.tenant.clone(), signal: record.signal };
+        if sealed.get(&key).is_some_and(|sealed| sequence <= *sealed) {
+            return;
+        }
+        pending.entry(key).or_default().add(sequence, record);
+    })?;
+    for (key, mut replayed) in pending {
+        replayed.finish(&key);
+        tables.get_or_create(&key).append(replayed.hot);
+    }
+    Ok(log)
+}
+
+/// A table's requests out of the log, on their way into hot batches that are not small.
+#[derive(Default)]
+struct Replayed {
+    hot: Vec<HotBatch>,
+    columns: Vec<RecordBatch>,
+    rows: u64,
+    bytes: u64,
+    received: Timestamp,
+    sequences: (u64, u64),
+}
+
+impl Replayed {
+    fn add(&mut self, sequence: u64, record: Record) {
+        let Record { tenant, signal, encoding, received, payload } = record;
+        let key = TableKey { tenant: tenant.clone(), signal };
+        let bytes = payload.len() as u64;
+        let batch = match otlp::decode(tenant, signal, encoding, payload) {
+            Ok(batch) => batch,
+            Err(error) => {
+                tracing::error!(sequence, %signal, %error, "a request in the log cannot be read; left out");
+                return;
+            }
+        };
+        if self.rows + batch.accepted > merging::MOST_ROWS || self.bytes + bytes > merging::MOST_BYTES {
+            self.finish(&key);
+        }
+        if self.columns.is_empty() {
+            (self.received, self.sequences.0) = (received, sequence);
+        }
+        self.sequences.1 = sequence;
+        self.rows += batch.accepted;
+        self.bytes += bytes;
+        self.columns.extend(batch.columns);
+    }
+
+    /// Makes hot batches of what was gathered: one, unless a single request has more rows than fit in one.
+    fn finish(&mut self, key: &TableKey) {
+        let columns = std::mem::take(&mut self.columns);
+        let parts: Vec<&RecordBatch> = columns.iter().collect();
+        let united = match parts.as_slice() {
+            [] => return,
+            _ if self.rows > merging::MOST_ROWS => None,
+            parts => unite(key.signal, parts).ok(),
+        };
+        let mut counted = Counted::new();
+        for columns in united.map_or(columns, |united| vec![united]) {
+            let mut hot = HotBatch::counting(key.signal, columns, self.received, &mut counted);
+            hot.sequences = self.sequences;
+            self.hot.push(hot);
+        }
+        (self.rows, self.bytes) = (0, 0);
+    }
+}

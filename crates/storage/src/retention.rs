@@ -1,0 +1,75 @@
+//! Deletes whole blocks that are too old, and the oldest while there is too much.
+//!
+//! A block's age counts from when it was sealed: senders' clocks may be wrong, and old telemetry may be sent on purpose.
+//! The catalog forgets a block first, then readers; the file goes when the last reader is done with it. A crash in
+//! between leaves a file that the catalog does not know, which opening the store removes.
+
+use crate::Store;
+use crate::error::Error;
+use crate::snapshot::Block;
+use crate::tables::Table;
+use model::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How often retention is applied when nothing is sealed.
+const EVERY: Duration = Duration::from_secs(30);
+
+/// Applies retention now and then and after each seal, until shutdown.
+pub(crate) async fn run(store: &Store, shutdown: &CancellationToken) {
+    let mut tick = tokio::time::interval(EVERY);
+    loop {
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return,
+            () = store.retention_due.notified() => {}
+            _ = tick.tick() => {}
+        }
+        apply(store, Timestamp::now()).await;
+    }
+}
+
+/// Applies retention as of `now`; what cannot be deleted is named and tried again next time.
+async fn apply(store: &Store, now: Timestamp) {
+    for (table, block) in expired(store, now) {
+        match delete(store, &table, &block).await {
+            Ok(()) => {
+                tracing::info!(path = %block.path().display(), "deleted a block that is past retention");
+            }
+            Err(error) => {
+                tracing::error!(path = %block.path().display(), %error, "deleting a block failed");
+                return;
+            }
+        }
+    }
+}
+
+/// The blocks to delete, oldest first.
+fn expired(store: &Store, now: Timestamp) -> Vec<(Arc<Table>, Arc<Block>)> {
+    let mut blocks: Vec<(Arc<Table>, Arc<Block>)> = Vec::new();
+    for table in store.tables.all() {
+        let snapshot = table.snapshot();
+        blocks.extend(snapshot.blocks.iter().map(|block| (Arc::clone(&table), Arc::clone(block))));
+    }
+    blocks.sort_by_key(|(_, block)| (block.statistics().sealed, block.id));
+    let max_age = u64::try_from(store.options.max_age.as_nanos()).unwrap_or(u64::MAX);
+    let oldest = Timestamp(now.0.saturating_sub(max_age));
+    let mut bytes = store.log.bytes() + blocks.iter().map(|(_, block)| block.bytes()).sum::<u64>();
+    blocks.retain(|(_, block)| {
+        let too_much = bytes > store.options.max_bytes;
+        let expired = too_much || block.statistics().sealed < oldest;
+        if expired {
+            bytes -= block.bytes();
+        }
+        expired
+    });
+    blocks
+}
+
+async fn delete(store: &Store, table: &Table, block: &Arc<Block>) -> Result<(), Error> {
+    store.catalog.remove(block.id).await?;
+    table.remove_block(block);
+    block.retire();
+    Ok(())
+}
