@@ -34,6 +34,7 @@ test('an unknown cost is never zero', () => {
   expect(formatCost(0)).toBe('$0');
   expect(formatCost(0.00001)).toBe('<$0.0001');
   expect(formatCost(0.0052)).toBe('$0.0052');
+  expect(formatCost(0.00996)).toBe('$0.010');
   expect(formatCost(1234.5)).toBe('$1,234.50');
 });
 

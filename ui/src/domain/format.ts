@@ -57,7 +57,7 @@ export function formatCost(dollars: number | null | undefined): string {
   if (dollars === null || dollars === undefined || !Number.isFinite(dollars)) return UNKNOWN;
   if (dollars === 0) return '$0';
   if (dollars < 0.0001) return '<$0.0001';
-  if (dollars < 0.01) return `$${dollars.toFixed(4)}`;
+  if (dollars < 0.00995) return `$${dollars.toFixed(4)}`;
   if (dollars < 1) return `$${dollars.toFixed(3)}`;
   return `$${dollars.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
 }
