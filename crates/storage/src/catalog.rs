@@ -3,7 +3,7 @@
 //! A block exists when the catalog says so. A new block and how far it seals its table are committed together, so that
 //! a crash leaves each row either in the block or to be replayed from the log, never both and never neither.
 
-use crate::block::Description;
+use crate::block::{Checksums, Description};
 use crate::error::Error;
 use crate::snapshot::{BlockStatistics, OperationCount};
 use crate::tables::TableKey;
@@ -11,7 +11,7 @@ use arrow::datatypes::Schema;
 use arrow::ipc::convert::{IpcSchemaEncoder, fb_to_schema};
 use arrow::ipc::root_as_schema;
 use arrow::ipc::writer::DictionaryTracker;
-use model::{Signal, TenantId, Timestamp};
+use model::{Signal, TenantId, Timestamp, TraceId};
 use sqlx::Row;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
@@ -26,7 +26,7 @@ pub(crate) const CATALOG: &str = "catalog.sqlite";
 /// The version of the tables below and of the columns in blocks.
 const VERSION: i64 = 1;
 
-const TABLES: [&str; 3] = [
+const TABLES: [&str; 4] = [
     "CREATE TABLE meta (version INTEGER NOT NULL) STRICT",
     "CREATE TABLE blocks (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -40,13 +40,19 @@ const TABLES: [&str; 3] = [
         sealed_at INTEGER NOT NULL,
         operations TEXT NOT NULL,
         schema BLOB NOT NULL,
-        schema_version INTEGER NOT NULL
+        schema_version INTEGER NOT NULL,
+        checksums BLOB NOT NULL
     ) STRICT",
     "CREATE TABLE sealed (
         tenant TEXT NOT NULL,
         signal TEXT NOT NULL,
         sequence INTEGER NOT NULL,
         PRIMARY KEY (tenant, signal)
+    ) STRICT",
+    "CREATE TABLE deletions (
+        tenant TEXT NOT NULL,
+        trace TEXT NOT NULL,
+        PRIMARY KEY (tenant, trace)
     ) STRICT",
 ];
 
@@ -79,7 +85,9 @@ impl Catalog {
             .filename(directory.join(CATALOG))
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
+            .synchronous(SqliteSynchronous::Full)
+            // Names of operations are in here too: what is deleted is overwritten.
+            .pragma("secure_delete", "ON");
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
         let catalog = Self { directory: directory.to_owned(), pool };
         catalog.prepare().await?;
@@ -92,16 +100,15 @@ impl Catalog {
     /// Enters a block and how far it seals its table; answers the block's id.
     pub(crate) async fn add(&self, key: &TableKey, block: &Description, sequence: u64) -> Result<i64, Error> {
         let statistics = &block.statistics;
-        let path = block.path.strip_prefix(&self.directory).unwrap_or(&block.path);
         let mut transaction = self.pool.begin().await?;
         let id = sqlx::query(
             "INSERT INTO blocks (tenant, signal, path, rows, bytes, first, last, sealed_at,
-                operations, schema, schema_version)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                operations, schema, schema_version, checksums)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(key.tenant.as_str())
         .bind(key.signal.as_str())
-        .bind(path.to_string_lossy().into_owned())
+        .bind(self.relative(&block.path))
         .bind(statistics.rows.cast_signed())
         .bind(block.bytes.cast_signed())
         .bind(statistics.first.0.cast_signed())
@@ -110,6 +117,7 @@ impl Catalog {
         .bind(operations_to_json(&statistics.operations))
         .bind(schema_to_bytes(&block.schema))
         .bind(VERSION)
+        .bind(block.checksums.to_bytes())
         .execute(&mut *transaction)
         .await?
         .last_insert_rowid();
@@ -123,9 +131,72 @@ impl Catalog {
         Ok(id)
     }
 
-    pub(crate) async fn remove(&self, block: i64) -> Result<(), Error> {
-        sqlx::query("DELETE FROM blocks WHERE id = ?").bind(block).execute(&self.pool).await?;
+    /// Puts a block in the place of others, and under the id of the first of them, so that blocks stay in order; or
+    /// nothing, when no row was left.
+    pub(crate) async fn replace(&self, blocks: &[i64], with: Option<&Description>) -> Result<(), Error> {
+        let mut transaction = self.pool.begin().await?;
+        let gone = if with.is_some() { blocks.get(1..) } else { Some(blocks) };
+        for id in gone.unwrap_or_default() {
+            sqlx::query("DELETE FROM blocks WHERE id = ?").bind(id).execute(&mut *transaction).await?;
+        }
+        if let (Some(block), Some(first)) = (with, blocks.first()) {
+            let statistics = &block.statistics;
+            sqlx::query(
+                "UPDATE blocks SET path = ?, rows = ?, bytes = ?, first = ?, last = ?, sealed_at = ?,
+                    operations = ?, schema = ?, schema_version = ?, checksums = ? WHERE id = ?",
+            )
+            .bind(self.relative(&block.path))
+            .bind(statistics.rows.cast_signed())
+            .bind(block.bytes.cast_signed())
+            .bind(statistics.first.0.cast_signed())
+            .bind(statistics.last.0.cast_signed())
+            .bind(statistics.sealed.0.cast_signed())
+            .bind(operations_to_json(&statistics.operations))
+            .bind(schema_to_bytes(&block.schema))
+            .bind(VERSION)
+            .bind(block.checksums.to_bytes())
+            .bind(first)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// Notes that a trace is to be deleted, so that a crash does not make us forget it.
+    pub(crate) async fn begin_deletion(&self, tenant: &TenantId, trace: TraceId) -> Result<(), Error> {
+        sqlx::query("INSERT OR IGNORE INTO deletions (tenant, trace) VALUES (?, ?)")
+            .bind(tenant.as_str())
+            .bind(trace.to_string())
+            .execute(&self.pool)
+            .await?;
         Ok(())
+    }
+
+    /// Forgets the deletion; then the catalog's files have nothing of the trace either.
+    pub(crate) async fn end_deletion(&self, tenant: &TenantId, trace: TraceId) -> Result<(), Error> {
+        sqlx::query("DELETE FROM deletions WHERE tenant = ? AND trace = ?")
+            .bind(tenant.as_str())
+            .bind(trace.to_string())
+            .execute(&self.pool)
+            .await?;
+        // What was overwritten is still in SQLite's own log.
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// The traces whose deletion was begun and not ended.
+    pub(crate) async fn deletions(&self) -> Result<Vec<(TenantId, TraceId)>, Error> {
+        let rows = sqlx::query("SELECT tenant, trace FROM deletions").fetch_all(&self.pool).await?;
+        let read = |row: &SqliteRow| {
+            let (tenant, trace): (String, String) = (row.try_get("tenant")?, row.try_get("trace")?);
+            let both = TenantId::new(&tenant).zip(TraceId::parse(&trace));
+            both.ok_or_else(|| damaged(&format!("no tenant and trace: {tenant:?}, {trace:?}")))
+        };
+        rows.iter().map(read).collect()
+    }
+
+    fn relative(&self, path: &Path) -> String {
+        path.strip_prefix(&self.directory).unwrap_or(path).to_string_lossy().into_owned()
     }
 
     /// Up to which sequence number each table is in blocks.
@@ -197,6 +268,7 @@ impl Catalog {
             bytes: number("bytes")?,
             statistics,
             schema: Arc::new(schema),
+            checksums: Checksums::from_bytes(row.try_get("checksums")?),
         };
         Ok(Entry { id: row.try_get("id")?, key: key_of(row)?, description })
     }

@@ -19,21 +19,60 @@ const MOST_ATTRIBUTE_COLUMNS: usize = 256;
 /// A list of the keys in the tail is kept while it is no longer than this; no list means "any key".
 const MOST_TAIL_KEYS: usize = 4096;
 
-/// One schema for several batches.
+/// Text and bytes of which a value takes this many bytes on average are long: content rather than a name.
+const LONG: u64 = 128;
+
+/// Rows that go into a layout: their columns, and how much is in each.
+pub(crate) struct Part {
+    schema: SchemaRef,
+    columns: Vec<Filled>,
+}
+
+/// How much is in a column.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Filled {
+    pub(crate) values: u64,
+    /// Of text and bytes.
+    pub(crate) bytes: u64,
+}
+
+impl Part {
+    pub(crate) fn new(schema: SchemaRef, columns: Vec<Filled>) -> Self {
+        Self { schema, columns }
+    }
+
+    pub(crate) fn of_batch(batch: &RecordBatch) -> Self {
+        let bytes = |column: &ArrayRef| match column.data_type() {
+            DataType::Utf8 => length(column.as_string::<i32>().value_offsets()),
+            DataType::Binary => length(column.as_binary::<i32>().value_offsets()),
+            _ => 0,
+        };
+        let filled = |column: &ArrayRef| Filled {
+            values: (column.len() - column.null_count()) as u64,
+            bytes: bytes(column),
+        };
+        Self { schema: batch.schema(), columns: batch.columns().iter().map(filled).collect() }
+    }
+
+    fn fields(&self) -> impl Iterator<Item = (&FieldRef, Filled)> {
+        self.schema.fields().iter().zip(self.columns.iter().copied())
+    }
+}
+
+/// One schema for several parts.
 pub(crate) struct Layout {
     pub(crate) schema: SchemaRef,
+    /// The columns of long text and bytes.
+    pub(crate) long: Vec<String>,
 }
 
 impl Layout {
-    /// A schema for these batches in which an attribute column has at least `fewest` values.
-    pub(crate) fn plan(signal: Signal, batches: &[&RecordBatch], fewest: u64) -> Self {
+    /// A schema for these parts in which an attribute column has at least `fewest` values.
+    pub(crate) fn plan(signal: Signal, parts: &[Part], fewest: u64) -> Self {
         let mut fixed: Vec<FieldRef> = schema::fixed_fields(signal);
         let mut attributes: Vec<(FieldRef, u64)> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
-        let columns =
-            batches.iter().flat_map(|batch| batch.schema_ref().fields().iter().zip(batch.columns()));
-        for (field, column) in columns {
-            let values = (column.len() - column.null_count()) as u64;
+        for (field, filled) in parts.iter().flat_map(Part::fields) {
             let is_attribute = schema::parse_attribute_column(field.name()).is_some();
             if !is_attribute && !fixed.iter().any(|known| known.name() == field.name()) {
                 fixed.push(Arc::new(field.as_ref().clone().with_nullable(true)));
@@ -41,17 +80,18 @@ impl Layout {
             if is_attribute {
                 let place = *places.entry(field.name().clone()).or_insert(attributes.len());
                 match attributes.get_mut(place) {
-                    Some((_, total)) => *total += values,
-                    None => attributes.push((Arc::clone(field), values)),
+                    Some((_, total)) => *total += filled.values,
+                    None => attributes.push((Arc::clone(field), filled.values)),
                 }
             }
         }
         let (kept, folded) = choose(attributes, fewest);
-        let metadata = tail_keys(batches, &folded)
+        let metadata = tail_keys(parts, &folded)
             .and_then(|keys| serde_json::to_string(&keys).ok())
             .map(|keys| (schema::TAIL_KEYS.to_owned(), keys));
         fixed.extend(kept);
-        Self { schema: Arc::new(Schema::new_with_metadata(fixed, metadata.into_iter().collect())) }
+        let schema = Arc::new(Schema::new_with_metadata(fixed, metadata.into_iter().collect()));
+        Self { long: long(&schema, parts), schema }
     }
 
     /// The batch with this layout's columns.
@@ -150,16 +190,35 @@ fn choose(attributes: Vec<(FieldRef, u64)>, fewest: u64) -> (Vec<FieldRef>, BTre
     (kept, folded)
 }
 
-/// The keys in the tail of any of the batches, or folded now; `None` when they are not known.
-fn tail_keys(batches: &[&RecordBatch], folded: &BTreeSet<String>) -> Option<BTreeSet<String>> {
+/// The keys in the tail of any of the parts, or folded now; `None` when they are not known.
+fn tail_keys(parts: &[Part], folded: &BTreeSet<String>) -> Option<BTreeSet<String>> {
     let mut keys = folded.clone();
-    for batch in batches {
-        let tail = batch.column_by_name(schema::ATTRIBUTES_TAIL);
-        if tail.is_none_or(|tail| tail.null_count() == tail.len()) {
+    for part in parts {
+        let tail = part.fields().find(|(field, _)| field.name() == schema::ATTRIBUTES_TAIL);
+        if tail.is_none_or(|(_, filled)| filled.values == 0) {
             continue;
         }
-        let listed = batch.schema_ref().metadata().get(schema::TAIL_KEYS)?;
+        let listed = part.schema.metadata().get(schema::TAIL_KEYS)?;
         keys.extend(serde_json::from_str::<Vec<String>>(listed).ok()?);
     }
     (keys.len() <= MOST_TAIL_KEYS).then_some(keys)
+}
+
+fn length(offsets: &[i32]) -> u64 {
+    let ends = offsets.first().zip(offsets.last());
+    ends.map_or(0, |(first, last)| u64::from(last.abs_diff(*first)))
+}
+
+fn long(schema: &Schema, parts: &[Part]) -> Vec<String> {
+    let mut total: HashMap<&str, Filled> = HashMap::new();
+    for (field, filled) in parts.iter().flat_map(Part::fields) {
+        let entry = total.entry(field.name()).or_default();
+        entry.values += filled.values;
+        entry.bytes += filled.bytes;
+    }
+    let is_long = |name: &str| {
+        total.get(name).is_some_and(|filled| filled.values > 0 && filled.bytes / filled.values >= LONG)
+    };
+    let names = schema.fields().iter().map(|field| field.name());
+    names.filter(|name| is_long(name)).cloned().collect()
 }

@@ -1,8 +1,9 @@
 //! How telemetry rests: log, hot buffer, blocks, catalog. The only writer of files.
 //!
-//! A request is appended to the [`log`] and fsynced, then shown to readers in the hot buffer ([`tables`]), then sealed
-//! with others into a [`block`], which the [`catalog`] knows. After a crash the log is replayed from where the catalog
-//! says that blocks end. What is sealed is trimmed off the log; what is old or too much is deleted ([`retention`]).
+//! A request is appended to the `log` and fsynced, then shown to readers in the hot buffer (`tables`), then sealed
+//! with others into a `block`, which the `catalog` knows. After a crash the log is replayed from where the catalog
+//! says that blocks end. What is sealed is trimmed off the log; what is old or too much is deleted (`retention`),
+//! small blocks are made large ones (`compaction`), and a trace is deleted for good on request (`deletion`).
 //!
 //! ```text
 //! DIRECTORY/lock                                   held by the process that has the store open
@@ -16,6 +17,8 @@
 
 mod block;
 mod catalog;
+mod compaction;
+mod deletion;
 mod disk;
 pub mod error;
 mod hot;
@@ -24,6 +27,7 @@ mod log;
 mod merging;
 mod opening;
 mod retention;
+mod rewriting;
 mod sealing;
 pub mod snapshot;
 mod statistics;
@@ -93,6 +97,8 @@ struct Store {
     catalog: Catalog,
     /// How far each table is sealed. Held while sealing: one block is written at a time.
     sealed: tokio::sync::Mutex<HashMap<TableKey, u64>>,
+    /// Held by whoever replaces or deletes blocks: compaction, deletion, retention.
+    rewriting: tokio::sync::Mutex<()>,
     /// Tells the names of blocks apart when sealing failed and is tried again.
     attempts: AtomicU64,
     submit: mpsc::Sender<Waiting>,
@@ -104,6 +110,7 @@ struct Store {
     seal_due: Notify,
     merge_due: Notify,
     retention_due: Notify,
+    compaction_due: Notify,
     free: FreeSpace,
     _lock: File,
 }
@@ -130,6 +137,8 @@ impl Storage {
             sealing::run(&self.store, &shutdown),
             merging::run(&self.store, &shutdown),
             retention::run(&self.store, &shutdown),
+            compaction::run(&self.store, &shutdown),
+            deletion::resume(&self.store, &shutdown),
         );
         if let Err(error) = self.seal().await {
             tracing::warn!(%error, "sealing at shutdown failed; the log keeps what is not sealed");
@@ -168,18 +177,39 @@ impl Storage {
         sealing::seal_all(&self.store).await
     }
 
+    /// Makes one block of all small neighbours now, few as they may be; for tests and benchmarks.
+    ///
+    /// # Errors
+    /// When a block could not be read or written; those there are stay.
+    pub async fn compact(&self) -> Result<(), Error> {
+        compaction::compact_all(&self.store).await
+    }
+
+    /// Deletes a trace: its spans, and the log records that name it. When this returns, no file of the store has them,
+    /// but for those that a query is still reading, which go when it is done.
+    /// Spans that come later are kept. A deletion that a crash or shutdown interrupts is ended by the next [`Self::run`].
+    ///
+    /// # Errors
+    /// When a block could not be rewritten; the deletion is tried again by the next [`Self::run`].
+    pub async fn delete_trace(&self, tenant: &TenantId, trace: TraceId) -> Result<Deleted, Error> {
+        deletion::delete(&self.store, tenant, trace).await
+    }
+
     #[must_use]
     pub fn usage(&self) -> Usage {
         let snapshots = self.store.tables.all().into_iter().map(|table| table.snapshot());
-        let (block_bytes, blocks) = snapshots.fold((0, 0), |(bytes, count), snapshot| {
-            let of_blocks: u64 = snapshot.blocks.iter().map(|block| block.bytes()).sum();
-            (bytes + of_blocks, count + snapshot.blocks.len() as u64)
-        });
+        let (mut block_bytes, mut blocks, mut damaged_blocks) = (0, 0, 0);
+        for block in snapshots.flat_map(|snapshot| snapshot.blocks.clone()) {
+            block_bytes += block.bytes();
+            blocks += 1;
+            damaged_blocks += u64::from(block.is_damaged());
+        }
         Usage {
             block_bytes,
             log_bytes: self.store.log.bytes(),
             hot_bytes: self.store.tables.hot_bytes() + self.store.waiting_bytes.load(Ordering::Relaxed),
             blocks,
+            damaged_blocks,
             disk_free_bytes: self.store.free.bytes(),
         }
     }
@@ -195,6 +225,13 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     })
 }
 
+/// What a deletion deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Deleted {
+    pub spans: u64,
+    pub log_records: u64,
+}
+
 /// How much room the store takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -202,5 +239,7 @@ pub struct Usage {
     pub log_bytes: u64,
     pub hot_bytes: u64,
     pub blocks: u64,
+    /// Blocks of which a part was found to be altered or unreadable.
+    pub damaged_blocks: u64,
     pub disk_free_bytes: u64,
 }

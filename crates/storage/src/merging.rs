@@ -1,7 +1,7 @@
 //! Merges small hot batches into larger ones, so that a snapshot of thousands of small requests stays short.
 
 use crate::error::Error;
-use crate::layout::{Layout, Nulls};
+use crate::layout::{Layout, Nulls, Part};
 use crate::snapshot::HotBatch;
 use crate::{Store, blocking};
 use arrow::compute::concat_batches;
@@ -71,7 +71,8 @@ pub(crate) fn unite(signal: Signal, parts: &[&RecordBatch]) -> Result<RecordBatc
     if let [only] = parts {
         return Ok((*only).clone());
     }
-    let layout = Layout::plan(signal, parts, 0);
+    let described: Vec<Part> = parts.iter().map(|batch| Part::of_batch(batch)).collect();
+    let layout = Layout::plan(signal, &described, 0);
     let mut nulls = Nulls::default();
     let arranged: Vec<RecordBatch> =
         parts.iter().map(|batch| layout.arrange(batch, &mut nulls)).collect::<Result<_, _>>()?;

@@ -32,6 +32,7 @@ pub(crate) async fn run(store: &Store, shutdown: &CancellationToken) {
 
 /// Applies retention as of `now`; what cannot be deleted is named and tried again next time.
 async fn apply(store: &Store, now: Timestamp) {
+    let _rewriting = store.rewriting.lock().await;
     for (table, block) in expired(store, now) {
         match delete(store, &table, &block).await {
             Ok(()) => {
@@ -68,8 +69,7 @@ fn expired(store: &Store, now: Timestamp) -> Vec<(Arc<Table>, Arc<Block>)> {
 }
 
 async fn delete(store: &Store, table: &Table, block: &Arc<Block>) -> Result<(), Error> {
-    store.catalog.remove(block.id).await?;
-    table.remove_block(block);
-    block.retire();
+    store.catalog.replace(&[block.id], None).await?;
+    table.replace_blocks(std::slice::from_ref(block), None);
     Ok(())
 }

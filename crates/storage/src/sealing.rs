@@ -115,11 +115,12 @@ async fn seal_locked(
     sealed.insert(table.key.clone(), last);
     let (log, sealed) = (Arc::clone(store), sealed.clone());
     store.retention_due.notify_one();
+    store.compaction_due.notify_one();
     blocking(move || log.log.trim(&sealed)).await
 }
 
 /// Where a table's blocks are.
-fn directory(data: &Path, key: &TableKey) -> PathBuf {
+pub(crate) fn directory(data: &Path, key: &TableKey) -> PathBuf {
     data.join("blocks").join(key.tenant.as_str()).join(key.signal.as_str())
 }
 

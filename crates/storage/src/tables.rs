@@ -142,8 +142,19 @@ impl Table {
         self.change(|snapshot, _| snapshot.blocks.extend(blocks));
     }
 
-    pub(crate) fn remove_block(&self, block: &Arc<Block>) {
-        self.change(|snapshot, _| snapshot.blocks.retain(|kept| !Arc::ptr_eq(kept, block)));
+    /// Puts a block in the place of others, or nothing. Readers see either those or this one.
+    pub(crate) fn replace_blocks(&self, blocks: &[Arc<Block>], with: Option<Arc<Block>>) {
+        self.change(|snapshot, _| {
+            let is_one = |kept: &Arc<Block>| blocks.iter().any(|block| Arc::ptr_eq(kept, block));
+            let at = snapshot.blocks.iter().position(is_one).unwrap_or(snapshot.blocks.len());
+            snapshot.blocks.retain(|kept| !is_one(kept));
+            if let Some(with) = with {
+                snapshot.blocks.insert(at, with);
+            }
+        });
+        for block in blocks {
+            block.retire();
+        }
     }
 
     fn change(&self, change: impl FnOnce(&mut Snapshot, &mut usize)) {

@@ -1,5 +1,7 @@
 //! The store as a whole: what is appended is found, once, whatever happens in between.
 
+mod rewriting;
+
 use crate::{Error, Options, Storage};
 use model::batch::Encoding;
 use model::{Attribute, Batch, Signal, Span, SpanId, TenantId, Timestamp, TraceId, Value, otlp};
@@ -51,11 +53,16 @@ impl Open {
     }
 }
 
+/// Long enough to be found in a file that is not compressed away.
+fn name_of(trace: u8) -> String {
+    format!("operation of trace {trace}")
+}
+
 fn span(trace: u8, number: u8, end: u64) -> Span {
     Span {
         trace_id: TraceId([trace; 16]),
         span_id: SpanId([number; 8]),
-        name: "op".to_owned(),
+        name: name_of(trace),
         start: Timestamp(1_000),
         end: Timestamp(end),
         attributes: vec![Attribute::new(format!("key.{}", number % 3), Value::Int(i64::from(number)))],
@@ -91,6 +98,8 @@ async fn read(storage: &Storage, trace: u8) -> BTreeMap<SpanId, u64> {
 enum Step {
     Append(u8, Vec<(u8, u64)>),
     Seal,
+    Compact,
+    Delete(u8),
     Reopen,
     Crash,
 }
@@ -99,7 +108,9 @@ fn step() -> impl Strategy<Value = Step> {
     let spans = proptest::collection::vec((1..20u8, 1_000..1_100u64), 1..6);
     prop_oneof![
         6 => (1..4u8, spans).prop_map(|(trace, spans)| Step::Append(trace, spans)),
-        1 => Just(Step::Seal),
+        2 => Just(Step::Seal),
+        1 => Just(Step::Compact),
+        1 => (1..4u8).prop_map(Step::Delete),
         1 => Just(Step::Reopen),
         1 => Just(Step::Crash),
         1 => any::<u8>().prop_map(|_| Step::Append(9, vec![(1, 1_000)])),
@@ -113,6 +124,24 @@ proptest! {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(interleave(steps));
     }
+}
+
+/// Whether any file has the bytes of a span's name of this trace.
+fn on_disk(directory: &Path, trace: u8) -> bool {
+    let name = name_of(trace);
+    let mut directories = vec![directory.to_owned()];
+    while let Some(next) = directories.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if std::fs::read(&path).unwrap().windows(name.len()).any(|bytes| bytes == name.as_bytes())
+            {
+                return true;
+            }
+        }
+    }
+    false
 }
 
 async fn interleave(steps: Vec<Step>) {
@@ -131,6 +160,15 @@ async fn interleave(steps: Vec<Step>) {
                 }
             }
             Step::Seal => open.storage.seal().await.unwrap(),
+            Step::Compact => open.storage.compact().await.unwrap(),
+            Step::Delete(trace) => {
+                let deleted =
+                    open.storage.delete_trace(&TenantId::default(), TraceId([trace; 16])).await.unwrap();
+                let known = expected.remove(&trace).unwrap_or_default();
+                // A span that was resent is deleted in each block that has it.
+                assert!(deleted.spans >= known.len() as u64, "{deleted:?} of {known:?}");
+                assert!(!on_disk(directory.path(), trace), "a file has the trace");
+            }
             Step::Reopen => {
                 open.stop().await;
                 open = Open::new(options(directory.path())).await;

@@ -3,10 +3,15 @@
 //! They are plain files, written under a temporary name, fsynced and renamed. Object storage is for the scaled-out
 //! roles and will come with them.
 
+mod checksum;
 mod order;
 mod read;
+mod rewrite;
+mod source;
 mod write;
 
+pub(crate) use checksum::Checksums;
+pub(crate) use rewrite::{MOST_BLOCKS, rewrite};
 pub(crate) use write::write_block;
 
 use crate::disk;
@@ -28,8 +33,11 @@ pub struct Block {
     bytes: u64,
     statistics: BlockStatistics,
     schema: SchemaRef,
+    checksums: Checksums,
     /// Opened when first read: a store of many blocks starts without touching them.
     reader: OnceLock<Arc<Reader>>,
+    /// Set when a part of the file was found to be altered or unreadable.
+    damaged: AtomicBool,
     /// Set when the catalog no longer has the block; the file goes when the last reader is done.
     dead: AtomicBool,
 }
@@ -41,12 +49,23 @@ pub(crate) struct Description {
     pub(crate) bytes: u64,
     pub(crate) statistics: BlockStatistics,
     pub(crate) schema: SchemaRef,
+    pub(crate) checksums: Checksums,
 }
 
 impl Block {
     pub(crate) fn new(id: i64, description: Description) -> Self {
-        let Description { path, bytes, statistics, schema } = description;
-        Self { id, path, bytes, statistics, schema, reader: OnceLock::new(), dead: AtomicBool::new(false) }
+        let Description { path, bytes, statistics, schema, checksums } = description;
+        Self {
+            id,
+            path,
+            bytes,
+            statistics,
+            schema,
+            checksums,
+            reader: OnceLock::new(),
+            damaged: AtomicBool::new(false),
+            dead: AtomicBool::new(false),
+        }
     }
 
     #[must_use]
@@ -71,10 +90,17 @@ impl Block {
         self.bytes
     }
 
-    /// The rows of one trace, through bloom filter and page index; all columns, or those named that exist.
+    /// Whether a part of the file was found to be altered or unreadable; it is named in the program's log.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.damaged.load(Ordering::Relaxed)
+    }
+
+    /// The rows of one trace, through bloom filter and page index; all columns, or those named that exist. None when
+    /// the part of the file that tells is damaged: that costs what is in it, and not the trace's other blocks.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the file cannot be opened.
     pub async fn read_trace(
         &self,
         trace: TraceId,
@@ -84,20 +110,36 @@ impl Block {
             return Ok(Vec::new());
         }
         let opened = self.reader.get().cloned();
-        let path = self.path.clone();
+        let (path, checksums) = (self.path.clone(), self.checksums.clone());
         let columns: Option<Vec<String>> =
             columns.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
-        let (reader, rows) = crate::blocking(move || {
+        let read = crate::blocking(move || {
             let reader = match opened {
                 Some(reader) => reader,
-                None => Arc::new(Reader::open(&path)?),
+                None => Arc::new(Reader::open(&path, &checksums)?),
             };
             let rows = reader.trace(trace, columns.as_deref())?;
             Ok::<_, Error>((reader, rows))
         })
-        .await??;
-        self.reader.get_or_init(|| reader);
-        Ok(rows)
+        .await?;
+        match read {
+            Ok((reader, rows)) => {
+                self.reader.get_or_init(|| reader);
+                Ok(rows)
+            }
+            Err(error @ Error::Damaged { .. }) => {
+                self.note_damage(&error);
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Names the damage, once.
+    pub(crate) fn note_damage(&self, error: &Error) {
+        if !self.damaged.swap(true, Ordering::Relaxed) {
+            tracing::error!(%error, "a block is damaged; answers lack what was in the damaged part");
+        }
     }
 
     /// Gives the file up: it is removed when the last reader is done with it.

@@ -1,5 +1,6 @@
 //! Finds a trace in a block: bloom filter, then the page index, then only the pages that have it.
 
+use super::checksum::{Checked, Checksums};
 use crate::error::Error;
 use arrow::array::{Array, AsArray, BooleanArray};
 use arrow::error::ArrowError;
@@ -13,14 +14,13 @@ use parquet::arrow::arrow_reader::{
 use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::PageIndexPolicy;
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// An open block.
 pub(super) struct Reader {
     path: PathBuf,
-    file: File,
+    file: Checked,
     footer: ArrowReaderMetadata,
     /// Of each row group; `None` when it has none.
     blooms: Vec<Option<Sbbf>>,
@@ -31,8 +31,8 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path).map_err(Error::io("opening", path))?;
+    pub(super) fn open(path: &Path, checksums: &Checksums) -> Result<Self, Error> {
+        let file = Checked::open(path, checksums).map_err(Error::io("opening", path))?;
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Skip);
         let footer = ArrowReaderMetadata::load(&file, options).map_err(|error| damaged(path, &error))?;
         let columns = footer.parquet_schema().columns();
@@ -107,7 +107,7 @@ impl Reader {
             let same = (0..ids.len()).map(|row| Some(ids.is_valid(row) && ids.value(row) == trace.0));
             Ok(BooleanArray::from_iter(same))
         });
-        ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.try_clone()?, footer)
+        ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), footer)
             .with_row_groups(groups)
             .with_row_selection(selection)
             .with_row_filter(RowFilter::new(vec![Box::new(matches)]))
@@ -154,6 +154,6 @@ fn pages(footer: &ArrowReaderMetadata, ids: usize, groups: &[usize], trace: Trac
     selectors.into()
 }
 
-fn damaged(path: &Path, error: &parquet::errors::ParquetError) -> Error {
+pub(super) fn damaged(path: &Path, error: &parquet::errors::ParquetError) -> Error {
     Error::Damaged { what: format!("block {}", path.display()), detail: error.to_string() }
 }

@@ -1,21 +1,23 @@
-//! Writes hot batches as one block: into one schema, in order, without what was resent.
+//! Writes a block: from hot batches when sealing, from other blocks when these are rewritten.
 
 use super::Description;
+use super::checksum::Summing;
 use super::order::{order, traces};
 use crate::disk;
 use crate::error::Error;
-use crate::layout::{Layout, Nulls};
+use crate::layout::{Layout, Nulls, Part};
 use crate::snapshot::{BlockStatistics, HotBatch};
 use crate::statistics;
 use arrow::compute::interleave_record_batch;
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use model::{Signal, Timestamp, schema};
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const ROW_GROUP_ROWS: usize = 64 << 10;
@@ -23,63 +25,30 @@ const PAGE_ROWS: usize = 4096;
 /// Smaller than Parquet's usual megabyte, because a trace lookup reads them whole.
 const PAGE_BYTES: usize = 128 << 10;
 /// An attribute that fewer than one row in this many has goes into the tail.
-const RARE: u64 = 64;
+pub(super) const RARE: u64 = 64;
 /// Rows are gathered in portions of about this size, so that sealing needs little memory of its own.
 const PORTION_BYTES: u64 = 64 << 20;
 
-/// Writes the block to `path`, by way of a temporary file, and fsyncs it.
+/// Writes the rows of hot batches as one block to `path`, in order, without what was resent.
 pub(crate) fn write_block(
     path: &Path,
     signal: Signal,
     batches: &[Arc<HotBatch>],
 ) -> Result<Description, Error> {
-    let temporary = path.with_extension("tmp");
-    let written = write(&temporary, signal, batches).and_then(|(statistics, schema)| {
-        let bytes = publish(&temporary, path)?;
-        Ok(Description { path: path.to_owned(), bytes, statistics, schema })
-    });
-    if written.is_err() {
-        disk::remove(&temporary);
-    }
-    written
-}
-
-fn write(
-    path: &Path,
-    signal: Signal,
-    batches: &[Arc<HotBatch>],
-) -> Result<(BlockStatistics, arrow::datatypes::SchemaRef), Error> {
     let columns: Vec<&RecordBatch> = batches.iter().map(|batch| &batch.columns).collect();
     let rows: u64 = batches.iter().map(|batch| batch.statistics.rows).sum();
-    let layout = Layout::plan(signal, &columns, rows / RARE);
+    let parts: Vec<Part> = columns.iter().map(|batch| Part::of_batch(batch)).collect();
+    let layout = Layout::plan(signal, &parts, rows / RARE);
     let mut nulls = Nulls::default();
     let arranged: Vec<RecordBatch> =
         columns.iter().map(|batch| layout.arrange(batch, &mut nulls)).collect::<Result<_, _>>()?;
     let arranged: Vec<&RecordBatch> = arranged.iter().collect();
     let received = batches.iter().map(|batch| batch.received).min().unwrap_or_else(Timestamp::now);
-
-    let file = File::create(path).map_err(Error::io("creating", path))?;
-    let schema = Arc::clone(&layout.schema);
-    let mut writer =
-        ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties(signal, traces(batches))?))?;
-    let mut parts = Vec::new();
+    let mut writer = Writer::create(path, signal, &layout, traces(batches), received)?;
     for places in order(signal, batches).chunks(portion(rows, batches)) {
-        let portion = interleave_record_batch(&arranged, places)?;
-        parts.push(statistics::of_rows(signal, &portion, received));
-        writer.write(&portion).map_err(|error| disk_error(error, path))?;
+        writer.write(&interleave_record_batch(&arranged, places)?)?;
     }
-    writer.finish().map_err(|error| disk_error(error, path))?;
-    writer.inner().sync_all().map_err(Error::io("writing", path))?;
-    let statistics = BlockStatistics { sealed: Timestamp::now(), ..statistics::sum(&parts) };
-    Ok((statistics, schema))
-}
-
-/// Gives the finished file its name, for good.
-fn publish(temporary: &Path, path: &Path) -> Result<u64, Error> {
-    std::fs::rename(temporary, path).map_err(Error::io("renaming", temporary))?;
-    let directory = path.parent().unwrap_or(path);
-    disk::sync_directory(directory).map_err(Error::io("writing the directory", directory))?;
-    Ok(path.metadata().map_err(Error::io("reading", path))?.len())
+    writer.finish(Timestamp::now())
 }
 
 /// How many rows to gather at once.
@@ -89,7 +58,65 @@ fn portion(rows: u64, batches: &[Arc<HotBatch>]) -> usize {
     usize::try_from(PORTION_BYTES / per_row).unwrap_or(PAGE_ROWS).clamp(64, PAGE_ROWS)
 }
 
-fn properties(signal: Signal, traces: u64) -> Result<WriterProperties, Error> {
+/// A block being written under a temporary name; dropped without [`Writer::finish`], it leaves nothing.
+pub(super) struct Writer {
+    signal: Signal,
+    path: PathBuf,
+    temporary: Temporary,
+    schema: SchemaRef,
+    file: ArrowWriter<Summing<File>>,
+    /// What a time that was not given counts as.
+    received: Timestamp,
+    parts: Vec<BlockStatistics>,
+}
+
+impl Writer {
+    pub(super) fn create(
+        path: &Path,
+        signal: Signal,
+        layout: &Layout,
+        traces: u64,
+        received: Timestamp,
+    ) -> Result<Self, Error> {
+        let temporary = Temporary(path.with_extension("tmp"));
+        let file = File::create(&temporary.0).map_err(Error::io("creating", &temporary.0))?;
+        let properties = properties(signal, layout, traces)?;
+        let file = ArrowWriter::try_new(Summing::new(file), Arc::clone(&layout.schema), Some(properties))?;
+        let (path, schema) = (path.to_owned(), Arc::clone(&layout.schema));
+        Ok(Self { signal, path, temporary, schema, file, received, parts: Vec::new() })
+    }
+
+    /// The next rows, in the layout's schema.
+    pub(super) fn write(&mut self, rows: &RecordBatch) -> Result<(), Error> {
+        self.parts.push(statistics::of_rows(self.signal, rows, self.received));
+        self.file.write(rows).map_err(|error| disk_error(error, &self.temporary.0))
+    }
+
+    /// Fsyncs the file and gives it its name, for good.
+    pub(super) fn finish(mut self, sealed: Timestamp) -> Result<Description, Error> {
+        self.file.finish().map_err(|error| disk_error(error, &self.temporary.0))?;
+        self.file.inner().inner().sync_all().map_err(Error::io("writing", &self.temporary.0))?;
+        let checksums = self.file.inner().checksums();
+        let path = self.path;
+        std::fs::rename(&self.temporary.0, &path).map_err(Error::io("renaming", &self.temporary.0))?;
+        let directory = path.parent().unwrap_or(&path);
+        disk::sync_directory(directory).map_err(Error::io("writing the directory", directory))?;
+        let bytes = path.metadata().map_err(Error::io("reading", &path))?.len();
+        let statistics = BlockStatistics { sealed, ..statistics::sum(&self.parts) };
+        Ok(Description { path, bytes, statistics, schema: self.schema, checksums })
+    }
+}
+
+/// A file that is removed when it was not renamed.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        disk::remove(&self.0);
+    }
+}
+
+fn properties(signal: Signal, layout: &Layout, traces: u64) -> Result<WriterProperties, Error> {
     let builder = WriterProperties::builder()
         .set_created_by(format!("clew {}", env!("CARGO_PKG_VERSION")))
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
@@ -98,12 +125,7 @@ fn properties(signal: Signal, traces: u64) -> Result<WriterProperties, Error> {
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_data_page_size_limit(PAGE_BYTES)
         .set_dictionary_page_size_limit(PAGE_BYTES);
-    // Ids and times hardly repeat: a dictionary of them is built in vain.
-    let unique =
-        [schema::TRACE_ID, schema::SPAN_ID, schema::START, schema::END, schema::TIME, schema::OBSERVED_TIME];
-    let builder = unique
-        .into_iter()
-        .fold(builder, |builder, name| builder.set_column_dictionary_enabled(ColumnPath::from(name), false));
+    let builder = encodings(builder, layout);
     let ids = ColumnPath::from(schema::TRACE_ID);
     Ok(match signal {
         Signal::Traces | Signal::Logs => builder
@@ -112,6 +134,23 @@ fn properties(signal: Signal, traces: u64) -> Result<WriterProperties, Error> {
             .set_column_bloom_filter_max_ndv(ids, traces.clamp(1, ROW_GROUP_ROWS as u64))
             .build(),
         Signal::Metrics => builder.build(),
+    })
+}
+
+fn encodings(builder: WriterPropertiesBuilder, layout: &Layout) -> WriterPropertiesBuilder {
+    // Ids and times hardly repeat: a dictionary of them is built in vain.
+    let unique =
+        [schema::TRACE_ID, schema::SPAN_ID, schema::START, schema::END, schema::TIME, schema::OBSERVED_TIME];
+    let builder = unique
+        .into_iter()
+        .fold(builder, |builder, name| builder.set_column_dictionary_enabled(ColumnPath::from(name), false));
+    // An agent sends its history again with every call, and a trace's calls follow each other in a block: what a value
+    // shares with the start of the one before is not written again.
+    layout.long.iter().fold(builder, |builder, name| {
+        let column = ColumnPath::new(vec![name.clone()]);
+        builder
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_encoding(column, Encoding::DELTA_BYTE_ARRAY)
     })
 }
 

@@ -1,0 +1,167 @@
+//! Makes one block of several, or of one without a trace that is to be deleted.
+//!
+//! The blocks are read twice: first only what rows are sorted by, which decides from which block each next row comes
+//! and which are left out; then everything, a few rows of each block at a time.
+
+use super::Description;
+use super::order::{Keys, RowKey, drop_resent};
+use super::source::{Rows, Source};
+use super::write::{RARE, Writer};
+use crate::error::Error;
+use crate::layout::{Layout, Nulls};
+use crate::snapshot::Block;
+use arrow::compute::interleave_record_batch;
+use arrow::record_batch::RecordBatch;
+use model::{Signal, Timestamp, TraceId};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+/// No more blocks than this become one.
+pub(crate) const MOST_BLOCKS: usize = 64;
+
+/// The block that the next row comes from.
+#[derive(Debug, Clone, Copy)]
+struct Pick {
+    source: u8,
+    /// Whether the row is written: not when it was resent, or is to be deleted.
+    kept: bool,
+}
+
+/// Writes the rows of these blocks, oldest first, as one block to `path`, without those of a trace. `None` when no row
+/// is left. Statistics keep the time when the youngest block was sealed.
+pub(crate) fn rewrite(
+    path: &Path,
+    signal: Signal,
+    blocks: &[Arc<Block>],
+    without: Option<TraceId>,
+) -> Result<Option<Description>, Error> {
+    let sources: Vec<Source> = blocks.iter().map(|block| Source::open(block)).collect::<Result<_, _>>()?;
+    let keys = Keys::new(signal, blocks.iter().map(|block| block.statistics()));
+    let (picks, traces) = Picker::new(signal, without).run(&sources, &keys)?;
+    let rows = picks.iter().filter(|pick| pick.kept).count() as u64;
+    if rows == 0 {
+        return Ok(None);
+    }
+    let parts: Vec<_> = sources.iter().map(Source::part).collect();
+    let layout = Layout::plan(signal, &parts, rows / RARE);
+    let statistics = || blocks.iter().map(|block| block.statistics());
+    let received = statistics().map(|of| of.first).min().unwrap_or_default();
+    let sealed = statistics().map(|of| of.sealed).max().unwrap_or_else(Timestamp::now);
+    let mut writer = Writer::create(path, signal, &layout, traces, received)?;
+    copy(&sources, &layout, &picks, &mut writer)?;
+    writer.finish(sealed).map(Some)
+}
+
+/// Decides on the rows.
+struct Picker {
+    signal: Signal,
+    without: Option<u128>,
+    picks: Vec<Pick>,
+    traces: u64,
+}
+
+impl Picker {
+    fn new(signal: Signal, without: Option<TraceId>) -> Self {
+        let without = without.map(|trace| u128::from_be_bytes(trace.0));
+        Self { signal, without, picks: Vec::new(), traces: 0 }
+    }
+
+    fn run(mut self, sources: &[Source], keys: &Keys) -> Result<(Vec<Pick>, u64), Error> {
+        let streams = sources.iter().map(|source| source.keys(self.signal, keys));
+        let mut streams: Vec<_> = streams.collect::<Result<_, _>>()?;
+        let mut heads = BinaryHeap::new();
+        let mut next = |number: usize| -> Result<_, Error> {
+            let key = streams.get_mut(number).and_then(Iterator::next).transpose()?;
+            Ok(key.map(|key| Reverse((key.group, key.time, number, key.span, key.end))))
+        };
+        for number in 0..sources.len() {
+            heads.extend(next(number)?);
+        }
+        let mut group: Vec<(RowKey, (usize, usize))> = Vec::new();
+        while let Some(Reverse((trace, time, number, span, end))) = heads.pop() {
+            if group.first().is_some_and(|(key, _)| key.group != trace) {
+                self.decide(&mut group);
+            }
+            group.push((RowKey { group: trace, time, span, end }, (number, group.len())));
+            heads.extend(next(number)?);
+        }
+        self.decide(&mut group);
+        Ok((self.picks, self.traces))
+    }
+
+    /// Decides on the rows of one trace, or name.
+    fn decide(&mut self, group: &mut Vec<(RowKey, (usize, usize))>) {
+        let Some((first, _)) = group.first() else { return };
+        // Log records without a trace are in the last group; nobody can ask to delete that one.
+        let without_trace = self.signal == Signal::Logs && first.group == u128::MAX;
+        let gone = self.without == Some(first.group) && !without_trace;
+        self.traces += u64::from(!gone);
+        let sources: Vec<usize> = group.iter().map(|(_, (source, _))| *source).collect();
+        let all = group.len();
+        if self.signal == Signal::Traces {
+            drop_resent(group);
+        }
+        let kept: Option<HashSet<usize>> =
+            (group.len() < all).then(|| group.iter().map(|(_, (_, place))| *place).collect());
+        self.picks.extend(sources.into_iter().enumerate().map(|(place, source)| Pick {
+            source: u8::try_from(source).unwrap_or(u8::MAX),
+            kept: !gone && kept.as_ref().is_none_or(|kept| kept.contains(&place)),
+        }));
+        group.clear();
+    }
+}
+
+/// The rows of a block at hand, and how many of them are done.
+struct Feed {
+    rows: Rows,
+    batch: RecordBatch,
+    done: usize,
+}
+
+fn copy(sources: &[Source], layout: &Layout, picks: &[Pick], writer: &mut Writer) -> Result<(), Error> {
+    let mut nulls = Nulls::default();
+    let mut feeds = Vec::new();
+    for source in sources {
+        let batch = RecordBatch::new_empty(Arc::clone(&layout.schema));
+        feeds.push(Feed { rows: source.rows()?, batch, done: 0 });
+    }
+    let mut places = Vec::new();
+    for pick in picks {
+        let number = usize::from(pick.source);
+        if feeds.get(number).is_some_and(|feed| feed.done == feed.batch.num_rows()) {
+            flush(&feeds, &mut places, writer)?;
+        }
+        let Some(feed) = feeds.get_mut(number) else { continue };
+        if feed.done == feed.batch.num_rows() {
+            feed.refill(layout, &mut nulls)?;
+        }
+        if pick.kept {
+            places.push((number, feed.done));
+        }
+        feed.done += 1;
+    }
+    flush(&feeds, &mut places, writer)
+}
+
+impl Feed {
+    fn refill(&mut self, layout: &Layout, nulls: &mut Nulls) -> Result<(), Error> {
+        let batch = self.rows.next().transpose()?.ok_or_else(|| Error::Damaged {
+            what: format!("block {}", self.rows.path().display()),
+            detail: "it has fewer rows than ids".to_owned(),
+        })?;
+        self.batch = layout.arrange(&batch, nulls)?;
+        self.done = 0;
+        Ok(())
+    }
+}
+
+fn flush(feeds: &[Feed], places: &mut Vec<(usize, usize)>, writer: &mut Writer) -> Result<(), Error> {
+    if !places.is_empty() {
+        let batches: Vec<&RecordBatch> = feeds.iter().map(|feed| &feed.batch).collect();
+        writer.write(&interleave_record_batch(&batches, places)?)?;
+        places.clear();
+    }
+    Ok(())
+}

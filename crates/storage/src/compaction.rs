@@ -1,0 +1,105 @@
+//! Makes large blocks of small ones, so that there are few, and a trace's fragments come together.
+//!
+//! Blocks are of a *tier* by their size. When [`FAN_IN`] neighbours of one tier or lower ones are there, they become
+//! one block of a higher tier: each row is rewritten at most once per tier, and those of a busy server, whose blocks are
+//! sealed large, once. Blocks of the last tier stay as they are.
+
+use crate::Store;
+use crate::block::Block;
+use crate::error::Error;
+use crate::rewriting::replace;
+use crate::tables::Table;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// So many neighbours become one.
+const FAN_IN: usize = 16;
+/// Blocks below these sizes are of tier 0, 1, 2; others are not compacted.
+const TIERS: [u64; 3] = [64 << 10, 1 << 20, 16 << 20];
+/// A block is made no larger than this.
+const MOST_BYTES: u64 = 256 << 20;
+const MOST_ROWS: u64 = 4 << 20;
+/// Blocks that are deleted for their age at times further apart than this part of it stay apart.
+const AGE_PART: u32 = 8;
+/// How long compaction rests after it failed.
+const REST: Duration = Duration::from_secs(30);
+
+/// Compacts after each seal, until shutdown.
+pub(crate) async fn run(store: &Arc<Store>, shutdown: &CancellationToken) {
+    loop {
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return,
+            () = store.compaction_due.notified() => {}
+        }
+        for table in store.tables.all() {
+            compact(store, &table, shutdown).await;
+        }
+    }
+}
+
+/// Compacts one table. What cannot be read is left out the next time; for everything else that fails, there is a rest.
+async fn compact(store: &Arc<Store>, table: &Table, shutdown: &CancellationToken) {
+    while !shutdown.is_cancelled() {
+        match step(store, table, FAN_IN).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                tracing::error!(%error, "blocks could not be compacted; they stay as they are");
+                return rest(shutdown).await;
+            }
+        }
+    }
+}
+
+/// Compacts whatever has a neighbour.
+pub(crate) async fn compact_all(store: &Arc<Store>) -> Result<(), Error> {
+    for table in store.tables.all() {
+        while step(store, &table, 2).await? {}
+    }
+    Ok(())
+}
+
+async fn rest(shutdown: &CancellationToken) {
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = tokio::time::sleep(REST) => {}
+    }
+}
+
+/// Makes one block of some; answers whether there were any to make it of.
+async fn step(store: &Arc<Store>, table: &Table, fan_in: usize) -> Result<bool, Error> {
+    let _rewriting = store.rewriting.lock().await;
+    let snapshot = table.snapshot();
+    let apart = store.options.max_age / AGE_PART;
+    match choose(&snapshot.blocks, apart, fan_in) {
+        Some(run) => replace(store, table, run, None).await.map(|_| true),
+        None => Ok(false),
+    }
+}
+
+/// Neighbours to make one block of: those of the lowest tier that has enough, the oldest first. Damaged blocks stay.
+fn choose(blocks: &[Arc<Block>], apart: Duration, fan_in: usize) -> Option<&[Arc<Block>]> {
+    TIERS.iter().find_map(|limit| {
+        let mut runs = blocks.split(|block| block.bytes() >= *limit || block.is_damaged());
+        runs.find_map(|run| together(run, apart, fan_in))
+    })
+}
+
+/// The first blocks of a run, as many as may become one, when these are enough.
+fn together(run: &[Arc<Block>], apart: Duration, fan_in: usize) -> Option<&[Arc<Block>]> {
+    if run.len() < fan_in {
+        return None;
+    }
+    let sealed = run.first().map_or(0, |block| block.statistics().sealed.0);
+    let apart = u64::try_from(apart.as_nanos()).unwrap_or(u64::MAX);
+    let (mut bytes, mut rows) = (0, 0);
+    let fits = |block: &&Arc<Block>| {
+        bytes += block.bytes();
+        rows += block.statistics().rows;
+        bytes <= MOST_BYTES && rows <= MOST_ROWS && block.statistics().sealed.0.abs_diff(sealed) <= apart
+    };
+    let count = run.iter().take(crate::block::MOST_BLOCKS).take_while(fits).count();
+    run.get(..count).filter(|run| run.len() > 1)
+}

@@ -1,0 +1,80 @@
+//! Replaces blocks by one that is made of them, beside ingest and queries.
+//!
+//! The steps are those of sealing: file written and fsynced; catalog committed; readers switched, in one step; old
+//! files removed when their last reader is done. A crash before the commit leaves a file that the catalog does not know,
+//! one after it leaves old files; opening the store removes both.
+
+use crate::block::{self, Block, Description};
+use crate::error::Error;
+use crate::tables::Table;
+use crate::{Store, sealing};
+use model::{Timestamp, TraceId};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// How much less a rewriting thread matters than others, as `nice` counts.
+const NICENESS: i32 = 10;
+
+/// Makes one block of these neighbours, oldest first, without the rows of a trace; answers how many rows went. The
+/// caller holds [`Store::rewriting`].
+pub(crate) async fn replace(
+    store: &Arc<Store>,
+    table: &Table,
+    blocks: &[Arc<Block>],
+    without: Option<TraceId>,
+) -> Result<u64, Error> {
+    let Some(first) = blocks.first() else { return Ok(0) };
+    let name = format!("{:020}-rewritten-{}.parquet", first.id, Timestamp::now().0);
+    let path = sealing::directory(&store.options.directory, &table.key).join(name);
+    let (signal, parts) = (table.key.signal, blocks.to_vec());
+    // The thread holds the store, and with it the lock of the directory, until the disk is done.
+    let holder = Arc::clone(store);
+    let written = in_background(move || {
+        let written = block::rewrite(&path, signal, &parts, without);
+        drop(holder);
+        written
+    })
+    .await;
+    let written = written.inspect_err(|error| note_damage(error, blocks))?;
+    let ids: Vec<i64> = blocks.iter().map(|block| block.id).collect();
+    store.catalog.replace(&ids, written.as_ref()).await?;
+    let rows = |blocks: &[Arc<Block>]| blocks.iter().map(|block| block.statistics().rows).sum::<u64>();
+    let left = written.as_ref().map_or(0, |description| description.statistics.rows);
+    tell(blocks, written.as_ref());
+    let block = written.map(|description| Arc::new(Block::new(first.id, description)));
+    table.replace_blocks(blocks, block);
+    Ok(rows(blocks).saturating_sub(left))
+}
+
+/// A damaged block is found again by its path in the error.
+fn note_damage(error: &Error, blocks: &[Arc<Block>]) {
+    let Error::Damaged { what, .. } = error else { return };
+    let hit = blocks.iter().filter(|block| what.contains(&*block.path().to_string_lossy()));
+    hit.for_each(|block| block.note_damage(error));
+}
+
+fn tell(blocks: &[Arc<Block>], written: Option<&Description>) {
+    let before: u64 = blocks.iter().map(|block| block.bytes()).sum();
+    let (rows, bytes) = written.map_or((0, 0), |block| (block.statistics.rows, block.bytes));
+    tracing::debug!(blocks = blocks.len(), before, rows, bytes, "rewrote blocks");
+}
+
+/// Works on a thread of its own that gives way to others.
+async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let (answer, answered) = oneshot::channel();
+    let thread = move || {
+        // Only a wish: where it is not granted, the work is done all the same.
+        let _ = rustix::process::setpriority_process(None, NICENESS);
+        drop(answer.send(work()));
+    };
+    std::thread::Builder::new()
+        .name("clew-rewrite".to_owned())
+        .spawn(thread)
+        .map_err(|source| Error::Io { action: "starting a thread for", path: "blocks".into(), source })?;
+    answered.await.map_err(|_| Error::Damaged {
+        what: "rewriting blocks".to_owned(),
+        detail: "it ended without an answer".to_owned(),
+    })?
+}
