@@ -65,6 +65,15 @@ Examples:
 
 Exits with 0 when nothing needs mending, with 1 when something does.")]
     Doctor(Doctor),
+    /// Look into a data directory, a segment of its log, or a block
+    #[command(after_help = "\
+Examples:
+  clew inspect /var/lib/clew
+  clew inspect /var/lib/clew/log/*.log
+  clew inspect /var/lib/clew/blocks/default/traces/*.parquet --json
+
+Changes nothing; the directory may be in use.")]
+    Inspect(Inspect),
     /// Show or check the configuration
     Config {
         #[command(subcommand)]
@@ -176,6 +185,16 @@ pub struct Doctor {
     pub server: Server,
     #[command(flatten)]
     pub settings: Flags,
+}
+
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// A data directory, or files of one
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Print one JSON object for each path, a line each
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Subcommand)]

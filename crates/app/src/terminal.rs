@@ -106,6 +106,18 @@ pub fn count(number: u64) -> String {
     grouped
 }
 
+/// The time on this machine's clock: `2026-01-31 12:00:00`.
+pub fn local_time(nanoseconds: u64) -> String {
+    let time =
+        jiff::Timestamp::from_nanosecond(i128::from(nanoseconds)).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// `1.50 MiB`.
+pub fn bytes(number: u64) -> String {
+    indicatif::BinaryBytes(number).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Output, Style, count, duration, fitted};

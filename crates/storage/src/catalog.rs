@@ -97,6 +97,17 @@ impl Catalog {
         Ok((catalog, contents))
     }
 
+    /// Reads the catalog of a data directory that may be in use, and changes nothing.
+    pub(crate) async fn read(directory: &Path) -> Result<Contents, Error> {
+        let options = SqliteConnectOptions::new().filename(directory.join(CATALOG)).read_only(true);
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        let catalog = Self { directory: directory.to_owned(), pool };
+        let mut contents = Contents { sealed: catalog.sealed().await?, ..Contents::default() };
+        catalog.blocks(&mut contents).await?;
+        catalog.close().await;
+        Ok(contents)
+    }
+
     /// Enters a block and how far it seals its table; answers the block's id.
     pub(crate) async fn add(&self, key: &TableKey, block: &Description, sequence: u64) -> Result<i64, Error> {
         let statistics = &block.statistics;

@@ -22,6 +22,7 @@ mod deletion;
 mod disk;
 pub mod error;
 mod hot;
+pub mod inspect;
 mod layout;
 mod log;
 mod merging;

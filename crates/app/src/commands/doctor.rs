@@ -100,11 +100,11 @@ async fn status(client: &Client) -> Result<Status, Failure> {
 
 fn check_clock(now: Timestamp) -> Finding {
     if (EARLIEST..LATEST).contains(&now) {
-        return Finding::new("clock", Verdict::Good, format!("it is {}", super::search::local_time(now.0)));
+        return Finding::new("clock", Verdict::Good, format!("it is {}", crate::terminal::local_time(now.0)));
     }
     let what = format!(
         "the clock says {}; set it, or traces are filed under the wrong time",
-        super::search::local_time(now.0)
+        crate::terminal::local_time(now.0)
     );
     Finding::new("clock", Verdict::Bad, what)
 }

@@ -4,6 +4,7 @@ mod completions;
 mod configuration;
 mod demo;
 mod doctor;
+mod inspect;
 mod manual;
 mod search;
 mod serve;
@@ -27,6 +28,7 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Trace(arguments) => wait(trace::run(arguments, &output)),
         Command::Tail(arguments) => wait(tail::run(arguments, &output)),
         Command::Doctor(arguments) => wait(doctor::run(arguments, &environment, &output)),
+        Command::Inspect(arguments) => wait(inspect::run(arguments, &output)),
         Command::Config { command: ConfigCommand::Print { json, settings } } => {
             configuration::print(&load(&settings, &environment)?, json, &output)
         }

@@ -3,7 +3,7 @@
 use crate::client::{Client, Search as Answer, Summary};
 use crate::command_line::Search;
 use crate::failure::Failure;
-use crate::terminal::{Output, Style, count, duration, fitted};
+use crate::terminal::{Output, Style, count, duration, fitted, local_time};
 use serde_json::Value;
 
 pub async fn run(arguments: Search, output: &Output) -> Result<(), Failure> {
@@ -59,11 +59,4 @@ pub fn row(summary: &Summary, output: &Output) -> String {
         count(summary.input_tokens + summary.output_tokens),
         summary.cost.map_or_else(|| "-".to_owned(), |cost| format!("${cost:.4}")),
     )
-}
-
-/// The time on this machine's clock: `2026-01-31 12:00:00`.
-pub fn local_time(nanoseconds: u64) -> String {
-    let time =
-        jiff::Timestamp::from_nanosecond(i128::from(nanoseconds)).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }

@@ -53,7 +53,7 @@ fn draw(skeleton: &Skeleton, output: &Output) -> Vec<String> {
     let mut lines = vec![format!(
         "{}  {}  {} spans  {} errors  {}",
         output.paint(Style::Accent, &skeleton.trace_id),
-        super::search::local_time(skeleton.start),
+        crate::terminal::local_time(skeleton.start),
         count(skeleton.rows.len() as u64),
         count(errors as u64),
         duration(whole(total)),

@@ -12,6 +12,7 @@ mod write;
 
 pub(crate) use checksum::Checksums;
 pub(crate) use rewrite::{MOST_BLOCKS, rewrite};
+pub(crate) use source::filled_by;
 pub(crate) use write::write_block;
 
 use crate::disk;

@@ -50,9 +50,9 @@ impl Source {
         for group in self.footer.metadata().row_groups() {
             // No column nests, so that they are the same in Parquet and Arrow.
             for (filled, chunk) in columns.iter_mut().zip(group.columns()) {
-                let nulls = chunk.statistics().and_then(Statistics::null_count_opt).unwrap_or(0);
-                filled.values += chunk.num_values().unsigned_abs().saturating_sub(nulls);
-                filled.bytes += text_bytes(chunk);
+                let own = filled_by(chunk);
+                filled.values += own.values;
+                filled.bytes += own.bytes;
             }
         }
         Part::new(schema.clone(), columns)
@@ -97,14 +97,19 @@ impl Source {
         let chunks = groups.iter().flat_map(RowGroupMetaData::columns);
         // What shares its start with the value before is larger in memory than uncompressed in the file.
         let bytes: u64 =
-            chunks.map(|chunk| text_bytes(chunk).max(chunk.uncompressed_size().unsigned_abs())).sum();
+            chunks.map(|chunk| filled_by(chunk).bytes.max(chunk.uncompressed_size().unsigned_abs())).sum();
         let per_row = (bytes / rows.unsigned_abs().max(1)).max(1);
         usize::try_from((PORTION_BYTES / per_row).clamp(16, MOST_ROWS)).unwrap_or(16)
     }
 }
 
-fn text_bytes(chunk: &ColumnChunkMetaData) -> u64 {
-    chunk.unencoded_byte_array_data_bytes().map_or(0, i64::unsigned_abs)
+/// What one row group's part of a column holds.
+pub(crate) fn filled_by(chunk: &ColumnChunkMetaData) -> Filled {
+    let nulls = chunk.statistics().and_then(Statistics::null_count_opt).unwrap_or(0);
+    Filled {
+        values: chunk.num_values().unsigned_abs().saturating_sub(nulls),
+        bytes: chunk.unencoded_byte_array_data_bytes().map_or(0, i64::unsigned_abs),
+    }
 }
 
 impl Rows {

@@ -20,10 +20,13 @@
 
 mod reader;
 mod record;
+mod report;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use record::Record;
+pub(crate) use report::read_segment_report;
+pub use report::{RecordReport, SegmentReport};
 pub(crate) use writer::Log;

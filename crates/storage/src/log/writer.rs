@@ -182,7 +182,7 @@ fn segments(directory: &Path) -> io::Result<Vec<(PathBuf, Salt)>> {
     Ok(found)
 }
 
-fn salt_of(path: &Path) -> Option<Salt> {
+pub(super) fn salt_of(path: &Path) -> Option<Salt> {
     let (_, salt) = path.file_name()?.to_str()?.strip_suffix(".log")?.split_once('-')?;
     u64::from_str_radix(salt, 16).ok().map(Salt)
 }
