@@ -65,6 +65,11 @@ Examples:
 
 Exits with 0 when nothing needs mending, with 1 when something does.")]
     Doctor(Doctor),
+    /// Measure how fast a server takes in and answers, and what that costs it
+    Bench {
+        #[command(subcommand)]
+        command: BenchCommand,
+    },
     /// Look into a data directory, a segment of its log, or a block
     #[command(after_help = "\
 Examples:
@@ -187,6 +192,80 @@ pub struct Doctor {
     pub settings: Flags,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Send made-up work of agents, as fast as it is taken
+    #[command(after_help = "\
+Examples:
+  clew bench ingest
+  clew bench ingest --spans 10000000 --connections 8 --json
+  clew bench ingest --endpoint http://127.0.0.1:14318 --rate 50000
+
+Any OTLP/HTTP endpoint will do, so that others can be measured with the same load. Processor time and memory are
+those of the process that listens there, when it runs on this machine; sizes on disk are told by Clew alone.
+Measure with a data directory that you can throw away: what is sent stays there.")]
+    Ingest(BenchIngest),
+    /// Ask what users ask, about what is stored
+    #[command(after_help = "\
+Examples:
+  clew bench query
+  clew bench query --rounds 200 --json")]
+    Query(BenchQuery),
+}
+
+#[derive(Debug, Args)]
+pub struct BenchIngest {
+    /// Where to send, by OTLP/HTTP in protobuf
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "OTEL_EXPORTER_OTLP_ENDPOINT",
+        default_value = "http://127.0.0.1:4318"
+    )]
+    pub endpoint: String,
+    /// How many spans to send, at least
+    #[arg(long, default_value_t = 1_000_000)]
+    pub spans: u64,
+    /// Which part of the traces records what was said, from 0 to 1
+    #[arg(long, value_name = "PART", default_value_t = 0.1)]
+    pub content: f64,
+    /// Requests that are under way at the same time
+    #[arg(long, default_value_t = 4)]
+    pub connections: u64,
+    /// Spans in a request, about
+    #[arg(long, value_name = "SPANS", default_value_t = 512)]
+    pub spans_per_request: u64,
+    /// The same seed sends the same spans
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Send this many spans a second; as fast as possible without
+    #[arg(long, value_name = "SPANS")]
+    pub rate: Option<f64>,
+    /// The server's process; without, it is found by its port
+    #[arg(long, value_name = "PROCESS")]
+    pub pid: Option<u32>,
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchQuery {
+    /// How often to ask each question
+    #[arg(long, default_value_t = 50)]
+    pub rounds: u64,
+    /// Decides which traces are asked for
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub server: Server,
+}
+
 #[derive(Debug, Args)]
 pub struct Inspect {
     /// A data directory, or files of one
@@ -238,7 +317,8 @@ mod tests {
     fn every_command_has_examples_and_serve_has_every_setting() {
         let mut command = CommandLine::command();
         command.build();
-        for below in command.get_subcommands().filter(|below| !["help", "config"].contains(&below.get_name()))
+        for below in
+            command.get_subcommands().filter(|below| !["help", "config", "bench"].contains(&below.get_name()))
         {
             let help = below.get_after_help().map(ToString::to_string).unwrap_or_default();
             let name = below.get_name();

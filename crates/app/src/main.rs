@@ -1,5 +1,6 @@
 //! The binary `clew`.
 
+mod bench;
 mod client;
 mod command_line;
 mod commands;

@@ -1,5 +1,6 @@
 //! One file for each command.
 
+mod bench;
 mod completions;
 mod configuration;
 mod demo;
@@ -28,6 +29,7 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Trace(arguments) => wait(trace::run(arguments, &output)),
         Command::Tail(arguments) => wait(tail::run(arguments, &output)),
         Command::Doctor(arguments) => wait(doctor::run(arguments, &environment, &output)),
+        Command::Bench { command } => wait_for_many(bench::run(command, &output)),
         Command::Inspect(arguments) => wait(inspect::run(arguments, &output)),
         Command::Config { command: ConfigCommand::Print { json, settings } } => {
             configuration::print(&load(&settings, &environment)?, json, &output)
@@ -45,5 +47,11 @@ fn load(flags: &Flags, environment: &Environment) -> Result<Effective, Failure> 
 /// Runs a command that only talks to a server: one thread is enough.
 fn wait(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(command)
+}
+
+/// Runs a command that has many requests under way.
+fn wait_for_many(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(command)
 }
