@@ -211,10 +211,10 @@ impl Making {
     /// The history is sent again with every call, as agents do.
     fn messages(&mut self) -> Vec<Attribute> {
         let Some(mut history) = self.history.take() else { return Vec::new() };
-        let asked = message("user", &sentence(&mut self.random, 60));
+        let asked = message("user", &sentence(&mut self.random, 90));
         history.push(asked);
         let input = text("gen_ai.input.messages", format!("[{}]", history.join(",")));
-        let answered = message("assistant", &sentence(&mut self.random, 90));
+        let answered = message("assistant", &sentence(&mut self.random, 160));
         let output = text("gen_ai.output.messages", format!("[{answered}]"));
         history.push(answered);
         self.history = Some(history);
