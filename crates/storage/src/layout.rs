@@ -12,7 +12,7 @@ use model::otlp::attributes::column_entry;
 use model::schema::ColumnType;
 use model::{Signal, schema};
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 const MOST_ATTRIBUTE_COLUMNS: usize = 256;
@@ -21,6 +21,10 @@ const MOST_TAIL_KEYS: usize = 4096;
 
 /// Text and bytes of which a value takes this many bytes on average are long: content rather than a name.
 const LONG: u64 = 128;
+
+/// How many values of a column are looked at to see whether they repeat, and of how many it can be told.
+const SAMPLE: usize = 128;
+const FEWEST_SAMPLED: usize = 16;
 
 /// Rows that go into a layout: their columns, and how much is in each.
 pub(crate) struct Part {
@@ -34,6 +38,8 @@ pub(crate) struct Filled {
     pub(crate) values: u64,
     /// Of text and bytes.
     pub(crate) bytes: u64,
+    /// Values of text and bytes that hardly ever come twice, as those of an id.
+    pub(crate) unique: u64,
 }
 
 impl Part {
@@ -47,9 +53,9 @@ impl Part {
             DataType::Binary => length(column.as_binary::<i32>().value_offsets()),
             _ => 0,
         };
-        let filled = |column: &ArrayRef| Filled {
-            values: (column.len() - column.null_count()) as u64,
-            bytes: bytes(column),
+        let filled = |column: &ArrayRef| {
+            let values = (column.len() - column.null_count()) as u64;
+            Filled { values, bytes: bytes(column), unique: if is_unique(column) { values } else { 0 } }
         };
         Self { schema: batch.schema(), columns: batch.columns().iter().map(filled).collect() }
     }
@@ -64,6 +70,8 @@ pub(crate) struct Layout {
     pub(crate) schema: SchemaRef,
     /// The columns of long text and bytes.
     pub(crate) long: Vec<String>,
+    /// The columns of other text and bytes whose values hardly ever come twice.
+    pub(crate) unique: Vec<String>,
 }
 
 impl Layout {
@@ -91,7 +99,13 @@ impl Layout {
             .map(|keys| (schema::TAIL_KEYS.to_owned(), keys));
         fixed.extend(kept);
         let schema = Arc::new(Schema::new_with_metadata(fixed, metadata.into_iter().collect()));
-        Self { long: long(&schema, parts), schema }
+        let total = total(parts);
+        let columns = |has: fn(&Filled) -> bool| {
+            let names = schema.fields().iter().map(|field| field.name());
+            names.filter(|name| total.get(name.as_str()).is_some_and(has)).cloned().collect()
+        };
+        let (long, unique) = (columns(Filled::is_long), columns(Filled::is_unique));
+        Self { long, unique, schema }
     }
 
     /// The batch with this layout's columns.
@@ -209,16 +223,41 @@ fn length(offsets: &[i32]) -> u64 {
     ends.map_or(0, |(first, last)| u64::from(last.abs_diff(*first)))
 }
 
-fn long(schema: &Schema, parts: &[Part]) -> Vec<String> {
+/// What all parts together have of each column.
+fn total(parts: &[Part]) -> HashMap<&str, Filled> {
     let mut total: HashMap<&str, Filled> = HashMap::new();
     for (field, filled) in parts.iter().flat_map(Part::fields) {
         let entry = total.entry(field.name()).or_default();
         entry.values += filled.values;
         entry.bytes += filled.bytes;
+        entry.unique += filled.unique;
     }
-    let is_long = |name: &str| {
-        total.get(name).is_some_and(|filled| filled.values > 0 && filled.bytes / filled.values >= LONG)
+    total
+}
+
+impl Filled {
+    const fn is_long(&self) -> bool {
+        self.values > 0 && self.bytes / self.values >= LONG
+    }
+
+    const fn is_unique(&self) -> bool {
+        self.values > 0 && self.unique * 2 > self.values && !self.is_long()
+    }
+}
+
+/// Whether most of some values, taken from all over the column, are different.
+fn is_unique(column: &ArrayRef) -> bool {
+    let value = |row| match column.data_type() {
+        DataType::Utf8 => Some(column.as_string::<i32>().value(row).as_bytes()),
+        DataType::Binary => Some(column.as_binary::<i32>().value(row)),
+        _ => None,
     };
-    let names = schema.fields().iter().map(|field| field.name());
-    names.filter(|name| is_long(name)).cloned().collect()
+    let step = column.len().div_ceil(SAMPLE).max(1);
+    let rows = (0..column.len()).step_by(step).filter(|row| column.is_valid(*row));
+    let (mut sampled, mut different) = (0, HashSet::new());
+    for value in rows.filter_map(value) {
+        sampled += 1;
+        different.insert(value);
+    }
+    sampled >= FEWEST_SAMPLED && different.len() * 10 > sampled * 9
 }

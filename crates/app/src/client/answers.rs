@@ -45,6 +45,8 @@ pub struct Status {
     #[serde(deserialize_with = "decimal")]
     pub disk_bytes: u64,
     #[serde(deserialize_with = "decimal")]
+    pub hot_bytes: u64,
+    #[serde(deserialize_with = "decimal")]
     pub disk_free_bytes: u64,
     pub receivers: Vec<Receiver>,
     #[serde(default)]

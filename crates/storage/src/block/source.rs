@@ -53,6 +53,7 @@ impl Source {
                 let own = filled_by(chunk);
                 filled.values += own.values;
                 filled.bytes += own.bytes;
+                filled.unique += own.unique;
             }
         }
         Part::new(schema.clone(), columns)
@@ -106,10 +107,11 @@ impl Source {
 /// What one row group's part of a column holds.
 pub(crate) fn filled_by(chunk: &ColumnChunkMetaData) -> Filled {
     let nulls = chunk.statistics().and_then(Statistics::null_count_opt).unwrap_or(0);
-    Filled {
-        values: chunk.num_values().unsigned_abs().saturating_sub(nulls),
-        bytes: chunk.unencoded_byte_array_data_bytes().map_or(0, i64::unsigned_abs),
-    }
+    let values = chunk.num_values().unsigned_abs().saturating_sub(nulls);
+    let bytes = chunk.unencoded_byte_array_data_bytes().map_or(0, i64::unsigned_abs);
+    // What was found unique when it was sealed was written without a dictionary.
+    let unique = bytes > 0 && chunk.dictionary_page_offset().is_none();
+    Filled { values, bytes, unique: if unique { values } else { 0 } }
 }
 
 impl Rows {

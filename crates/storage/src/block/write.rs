@@ -144,6 +144,12 @@ fn encodings(builder: WriterPropertiesBuilder, layout: &Layout) -> WriterPropert
     let builder = unique
         .into_iter()
         .fold(builder, |builder, name| builder.set_column_dictionary_enabled(ColumnPath::from(name), false));
+    let builder = layout.unique.iter().fold(builder, |builder, name| {
+        let column = ColumnPath::new(vec![name.clone()]);
+        builder
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_encoding(column, Encoding::DELTA_LENGTH_BYTE_ARRAY)
+    });
     // An agent sends its history again with every call, and a trace's calls follow each other in a block: what a value
     // shares with the start of the one before is not written again.
     layout.long.iter().fold(builder, |builder, name| {

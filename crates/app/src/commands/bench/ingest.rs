@@ -106,10 +106,7 @@ async fn report(before: &Before, sent: Sent, api: &Client) -> Report {
         Some(used.as_secs_f64() * 1e6 / spans)
     };
     let after = before.process.as_ref().and_then(Process::usage);
-    let rested = match &before.process {
-        Some(process) => rest(process).await,
-        None => None,
-    };
+    let rested = rest(before.process.as_ref(), api).await;
     let disk = before.disk.zip(disk_bytes(api).await).map(|(before, after)| after.saturating_sub(before));
     let seconds = sent.elapsed.as_secs_f64();
     Report {
@@ -129,16 +126,21 @@ async fn report(before: &Before, sent: Sent, api: &Client) -> Report {
     }
 }
 
-/// Waits until the server uses hardly any processor time.
-async fn rest(process: &Process) -> Option<Usage> {
+/// Waits until all is sealed, as far as the server tells, and it uses hardly any processor time.
+async fn rest(process: Option<&Process>, api: &Client) -> Option<Usage> {
     let end = Instant::now() + SETTLING;
-    let mut before = process.usage()?;
+    let used = || process.and_then(Process::usage);
+    let mut before = used();
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let now = process.usage()?;
-        if now.processor.saturating_sub(before.processor) <= Duration::from_millis(30) || Instant::now() > end
-        {
-            return Some(now);
+        let now = used();
+        let idle = now.zip(before).is_none_or(|(now, before)| {
+            now.processor.saturating_sub(before.processor) <= Duration::from_millis(30)
+        });
+        let status: Option<Status> = api.get(&["api", "v1", "status"], &[]).await.ok();
+        let sealed = status.is_none_or(|status| status.hot_bytes == 0);
+        if (idle && sealed) || Instant::now() > end {
+            return now;
         }
         before = now;
     }
