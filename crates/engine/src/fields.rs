@@ -9,12 +9,14 @@ use model::{Signal, TimeRange, Value, otlp};
 use query::filter;
 use query::result::{Field, FieldScope, FieldValues};
 use query::{Error, Expression, FieldValuesRequest};
-use semconv::Meaning;
+use semconv::{Meaning, NodeKind};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use storage::Snapshot;
 
 /// Values are counted over this many of the newest spans.
 const COUNTED_SPANS: u64 = 500_000;
+/// At most so many different values are counted.
+const DIFFERENT_VALUES: usize = 100_000;
 
 const fn type_name(column_type: ColumnType) -> &'static str {
     match column_type {
@@ -48,9 +50,10 @@ pub async fn keys(scanner: &Scanner, snapshot: &Snapshot, range: TimeRange) -> R
     let mut resources = BTreeSet::new();
     for source in sources.iter().take(4) {
         let all = (&Expression::All, range);
-        for batch in scanner.rows(source, Signal::Traces, all, Some(&[schema::RESOURCE])).await? {
-            resource_keys(&batch, &mut resources);
-        }
+        let wanted = Some(&[schema::RESOURCE][..]);
+        scanner
+            .each(source, Signal::Traces, all, wanted, |batch| resource_keys(batch, &mut resources))
+            .await?;
     }
     let known =
         filter::Field::known_keys().into_iter().map(|key| field(key, FieldScope::Intrinsic, Vec::new()));
@@ -91,9 +94,8 @@ pub async fn values(
         }
         counted += source.statistics().rows;
         let all = (&Expression::All, request.range);
-        for batch in scanner.rows(&source, Signal::Traces, all, Some(&names)).await? {
-            count(&field, &batch, &mut counts);
-        }
+        let counting = |batch: &RecordBatch| complete &= count(&field, batch, &mut counts);
+        scanner.each(&source, Signal::Traces, all, Some(&names), counting).await?;
     }
     let prefix = request.prefix.to_lowercase();
     let mut values: Vec<(String, u64)> =
@@ -126,7 +128,7 @@ fn columns_of(field: &filter::Field) -> Vec<String> {
         filter::Field::Status => columns.push(schema::STATUS_CODE.to_owned()),
         filter::Field::Kind => {
             columns.push(schema::KIND.to_owned());
-            columns.extend(crate::row::asked_keys().into_iter().flat_map(typed));
+            columns.extend(NodeKind::keys().into_iter().flat_map(typed));
         }
         filter::Field::ResourceAttribute(_) => columns.push(schema::RESOURCE.to_owned()),
         filter::Field::Attribute(key) => {
@@ -138,9 +140,11 @@ fn columns_of(field: &filter::Field) -> Vec<String> {
     columns
 }
 
-fn count(field: &filter::Field, batch: &RecordBatch, counts: &mut HashMap<String, u64>) {
+/// Counts the values of a batch; answers whether there was room for all of them.
+fn count(field: &filter::Field, batch: &RecordBatch, counts: &mut HashMap<String, u64>) -> bool {
     let spans = SpanBatch::new(batch);
     let mut resources: HashMap<&[u8], Option<String>> = HashMap::new();
+    let mut complete = true;
     for row in 0..batch.num_rows() {
         let value = match field {
             filter::Field::Name => spans.columns.text(schema::NAME, row).map(str::to_owned),
@@ -155,10 +159,17 @@ fn count(field: &filter::Field, batch: &RecordBatch, counts: &mut HashMap<String
             }
             other => meaning(other).and_then(|meaning| spans.row(row).meaning(meaning)).map(str::to_owned),
         };
-        if let Some(value) = value {
-            *counts.entry(value).or_default() += 1;
+        let Some(value) = value else { continue };
+        let room = counts.len() < DIFFERENT_VALUES;
+        if let Some(count) = counts.get_mut(&value) {
+            *count += 1;
+        } else if room {
+            counts.insert(value, 1);
+        } else {
+            complete = false;
         }
     }
+    complete
 }
 
 fn from_resource<'a>(

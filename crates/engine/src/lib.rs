@@ -28,16 +28,21 @@ use query::result::{
     Change, Field, FieldValues, LogResult, MetricName, MetricResult, Operation, SearchResult, Skeleton,
     Stored, TraceSummary,
 };
-use query::{Deadline, Engine, Error, FieldValuesRequest, LogRequest, MetricRequest, SearchRequest};
+use query::{
+    Deadline, Engine, Error, Expression, FieldValuesRequest, LogRequest, MetricRequest, SearchRequest,
+};
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 use storage::{BlockStatistics, Storage};
 use tokio::sync::Semaphore;
 use tokio::sync::broadcast::error::RecvError;
 
 /// Questions with a filter that are answered at the same time; others wait their turn.
 const CONCURRENT: usize = 8;
+/// How long a question waits for its turn at most.
+const WAIT: Duration = Duration::from_secs(5);
 /// Traces that are summed up at the same time.
 const SUMMARIES: usize = 8;
 
@@ -47,6 +52,10 @@ const SUMMARIES: usize = 8;
 /// When the query engine cannot be set up.
 pub fn open(storage: Storage) -> Result<Arc<dyn Engine>, Error> {
     Ok(Arc::new(StoredEngine { storage, scanner: Scanner::new()?, turns: Semaphore::new(CONCURRENT) }))
+}
+
+fn busy() -> Error {
+    Error::Busy { message: format!("{CONCURRENT} questions are being answered already; ask again later") }
 }
 
 struct StoredEngine {
@@ -64,7 +73,8 @@ impl StoredEngine {
     ) -> Result<T, Error> {
         let seconds = deadline.0.as_secs();
         let in_turn = async {
-            let _turn = self.turns.acquire().await.map_err(internal)?;
+            let turn = tokio::time::timeout(WAIT.min(deadline.0), self.turns.acquire()).await;
+            let _turn = turn.map_err(|_| busy())?.map_err(internal)?;
             answering.await
         };
         tokio::time::timeout(deadline.0, in_turn).await.map_err(|_| Error::DeadlineExceeded { seconds })?
@@ -79,6 +89,28 @@ impl StoredEngine {
     async fn summary(&self, tenant: &TenantId, trace: TraceId) -> Result<Option<TraceSummary>, Error> {
         let rows = load(&self.storage, tenant, Signal::Traces, trace, Width::Outline).await?;
         compute(move || summary::build(trace, &rows)).await
+    }
+
+    /// The summary of a trace that was found, unless what was found in it is a version of a span that was sent again.
+    async fn matching_summary(
+        &self,
+        tenant: &TenantId,
+        trace: TraceId,
+        request: &SearchRequest,
+    ) -> Result<Option<TraceSummary>, Error> {
+        let outline = load(&self.storage, tenant, Signal::Traces, trace, Width::Outline).await?;
+        if request.filter != Expression::All && outline.has_superseded() {
+            let rows = load(&self.storage, tenant, Signal::Traces, trace, Width::All).await?;
+            let mut found = false;
+            for batch in compute(move || rows.current()).await? {
+                let wanted = (&request.filter, request.range);
+                found = found || self.scanner.any(batch, Signal::Traces, wanted).await?;
+            }
+            if !found {
+                return Ok(None);
+            }
+        }
+        compute(move || summary::build(trace, &outline)).await
     }
 
     async fn logged_spans(
@@ -108,7 +140,11 @@ impl Engine for StoredEngine {
         let snapshot = self.storage.snapshot(tenant, Signal::Traces);
         let answering = async {
             let page = search::page(&self.scanner, &snapshot, &request).await?;
-            let traces = self.summaries(tenant, &page.traces).await?;
+            let matching = stream::iter(page.traces.iter().copied())
+                .map(|trace| self.matching_summary(tenant, trace, &request))
+                .buffered(SUMMARIES)
+                .try_filter_map(|summary| async { Ok(summary) });
+            let traces = matching.try_collect().await?;
             Ok(SearchResult { traces, cursor: page.cursor, incomplete: None })
         };
         self.answer(request.deadline, answering).await

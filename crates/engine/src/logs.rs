@@ -3,6 +3,7 @@
 use crate::scan::{Scanner, sources};
 use crate::trace::{Width, load};
 use model::{LogRecord, Signal, TenantId, Timestamp, otlp};
+use query::filter::{Comparison, Field, Operator, literal};
 use query::result::LogResult;
 use query::{Error, Expression, LogRequest};
 use storage::Storage;
@@ -42,6 +43,19 @@ fn oldest_first(mut records: Vec<LogRecord>, request: &LogRequest) -> LogResult 
     LogResult { records, complete }
 }
 
+/// The filter with the trace and the span that the request names.
+fn with_ids(request: &LogRequest) -> Expression {
+    let equal = |field: Field, id: String| {
+        let value = literal(&field, &id);
+        Expression::Compare(Comparison { field, operator: Operator::Equal, value })
+    };
+    let trace = request.trace_id.map(|id| equal(Field::TraceId, id.to_string()));
+    let span = request.span_id.map(|id| equal(Field::SpanId, id.to_string()));
+    let filter = (request.filter != Expression::All).then(|| request.filter.clone());
+    let parts: Vec<Expression> = [trace, span, filter].into_iter().flatten().collect();
+    if parts.is_empty() { Expression::All } else { Expression::And(parts) }
+}
+
 async fn filtered(
     storage: &Storage,
     scanner: &Scanner,
@@ -49,13 +63,15 @@ async fn filtered(
     request: &LogRequest,
 ) -> Result<LogResult, Error> {
     let snapshot = storage.snapshot(tenant, Signal::Logs);
+    let filter = with_ids(request);
     let mut records: Vec<LogRecord> = Vec::new();
     let sources = sources(&snapshot, request.range);
     for (number, source) in sources.iter().enumerate() {
-        let batches = scanner.rows(source, Signal::Logs, (&request.filter, request.range), None).await?;
-        records.extend(batches.iter().flat_map(otlp::log_records).filter(|record| wanted(record, request)));
-        records.sort_by_key(|record| std::cmp::Reverse(moment(record)));
         // One more than asked for tells that there is more.
+        let batches =
+            scanner.newest(source, Signal::Logs, (&filter, request.range), request.limit + 1).await?;
+        records.extend(batches.iter().flat_map(otlp::log_records));
+        records.sort_by_key(|record| std::cmp::Reverse(moment(record)));
         records.truncate(request.limit + 1);
         let horizon = sources[number + 1..].iter().map(|source| source.statistics().last).max();
         let settled =

@@ -1,6 +1,7 @@
 //! Which metrics there are, and the points of one.
 
-use crate::scan::{Scanner, sources};
+use crate::scan::{Scanner, Source, sources};
+use arrow::array::RecordBatch;
 use model::metric::MetricPoint;
 use model::{Signal, TimeRange, otlp, schema};
 use query::filter::{Comparison, Expression, Field, Operator, literal};
@@ -24,9 +25,8 @@ pub async fn names(scanner: &Scanner, snapshot: &Snapshot) -> Result<Vec<MetricN
         if unseen {
             let columns = [schema::NAME, schema::UNIT, schema::DESCRIPTION, schema::METRIC_KIND];
             let all = (&Expression::All, TimeRange::ALL);
-            for batch in scanner.rows(&source, Signal::Metrics, all, Some(&columns)).await? {
-                describe(&mut names, &otlp::metric_points(&batch));
-            }
+            let show = |batch: &RecordBatch| describe(&mut names, &otlp::metric_points(batch));
+            scanner.each(&source, Signal::Metrics, all, Some(&columns), show).await?;
         }
     }
     Ok(names.into_values().collect())
@@ -52,19 +52,25 @@ pub async fn points(
 ) -> Result<MetricResult, Error> {
     let value = literal(&Field::Name, &request.name);
     let filter = Expression::Compare(Comparison { field: Field::Name, operator: Operator::Equal, value });
+    let has_it = |source: &Source| {
+        source.statistics().operations.iter().any(|operation| operation.operation == request.name)
+    };
+    if !sources(snapshot, TimeRange::ALL).iter().any(has_it) {
+        return Err(Error::NotFound { what: format!("the metric {:?}", request.name) });
+    }
+    let sources: Vec<Source> = sources(snapshot, request.range).into_iter().filter(has_it).collect();
     let mut points: Vec<MetricPoint> = Vec::new();
-    for source in sources(snapshot, request.range) {
-        if !source.statistics().operations.iter().any(|operation| operation.operation == request.name) {
-            continue;
-        }
-        let batches = scanner.rows(&source, Signal::Metrics, (&filter, request.range), None).await?;
+    for (number, source) in sources.iter().enumerate() {
+        let wanted = (&filter, request.range);
+        let batches = scanner.newest(source, Signal::Metrics, wanted, request.limit + 1).await?;
         points.extend(batches.iter().flat_map(otlp::metric_points));
-        if points.len() > request.limit {
+        points.sort_by_key(|point| std::cmp::Reverse(point.time));
+        // One more than asked for tells that there is more.
+        points.truncate(request.limit + 1);
+        let older = sources[number + 1..].iter().map(|source| source.statistics().last).max();
+        if points.get(request.limit).zip(older).is_some_and(|(last, older)| last.time > older) {
             break;
         }
-    }
-    if points.is_empty() {
-        return Err(Error::NotFound { what: format!("the metric {:?}", request.name) });
     }
     points.sort_by_key(|point| point.time);
     let complete = points.len() <= request.limit;

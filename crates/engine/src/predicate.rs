@@ -3,7 +3,7 @@
 //! A typed column is compared by DataFusion itself, so that statistics can rule pages out; what stands in a tail or a
 //! resource is looked at by a function of ours.
 
-use crate::row::SpanBatch;
+use crate::row::{SpanBatch, tail_may_hold};
 use crate::test::Test;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::{DataType, Field as ArrowField, Int32Type, Schema};
@@ -165,7 +165,7 @@ impl Predicate<'_> {
                 parts.push(self.typed(&name, column_type, test));
             }
         }
-        if self.tail_may_hold(key) {
+        if tail_may_hold(self.schema, key) {
             let (key, test) = (key.to_owned(), test.clone());
             let found = move |tail: &[u8]| {
                 otlp::tail_find(tail, &key).is_some_and(|value| test.value(&otlp::any_value(value)))
@@ -181,6 +181,16 @@ impl Predicate<'_> {
             return column.is_not_null();
         }
         match column_type {
+            ColumnType::String if test.is_ordered() => {
+                let test = test.clone();
+                let matches = move |batch: &RecordBatch| {
+                    let texts = batch.column(0).as_string::<i32>();
+                    (0..texts.len())
+                        .map(|row| Some(texts.is_valid(row) && test.text(texts.value(row))))
+                        .collect()
+                };
+                self.rows(&[name.to_owned()], Arc::new(matches))
+            }
             ColumnType::String => text_test(column, test),
             ColumnType::Int => integer_test(&column, test),
             ColumnType::Double => double_test(&column, test),
@@ -199,13 +209,6 @@ impl Predicate<'_> {
                 )
             }
         }
-    }
-
-    fn tail_may_hold(&self, key: &str) -> bool {
-        let listed = self.schema.metadata().get(schema::TAIL_KEYS);
-        listed
-            .and_then(|json| serde_json::from_str::<Vec<String>>(json).ok())
-            .is_none_or(|keys| keys.iter().any(|known| known == key))
     }
 
     fn tail(&self, found: impl Fn(&[u8]) -> bool + Send + Sync + 'static) -> Expr {
@@ -260,7 +263,7 @@ impl Predicate<'_> {
         let mut parts: Vec<_> = span_kinds.map(|(_, number)| ident(schema::KIND).eq(lit(number))).collect();
         let wanted: Vec<NodeKind> = NodeKind::ALL.into_iter().filter(|kind| exact(kind.as_str())).collect();
         if !wanted.is_empty() {
-            let columns = Self::with_keys(crate::row::asked_keys(), &[schema::KIND, schema::ATTRIBUTES_TAIL]);
+            let columns = Self::with_keys(NodeKind::keys(), &[schema::KIND, schema::ATTRIBUTES_TAIL]);
             let matches = move |batch: &RecordBatch| {
                 let spans = SpanBatch::new(batch);
                 (0..batch.num_rows()).map(|row| Some(wanted.contains(&spans.row(row).kind()))).collect()

@@ -1,11 +1,11 @@
 //! One span's row in columns, asked by meaning.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{Float64Type, Int64Type};
+use arrow::datatypes::{Float64Type, Int64Type, Schema};
 use model::otlp::columns::Columns;
 use model::otlp::{any_value, tail_find};
 use model::schema::{self, ColumnType, parse_attribute_column};
-use model::{Value, otlp};
+use model::{SpanId, Value, otlp};
 use semconv::{Meaning, NodeKind};
 use std::collections::HashMap;
 
@@ -26,9 +26,22 @@ impl<'a> SpanBatch<'a> {
         Self { columns: Columns::new(batch), keyed }
     }
 
+    /// Whether a row may be a pending span: hardly any batch has one.
+    pub fn may_have_pending(&self, batch: &RecordBatch) -> bool {
+        self.keyed.contains_key(SPAN_TYPE) || tail_may_hold(batch.schema_ref(), SPAN_TYPE)
+    }
+
     pub fn row(&self, row: usize) -> SpanRow<'_> {
         SpanRow { batch: self, row, tail: self.columns.bytes(schema::ATTRIBUTES_TAIL, row) }
     }
+}
+
+/// Whether a tail of this schema's batches can have the key.
+pub fn tail_may_hold(schema: &Schema, key: &str) -> bool {
+    let listed = schema.metadata().get(schema::TAIL_KEYS);
+    listed
+        .and_then(|json| serde_json::from_str::<Vec<String>>(json).ok())
+        .is_none_or(|keys| keys.iter().any(|known| known == key))
 }
 
 /// One row of a [`SpanBatch`].
@@ -106,6 +119,15 @@ impl<'a> SpanRow<'a> {
         meaning.keys().iter().any(|key| semconv::node_kind::Attributes::has(self, key))
     }
 
+    /// What a pending span stands for: the id of the span that is running, and of that one's parent. Logfire sends it
+    /// when a span begins, as a child of the one that it stands for.
+    pub fn stands_for(&self) -> Option<(SpanId, Option<SpanId>)> {
+        self.text_of(SPAN_TYPE).filter(|kind| *kind == "pending_span")?;
+        let running = self.batch.columns.id(schema::PARENT_SPAN_ID, self.row).map(SpanId)?;
+        let parent = self.text_of(PENDING_PARENT).and_then(SpanId::parse);
+        Some((running, parent))
+    }
+
     pub fn kind(&self) -> NodeKind {
         NodeKind::classify(self)
     }
@@ -124,6 +146,11 @@ impl semconv::node_kind::Attributes for SpanRow<'_> {
         self.batch.columns.int32(schema::KIND, self.row)
     }
 }
+
+/// Logfire's mark of a span that tells of another's beginning ...
+const SPAN_TYPE: &str = "logfire.span_type";
+/// ... and the parent of that other.
+const PENDING_PARENT: &str = "logfire.pending_parent_id";
 
 /// The attribute keys that [`SpanRow`] is asked for when a trace is summed up or drawn.
 pub fn asked_keys() -> Vec<&'static str> {
@@ -146,18 +173,6 @@ pub fn asked_keys() -> Vec<&'static str> {
         M::HttpMethod,
         M::RpcMethod,
     ];
-    let others = [
-        "openinference.span.kind",
-        "traceloop.span.kind",
-        "policy.decision",
-        "mcp.method.name",
-        "db.system.name",
-        "db.system",
-        "messaging.system",
-        "rpc.system",
-        "rpc.system.name",
-        "node.id",
-        "logfire.span_type",
-    ];
+    let others = [SPAN_TYPE, PENDING_PARENT].into_iter().chain(NodeKind::keys());
     meanings.iter().flat_map(|meaning| meaning.keys()).copied().chain(others).collect()
 }

@@ -6,8 +6,9 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::logical_expr::{Expr, ident, lit};
+use datafusion::logical_expr::{Expr, ident, lit, when};
 use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionConfig, SessionContext};
+use futures::TryStreamExt;
 use model::{Signal, TimeRange, schema};
 use query::{Error, Expression};
 use std::sync::Arc;
@@ -78,28 +79,75 @@ impl Scanner {
         }
     }
 
-    /// The rows of a source that satisfy the filter and lie in the range, with these of its columns (all for `None`).
-    pub async fn rows(
+    /// Shows every row of a source that satisfies the filter and lies in the range, with these of its columns (all for
+    /// `None`), a batch at a time.
+    pub async fn each(
+        &self,
+        source: &Source,
+        signal: Signal,
+        wanted: (&Expression, TimeRange),
+        columns: Option<&[&str]>,
+        mut show: impl FnMut(&RecordBatch),
+    ) -> Result<(), Error> {
+        let mut frame = self.matching(source, signal, wanted).await?;
+        if let Some(columns) = columns {
+            let schema = source.schema();
+            let present = columns.iter().filter(|name| schema.index_of(name).is_ok());
+            frame = frame.select(present.map(|name| ident(*name)).collect::<Vec<_>>()).map_err(internal)?;
+        }
+        let mut batches = frame.execute_stream().await.map_err(failed)?;
+        while let Some(batch) = batches.try_next().await.map_err(failed)? {
+            show(&batch);
+        }
+        Ok(())
+    }
+
+    /// The newest rows, at most `limit`, of those that satisfy the filter and lie in the range.
+    pub async fn newest(
+        &self,
+        source: &Source,
+        signal: Signal,
+        wanted: (&Expression, TimeRange),
+        limit: usize,
+    ) -> Result<Vec<RecordBatch>, Error> {
+        let frame = self.matching(source, signal, wanted).await?;
+        let newest_first = frame.sort(vec![moment(signal)?.sort(false, false)]).map_err(internal)?;
+        newest_first.limit(0, Some(limit)).map_err(internal)?.collect().await.map_err(failed)
+    }
+
+    /// Whether a row of a batch satisfies the filter and lies in the range.
+    pub async fn any(
+        &self,
+        batch: RecordBatch,
+        signal: Signal,
+        (filter, range): (&Expression, TimeRange),
+    ) -> Result<bool, Error> {
+        let schema = batch.schema();
+        let mut frame = self.context.read_batch(batch).map_err(internal)?;
+        let condition = Predicate { signal, schema: &schema }.expression(filter);
+        for condition in condition.into_iter().chain([in_range(signal, range)]) {
+            frame = frame.filter(condition).map_err(internal)?;
+        }
+        Ok(frame.limit(0, Some(1)).map_err(internal)?.count().await.map_err(failed)? > 0)
+    }
+
+    async fn matching(
         &self,
         source: &Source,
         signal: Signal,
         (filter, range): (&Expression, TimeRange),
-        columns: Option<&[&str]>,
-    ) -> Result<Vec<RecordBatch>, Error> {
+    ) -> Result<DataFrame, Error> {
         let schema = source.schema();
-        let predicate = Predicate { signal, schema: &schema };
         let mut frame = self.frame(source).await?;
-        if let Some(condition) = predicate.expression(filter) {
+        if let Some(condition) = (Predicate { signal, schema: &schema }).expression(filter) {
             frame = frame.filter(condition).map_err(internal)?;
         }
-        if let Some(condition) = in_range(signal, source.statistics(), range) {
-            frame = frame.filter(condition).map_err(internal)?;
+        // Often every row is in the range anyway.
+        let statistics = source.statistics();
+        if !range.contains(statistics.first) || !range.contains(statistics.last) {
+            frame = frame.filter(in_range(signal, range)).map_err(internal)?;
         }
-        if let Some(columns) = columns {
-            let present = columns.iter().filter(|name| schema.index_of(name).is_ok());
-            frame = frame.select(present.map(|name| ident(*name)).collect::<Vec<_>>()).map_err(internal)?;
-        }
-        frame.collect().await.map_err(failed)
+        Ok(frame)
     }
 }
 
@@ -113,21 +161,28 @@ fn failed(error: datafusion::error::DataFusionError) -> Error {
     }
 }
 
-/// Nothing when every row is in the range anyway.
-fn in_range(signal: Signal, statistics: &BlockStatistics, range: TimeRange) -> Option<Expr> {
-    if range.contains(statistics.first) && range.contains(statistics.last) {
-        return None;
-    }
+fn in_range(signal: Signal, range: TimeRange) -> Expr {
     let between = |column: &str| {
         let lower = ident(column).gt_eq(lit(range.from.0));
         lower.and(ident(column).lt(lit(range.to.0)))
     };
-    Some(match signal {
+    match signal {
         Signal::Traces => between(schema::START),
         Signal::Metrics => between(schema::TIME),
         Signal::Logs => {
             let unknown = ident(schema::TIME).eq(lit(0u64));
             between(schema::TIME).or(unknown.and(between(schema::OBSERVED_TIME)))
         }
-    })
+    }
+}
+
+/// What rows are sorted by when the newest are wanted. A log record without a time was observed at some time.
+fn moment(signal: Signal) -> Result<Expr, Error> {
+    match signal {
+        Signal::Traces => Ok(ident(schema::START)),
+        Signal::Metrics => Ok(ident(schema::TIME)),
+        Signal::Logs => when(ident(schema::TIME).eq(lit(0u64)), ident(schema::OBSERVED_TIME))
+            .otherwise(ident(schema::TIME))
+            .map_err(internal),
+    }
 }

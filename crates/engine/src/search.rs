@@ -25,9 +25,8 @@ pub async fn page(scanner: &Scanner, snapshot: &Snapshot, request: &SearchReques
     for (number, source) in sources.iter().enumerate() {
         let wanted = (&request.filter, request.range);
         let columns = [schema::TRACE_ID, schema::START];
-        for batch in scanner.rows(source, Signal::Traces, wanted, Some(&columns)).await? {
-            add(&mut newest, &batch);
-        }
+        let adding = |batch: &RecordBatch| add(&mut newest, batch);
+        scanner.each(source, Signal::Traces, wanted, Some(&columns), adding).await?;
         // Older sources cannot hold anything newer than their last span.
         let horizon = sources[number + 1..].iter().map(|source| source.statistics().last.0).max();
         let settled = |place: &Place| horizon.is_none_or(|horizon| place.0 > horizon);

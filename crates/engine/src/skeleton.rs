@@ -68,10 +68,14 @@ fn read(
 ) -> (SkeletonRow, Option<SpanId>) {
     let (columns, span) = (&batch.columns, batch.row(row));
     let kind = span.kind();
-    let span_id = SpanId(columns.id(schema::SPAN_ID, row).unwrap_or_default());
+    let sent_id = SpanId(columns.id(schema::SPAN_ID, row).unwrap_or_default());
+    let sent_parent = columns.id(schema::PARENT_SPAN_ID, row).map(SpanId);
+    let stands_for = span.stands_for();
+    let (span_id, parent) = stands_for.unwrap_or((sent_id, sent_parent));
     let subject = kind.subject().and_then(|meaning| span.meaning(meaning)).unwrap_or_default();
     let tokens = span.count(Meaning::InputTokens).saturating_add(span.count(Meaning::OutputTokens));
-    let end = columns.uint64(schema::END, row).unwrap_or_default();
+    let ended = if stands_for.is_none() { columns.uint64(schema::END, row) } else { None };
+    let end = ended.unwrap_or_default();
     let mut flags = if logged.contains(&span_id) { flag::LOGS } else { 0 };
     if let Some(events) = columns.bytes(schema::EVENTS, row) {
         flags |= flag::EVENTS;
@@ -105,7 +109,7 @@ fn read(
         cost,
         ..SkeletonRow::default()
     };
-    (skeleton, columns.id(schema::PARENT_SPAN_ID, row).map(SpanId))
+    (skeleton, parent)
 }
 
 /// Parents before children, children by start; the agent of a span without one is its parent's.
@@ -114,10 +118,14 @@ fn depth_first(mut spans: Vec<(SkeletonRow, Option<SpanId>)>) -> Vec<SkeletonRow
     let places: HashMap<SpanId, usize> =
         spans.iter().enumerate().map(|(place, (row, _))| (row.span_id, place)).collect();
     let mut children: Vec<Vec<usize>> = vec![Vec::new(); spans.len()];
+    let mut parents = vec![None; spans.len()];
     let mut roots = Vec::new();
     for (place, (row, parent)) in spans.iter_mut().enumerate() {
         match parent.as_ref().map(|parent| places.get(parent).copied()) {
-            Some(Some(parent)) if parent != place => children[parent].push(place),
+            Some(Some(parent)) if parent != place => {
+                parents[place] = Some(parent);
+                children[parent].push(place);
+            }
             None => roots.push(place),
             Some(_) => {
                 row.flags |= flag::ORPHAN;
@@ -129,14 +137,34 @@ fn depth_first(mut spans: Vec<(SkeletonRow, Option<SpanId>)>) -> Vec<SkeletonRow
     for root in roots {
         walk.descend(root);
     }
-    // What is left goes in circles: each circle starts at its first span.
-    for place in 0..walk.spans.len() {
-        if !walk.seen.contains(&place) {
-            walk.spans[place].0.flags |= flag::ORPHAN;
-            walk.descend(place);
+    // What is left goes in circles, or hangs on one: each circle starts at its first span.
+    for circle in circles(&walk, &parents) {
+        for place in &circle {
+            walk.spans[*place].0.flags |= flag::ORPHAN;
         }
+        walk.descend(circle.into_iter().min().unwrap_or_default());
     }
     walk.placed
+}
+
+/// The spans that are their own ancestors, circle by circle.
+fn circles(walk: &Walk, parents: &[Option<usize>]) -> Vec<Vec<usize>> {
+    let mut visits: HashMap<usize, usize> = HashMap::new();
+    let mut circles = Vec::new();
+    for start in (0..walk.spans.len()).filter(|place| !walk.seen.contains(place)) {
+        let mut path = Vec::new();
+        let mut place = start;
+        while !visits.contains_key(&place) {
+            visits.insert(place, start);
+            path.push(place);
+            place = parents[place].unwrap_or(place);
+        }
+        if visits.get(&place) == Some(&start) {
+            let first = path.iter().position(|known| *known == place).unwrap_or_default();
+            circles.push(path.split_off(first));
+        }
+    }
+    circles
 }
 
 struct Walk {

@@ -18,6 +18,12 @@ impl From<&Comparison> for Test {
 }
 
 impl Test {
+    /// Whether a text is read as a number to be compared.
+    pub fn is_ordered(&self) -> bool {
+        let unordered = [Operator::Matches, Operator::Equal, Operator::Glob];
+        matches!(self, Self::Compare(operator, _) if !unordered.contains(operator))
+    }
+
     pub fn text(&self, text: &str) -> bool {
         let Self::Compare(operator, literal) = self else { return true };
         match operator {

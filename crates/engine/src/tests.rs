@@ -10,6 +10,9 @@ use std::time::Duration;
 use storage::{Options, Storage};
 use tokio_util::sync::CancellationToken;
 
+mod newest;
+mod resent;
+
 struct Fixture {
     engine: Arc<dyn Engine>,
     storage: Storage,
@@ -214,6 +217,7 @@ async fn skeletons_hold_every_span_however_odd() {
         span(2, 1, Some(2), "a", vec![]),
         span(2, 2, Some(1), "b", vec![]),
         span(2, 3, Some(3), "self", vec![]),
+        span(2, 4, Some(2), "below", vec![]),
     ];
     fixture.send(&circle).await;
     let orphan = [
@@ -234,7 +238,7 @@ async fn skeletons_hold_every_span_however_odd() {
             .all(|(place, row)| row.parent.map_or(place == 0, |parent| parent as usize + 1 == place))
     );
     let circle = skeleton(2).await.unwrap();
-    assert_eq!(circle.rows.len(), 3);
+    assert_eq!((circle.rows.len(), circle.orphans), (4, 3));
     let orphan = skeleton(3).await.unwrap();
     assert_eq!((orphan.rows.len(), orphan.orphans), (3, 1));
     let flagged: Vec<_> = orphan.rows.iter().map(|row| row.flags & flag::ORPHAN != 0).collect();

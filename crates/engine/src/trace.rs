@@ -1,5 +1,6 @@
 //! Loads the rows of one trace, straight through bloom filters and page indexes, each span once.
 
+use crate::row::SpanBatch;
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use futures::future::try_join_all;
@@ -7,7 +8,7 @@ use model::otlp::columns::Columns;
 use model::schema::{self, ColumnType, attribute_column};
 use model::{Signal, Span, SpanId, TenantId, TraceId, otlp};
 use query::Error;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use storage::Storage;
 
 /// Which columns to load.
@@ -65,15 +66,24 @@ fn outline_columns() -> Vec<String> {
     fixed.map(str::to_owned).into_iter().chain(attributes).collect()
 }
 
+/// A row: its batch, its place in there.
+pub type Place = (usize, usize);
+
 impl TraceRows {
     /// The row that counts of each span: of those sent again, the one that ended last; of several such, the last sent.
-    pub fn distinct(&self) -> Vec<(usize, usize)> {
-        let mut best: HashMap<SpanId, (u64, (usize, usize))> = HashMap::new();
+    /// A pending span counts as the span that it stands for, while that one is not there.
+    pub fn distinct(&self) -> Vec<Place> {
+        let mut best: HashMap<SpanId, (Option<u64>, Place)> = HashMap::new();
         for (number, batch) in self.batches.iter().enumerate() {
-            let columns = Columns::new(batch);
+            let spans = SpanBatch::new(batch);
+            let pending = spans.may_have_pending(batch);
             for row in 0..batch.num_rows() {
-                let Some(id) = columns.id(schema::SPAN_ID, row).map(SpanId) else { continue };
-                let rank = (columns.uint64(schema::END, row).unwrap_or_default(), (number, row));
+                let Some(id) = spans.columns.id(schema::SPAN_ID, row).map(SpanId) else { continue };
+                let running = if pending { spans.row(row).stands_for() } else { None };
+                let end =
+                    running.is_none().then(|| spans.columns.uint64(schema::END, row).unwrap_or_default());
+                let rank = (end, (number, row));
+                let id = running.map_or(id, |(running, _)| running);
                 best.entry(id).and_modify(|known| *known = rank.max(*known)).or_insert(rank);
             }
         }
@@ -81,22 +91,37 @@ impl TraceRows {
         rows.sort_unstable();
         rows
     }
-}
 
-impl TraceRows {
+    /// Whether a row does not count, because its span was sent again.
+    pub fn has_superseded(&self) -> bool {
+        self.batches.iter().map(RecordBatch::num_rows).sum::<usize>() > self.distinct().len()
+    }
+
+    /// The rows that count, in their batches.
+    pub fn current(&self) -> Vec<RecordBatch> {
+        self.take(self.distinct())
+    }
+
     /// The spans as owned values: all, or those named.
     pub fn spans(&self, only: Option<&BTreeSet<SpanId>>) -> Vec<Span> {
-        let mut wanted: HashMap<usize, Vec<u32>> = HashMap::new();
         let columns: Vec<_> = self.batches.iter().map(Columns::new).collect();
-        for (batch, row) in self.distinct() {
-            let id = columns[batch].id(schema::SPAN_ID, row).map(SpanId);
-            if only.is_none_or(|only| id.is_some_and(|id| only.contains(&id))) {
-                wanted.entry(batch).or_default().push(u32::try_from(row).unwrap_or(u32::MAX));
-            }
+        let mut wanted = self.distinct();
+        if let Some(only) = only {
+            wanted.retain(|(batch, row)| {
+                columns[*batch].id(schema::SPAN_ID, *row).is_some_and(|id| only.contains(&SpanId(id)))
+            });
         }
-        let rows = wanted.into_iter().filter_map(|(batch, rows)| {
-            take_record_batch(&self.batches[batch], &UInt32Array::from(rows)).ok()
-        });
-        rows.flat_map(|rows| otlp::spans(&rows)).collect()
+        self.take(wanted).iter().flat_map(otlp::spans).collect()
+    }
+
+    fn take(&self, places: Vec<Place>) -> Vec<RecordBatch> {
+        let mut by_batch: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+        for (batch, row) in places {
+            by_batch.entry(batch).or_default().push(u32::try_from(row).unwrap_or(u32::MAX));
+        }
+        let taken = by_batch
+            .into_iter()
+            .map(|(batch, rows)| take_record_batch(&self.batches[batch], &UInt32Array::from(rows)).ok());
+        taken.flatten().collect()
     }
 }

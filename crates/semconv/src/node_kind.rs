@@ -90,6 +90,31 @@ impl NodeKind {
             .unwrap_or_else(|| Self::from_keys(span))
     }
 
+    /// The attributes that [`Self::classify`] looks at.
+    #[must_use]
+    pub fn keys() -> Vec<&'static str> {
+        let meanings = [Meaning::Operation, Meaning::Tool, Meaning::HttpMethod];
+        let others = [
+            "openinference.span.kind",
+            "traceloop.span.kind",
+            "policy.decision",
+            "policy.id",
+            "policy.name",
+            "mcp.method.name",
+            "db.system.name",
+            "db.system",
+            "messaging.system",
+            "rpc.system",
+            "rpc.system.name",
+            "llm.model_name",
+            "model.name",
+            "llm.model",
+            "workflow.id",
+            "node.id",
+        ];
+        meanings.iter().flat_map(|meaning| meaning.keys()).copied().chain(others).collect()
+    }
+
     fn from_operation(operation: &str) -> Option<Self> {
         Some(match operation {
             "invoke_agent" | "create_agent" | "plan" => Self::Agent,
@@ -193,6 +218,32 @@ mod tests {
         }
         fn span_kind(&self) -> i32 {
             self.1
+        }
+    }
+
+    /// Notes what it is asked for.
+    struct Asked(std::cell::RefCell<Vec<String>>);
+
+    impl Attributes for Asked {
+        fn text(&self, key: &str) -> Option<&str> {
+            self.0.borrow_mut().push(key.to_owned());
+            None
+        }
+        fn has(&self, key: &str) -> bool {
+            self.text(key).is_some()
+        }
+        fn span_kind(&self) -> i32 {
+            1
+        }
+    }
+
+    #[test]
+    fn all_that_is_looked_at_is_listed() {
+        let asked = Asked(std::cell::RefCell::default());
+        NodeKind::classify(&asked);
+        let keys = NodeKind::keys();
+        for key in asked.0.take().iter().map(String::as_str).chain(["node.id"]) {
+            assert!(keys.contains(&key), "{key}");
         }
     }
 
