@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn all_that_is_looked_at_is_listed() {
         let asked = Asked(std::cell::RefCell::default());
-        NodeKind::classify(&asked);
+        let _ = NodeKind::classify(&asked);
         let keys = NodeKind::keys();
         for key in asked.0.take().iter().map(String::as_str).chain(["node.id"]) {
             assert!(keys.contains(&key), "{key}");
