@@ -1,6 +1,6 @@
 //! Checksums of a block's file, so that what the disk alters is found and not believed.
 //!
-//! Parquet's own are optional and not written by its library. Ours are CRC-32C, one for each 64 KiB of the file, kept
+//! Parquet's own are optional and not written by its library. Ours are CRC-32C, one for each 16 KiB of the file, kept
 //! in the catalog; whoever reads a part of the file checks the chunks that it lies in.
 
 use bytes::{Buf, Bytes};
@@ -12,7 +12,8 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-const CHUNK: usize = 64 << 10;
+/// Small, for a trace lookup reads a little of each column.
+const CHUNK: usize = 16 << 10;
 
 /// Of each chunk, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -23,9 +23,13 @@ use arrow::record_batch::RecordBatch;
 use model::TraceId;
 use read::Reader;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, OnceLock};
+use tokio::sync::Semaphore;
+
+/// Lookups under way: more threads than processors are not faster, and each keeps memory.
+static LOOKUPS: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(4, std::num::NonZero::get)));
 
 /// One immutable, sealed Parquet file. Its file lives as long as this value does.
 pub struct Block {
@@ -110,6 +114,8 @@ impl Block {
         if self.reader.get().is_some_and(|reader| !reader.may_have(trace)) {
             return Ok(Vec::new());
         }
+        // Fails only when the semaphore is closed, which nobody does.
+        let _turn = LOOKUPS.acquire().await.map_err(|_| Error::Closed)?;
         let opened = self.reader.get().cloned();
         let (path, checksums) = (self.path.clone(), self.checksums.clone());
         let columns: Option<Vec<String>> =
