@@ -1,7 +1,7 @@
 //! Which keys filters may name, and which values a key has.
 
 use crate::row::SpanBatch;
-use crate::scan::{Scanner, sources};
+use crate::scan::{Scanner, Wanted, sources};
 use arrow::array::RecordBatch;
 use model::otlp::columns::Columns;
 use model::schema::{self, ColumnType, attribute_column, parse_attribute_column};
@@ -15,8 +15,9 @@ use storage::Snapshot;
 
 /// Values are counted over this many of the newest spans.
 const COUNTED_SPANS: u64 = 500_000;
-/// At most so many different values are counted.
-const DIFFERENT_VALUES: usize = 100_000;
+
+/// So many different values are told apart.
+const DISTINCT_VALUES: usize = 100_000;
 
 const fn type_name(column_type: ColumnType) -> &'static str {
     match column_type {
@@ -49,11 +50,8 @@ pub async fn keys(scanner: &Scanner, snapshot: &Snapshot, range: TimeRange) -> R
     }
     let mut resources = BTreeSet::new();
     for source in sources.iter().take(4) {
-        let all = (&Expression::All, range);
-        let wanted = Some(&[schema::RESOURCE][..]);
-        scanner
-            .each(source, Signal::Traces, all, wanted, |batch| resource_keys(batch, &mut resources))
-            .await?;
+        let all = Wanted { signal: Signal::Traces, filter: &Expression::All, range };
+        scanner.each(source, all, &[schema::RESOURCE], |batch| resource_keys(batch, &mut resources)).await?;
     }
     let known =
         filter::Field::known_keys().into_iter().map(|key| field(key, FieldScope::Intrinsic, Vec::new()));
@@ -86,24 +84,47 @@ pub async fn values(
     let field = filter::Field::from_key(&request.key);
     let columns = columns_of(&field);
     let names: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let (mut counts, mut counted, mut complete) = (HashMap::new(), 0, true);
+    let mut counts = Counts::new(&request.prefix);
+    let mut counted = 0;
     for source in sources(snapshot, request.range) {
         if counted >= COUNTED_SPANS {
-            complete = false;
+            counts.complete = false;
             break;
         }
         counted += source.statistics().rows;
-        let all = (&Expression::All, request.range);
-        let counting = |batch: &RecordBatch| complete &= count(&field, batch, &mut counts);
-        scanner.each(&source, Signal::Traces, all, Some(&names), counting).await?;
+        let all = Wanted { signal: Signal::Traces, filter: &Expression::All, range: request.range };
+        scanner.each(&source, all, &names, |batch| count(&field, batch, &mut counts)).await?;
     }
-    let prefix = request.prefix.to_lowercase();
-    let mut values: Vec<(String, u64)> =
-        counts.into_iter().filter(|(value, _)| value.to_lowercase().starts_with(&prefix)).collect();
+    let mut values: Vec<(String, u64)> = counts.values.into_iter().collect();
     values.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
-    complete &= values.len() <= request.limit;
+    let complete = counts.complete && values.len() <= request.limit;
     values.truncate(request.limit);
     Ok(FieldValues { values, complete })
+}
+
+/// How often each value comes, of those that start as wanted.
+struct Counts {
+    values: HashMap<String, u64>,
+    prefix: String,
+    complete: bool,
+}
+
+impl Counts {
+    fn new(prefix: &str) -> Self {
+        Self { values: HashMap::new(), prefix: prefix.to_lowercase(), complete: true }
+    }
+
+    fn add(&mut self, value: String) {
+        if let Some(count) = self.values.get_mut(&value) {
+            *count += 1;
+        } else if value.to_lowercase().starts_with(&self.prefix) {
+            if self.values.len() < DISTINCT_VALUES {
+                self.values.insert(value, 1);
+            } else {
+                self.complete = false;
+            }
+        }
+    }
 }
 
 /// The meaning that a short name stands for.
@@ -140,11 +161,9 @@ fn columns_of(field: &filter::Field) -> Vec<String> {
     columns
 }
 
-/// Counts the values of a batch; answers whether there was room for all of them.
-fn count(field: &filter::Field, batch: &RecordBatch, counts: &mut HashMap<String, u64>) -> bool {
+fn count(field: &filter::Field, batch: &RecordBatch, counts: &mut Counts) {
     let spans = SpanBatch::new(batch);
     let mut resources: HashMap<&[u8], Option<String>> = HashMap::new();
-    let mut complete = true;
     for row in 0..batch.num_rows() {
         let value = match field {
             filter::Field::Name => spans.columns.text(schema::NAME, row).map(str::to_owned),
@@ -159,17 +178,10 @@ fn count(field: &filter::Field, batch: &RecordBatch, counts: &mut HashMap<String
             }
             other => meaning(other).and_then(|meaning| spans.row(row).meaning(meaning)).map(str::to_owned),
         };
-        let Some(value) = value else { continue };
-        let room = counts.len() < DIFFERENT_VALUES;
-        if let Some(count) = counts.get_mut(&value) {
-            *count += 1;
-        } else if room {
-            counts.insert(value, 1);
-        } else {
-            complete = false;
+        if let Some(value) = value {
+            counts.add(value);
         }
     }
-    complete
 }
 
 fn from_resource<'a>(

@@ -7,6 +7,7 @@
 mod fields;
 mod logs;
 mod metrics;
+mod newest;
 mod predicate;
 mod row;
 mod scan;
@@ -19,8 +20,8 @@ mod trace;
 #[cfg(test)]
 mod tests;
 
-use crate::scan::Scanner;
-use crate::trace::{Width, internal, load};
+use crate::scan::{Scanner, Wanted};
+use crate::trace::{Width, internal, load, load_spans};
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use model::{Signal, Span, SpanId, TenantId, TimeRange, TraceId, otlp};
@@ -99,18 +100,36 @@ impl StoredEngine {
         request: &SearchRequest,
     ) -> Result<Option<TraceSummary>, Error> {
         let outline = load(&self.storage, tenant, Signal::Traces, trace, Width::Outline).await?;
-        if request.filter != Expression::All && outline.has_superseded() {
+        let everything = request.filter == Expression::All && request.range == TimeRange::ALL;
+        if !everything && outline.has_superseded() {
             let rows = load(&self.storage, tenant, Signal::Traces, trace, Width::All).await?;
+            let wanted = Wanted { signal: Signal::Traces, filter: &request.filter, range: request.range };
             let mut found = false;
             for batch in compute(move || rows.current()).await? {
-                let wanted = (&request.filter, request.range);
-                found = found || self.scanner.any(batch, Signal::Traces, wanted).await?;
+                found = found || !self.scanner.matching(batch, wanted).await?.is_empty();
             }
             if !found {
                 return Ok(None);
             }
         }
         compute(move || summary::build(trace, &outline)).await
+    }
+
+    /// The spans, by start, as far as the blocks have them under the ids given.
+    async fn spans_of(
+        &self,
+        tenant: &TenantId,
+        trace: TraceId,
+        only: Option<&[SpanId]>,
+    ) -> Result<Vec<Span>, Error> {
+        let rows = load_spans(&self.storage, tenant, Signal::Traces, trace, Width::All, only).await?;
+        let only: Option<BTreeSet<SpanId>> = only.map(|ids| ids.iter().copied().collect());
+        compute(move || {
+            let mut spans = rows.spans(only.as_ref());
+            spans.sort_by_key(|span| (span.start, span.span_id));
+            spans
+        })
+        .await
     }
 
     async fn logged_spans(
@@ -168,14 +187,16 @@ impl Engine for StoredEngine {
         trace: TraceId,
         only: Option<&[SpanId]>,
     ) -> Result<Vec<Span>, Error> {
-        let rows = load(&self.storage, tenant, Signal::Traces, trace, Width::All).await?;
-        let only: Option<BTreeSet<SpanId>> = only.map(|ids| ids.iter().copied().collect());
-        compute(move || {
-            let mut spans = rows.spans(only.as_ref());
-            spans.sort_by_key(|span| (span.start, span.span_id));
-            spans
-        })
-        .await
+        let spans = self.spans_of(tenant, trace, only).await?;
+        match only {
+            // A span that is pending stands under another id.
+            Some(ids) if spans.len() < ids.iter().collect::<BTreeSet<_>>().len() => {
+                let mut all = self.spans_of(tenant, trace, None).await?;
+                all.retain(|span| ids.contains(&span.span_id));
+                Ok(all)
+            }
+            _ => Ok(spans),
+        }
     }
 
     async fn logs(&self, tenant: &TenantId, request: LogRequest) -> Result<LogResult, Error> {

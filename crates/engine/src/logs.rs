@@ -1,6 +1,7 @@
-//! Finds log records: of a trace through the blocks' indexes, others by filter, newest first.
+//! Finds log records: of a trace through the blocks' indexes, others newest first.
 
-use crate::scan::{Scanner, sources};
+use crate::newest;
+use crate::scan::{Scanner, Wanted, sources};
 use crate::trace::{Width, load};
 use model::{LogRecord, Signal, TenantId, Timestamp, otlp};
 use query::filter::{Comparison, Field, Operator, literal};
@@ -14,14 +15,20 @@ pub async fn find(
     tenant: &TenantId,
     request: &LogRequest,
 ) -> Result<LogResult, Error> {
-    match request.trace_id {
-        Some(trace) if request.filter == Expression::All => {
-            let rows = load(storage, tenant, Signal::Logs, trace, Width::All).await?;
-            let records = rows.batches.iter().flat_map(otlp::log_records).collect();
-            Ok(oldest_first(records, request))
-        }
-        _ => filtered(storage, scanner, tenant, request).await,
+    let Some(trace) = request.trace_id else {
+        return newest_first(storage, scanner, tenant, request).await;
+    };
+    let rows = load(storage, tenant, Signal::Logs, trace, Width::All).await?;
+    let wanted = Wanted { signal: Signal::Logs, filter: &request.filter, range: request.range };
+    let mut records = Vec::new();
+    for batch in rows.batches {
+        let matching = match request.filter {
+            Expression::All => vec![batch],
+            _ => scanner.matching(batch, wanted).await?,
+        };
+        records.extend(matching.iter().flat_map(otlp::log_records));
     }
+    Ok(oldest_first(records, request))
 }
 
 /// When it happened or, when the sender does not say, when it was seen.
@@ -30,9 +37,7 @@ fn moment(record: &LogRecord) -> Timestamp {
 }
 
 fn wanted(record: &LogRecord, request: &LogRequest) -> bool {
-    request.range.contains(moment(record))
-        && request.trace_id.is_none_or(|trace| record.trace_id == Some(trace))
-        && request.span_id.is_none_or(|span| record.span_id == Some(span))
+    request.range.contains(moment(record)) && request.span_id.is_none_or(|span| record.span_id == Some(span))
 }
 
 fn oldest_first(mut records: Vec<LogRecord>, request: &LogRequest) -> LogResult {
@@ -43,46 +48,26 @@ fn oldest_first(mut records: Vec<LogRecord>, request: &LogRequest) -> LogResult 
     LogResult { records, complete }
 }
 
-/// The filter with the trace and the span that the request names.
-fn with_ids(request: &LogRequest) -> Expression {
-    let equal = |field: Field, id: String| {
-        let value = literal(&field, &id);
-        Expression::Compare(Comparison { field, operator: Operator::Equal, value })
-    };
-    let trace = request.trace_id.map(|id| equal(Field::TraceId, id.to_string()));
-    let span = request.span_id.map(|id| equal(Field::SpanId, id.to_string()));
-    let filter = (request.filter != Expression::All).then(|| request.filter.clone());
-    let parts: Vec<Expression> = [trace, span, filter].into_iter().flatten().collect();
-    if parts.is_empty() { Expression::All } else { Expression::And(parts) }
-}
-
-async fn filtered(
+/// By filter and range; of these, the newest.
+async fn newest_first(
     storage: &Storage,
     scanner: &Scanner,
     tenant: &TenantId,
     request: &LogRequest,
 ) -> Result<LogResult, Error> {
     let snapshot = storage.snapshot(tenant, Signal::Logs);
-    let filter = with_ids(request);
-    let mut records: Vec<LogRecord> = Vec::new();
+    let of_span = request.span_id.map(|span| {
+        let value = literal(&Field::SpanId, &span.to_string());
+        Expression::Compare(Comparison { field: Field::SpanId, operator: Operator::Equal, value })
+    });
+    let filter = Expression::And(of_span.into_iter().chain([request.filter.clone()]).collect());
+    let wanted = Wanted { signal: Signal::Logs, filter: &filter, range: request.range };
     let sources = sources(&snapshot, request.range);
-    for (number, source) in sources.iter().enumerate() {
-        // One more than asked for tells that there is more.
-        let batches =
-            scanner.newest(source, Signal::Logs, (&filter, request.range), request.limit + 1).await?;
-        records.extend(batches.iter().flat_map(otlp::log_records));
-        records.sort_by_key(|record| std::cmp::Reverse(moment(record)));
-        records.truncate(request.limit + 1);
-        let horizon = sources[number + 1..].iter().map(|source| source.statistics().last).max();
-        let settled =
-            records.get(request.limit).zip(horizon).is_some_and(|(last, horizon)| moment(last) > horizon);
-        if settled {
-            break;
-        }
-    }
-    if request.trace_id.is_some() {
-        return Ok(oldest_first(records, request));
-    }
+    // One more than asked for tells that there is more.
+    let batches = newest::rows(scanner, &sources, wanted, request.limit.saturating_add(1)).await?;
+    let mut records: Vec<LogRecord> = batches.iter().flat_map(otlp::log_records).collect();
+    records.retain(|record| request.range.contains(moment(record)));
+    records.sort_by_key(|record| std::cmp::Reverse(moment(record)));
     let complete = records.len() <= request.limit;
     records.truncate(request.limit);
     Ok(LogResult { records, complete })

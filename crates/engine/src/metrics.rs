@@ -1,8 +1,11 @@
 //! Which metrics there are, and the points of one.
 
-use crate::scan::{Scanner, Source, sources};
-use arrow::array::RecordBatch;
+use crate::newest;
+use crate::scan::{Scanner, Source, Wanted, sources};
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
 use model::metric::MetricPoint;
+use model::otlp::columns::Columns;
 use model::{Signal, TimeRange, otlp, schema};
 use query::filter::{Comparison, Expression, Field, Operator, literal};
 use query::result::{MetricName, MetricResult};
@@ -24,23 +27,30 @@ pub async fn names(scanner: &Scanner, snapshot: &Snapshot) -> Result<Vec<MetricN
         }
         if unseen {
             let columns = [schema::NAME, schema::UNIT, schema::DESCRIPTION, schema::METRIC_KIND];
-            let all = (&Expression::All, TimeRange::ALL);
-            let show = |batch: &RecordBatch| describe(&mut names, &otlp::metric_points(batch));
-            scanner.each(&source, Signal::Metrics, all, Some(&columns), show).await?;
+            let all = Wanted { signal: Signal::Metrics, filter: &Expression::All, range: TimeRange::ALL };
+            scanner.each(&source, all, &columns, |batch| describe(&mut names, batch)).await?;
         }
     }
     Ok(names.into_values().collect())
 }
 
-fn describe(names: &mut BTreeMap<String, MetricName>, points: &[MetricPoint]) {
+/// Takes what describes a metric from the first of its rows that says something.
+fn describe(names: &mut BTreeMap<String, MetricName>, batch: &RecordBatch) {
+    let columns = Columns::new(batch);
+    let mut telling: BTreeMap<&str, u32> = BTreeMap::new();
+    for (row, number) in (0..batch.num_rows()).zip(0u32..) {
+        if let Some(name) = columns.text(schema::NAME, row).filter(|name| !telling.contains_key(name))
+            && names.get(name).is_some_and(|name| name.unit.is_empty() && name.description.is_empty())
+        {
+            telling.insert(name, number);
+        }
+    }
+    let rows: UInt32Array = telling.into_values().collect::<Vec<_>>().into();
+    let points = take_record_batch(batch, &rows).map(|rows| otlp::metric_points(&rows)).unwrap_or_default();
     for point in points {
-        let Some(name) =
-            names.get_mut(&point.name).filter(|name| name.unit.is_empty() && name.description.is_empty())
-        else {
-            continue;
-        };
-        (name.unit, name.description, name.kind) =
-            (point.unit.clone(), point.description.clone(), point.kind);
+        if let Some(name) = names.get_mut(&point.name) {
+            (name.unit, name.description, name.kind) = (point.unit, point.description, point.kind);
+        }
     }
 }
 
@@ -50,28 +60,20 @@ pub async fn points(
     snapshot: &Snapshot,
     request: &MetricRequest,
 ) -> Result<MetricResult, Error> {
-    let value = literal(&Field::Name, &request.name);
-    let filter = Expression::Compare(Comparison { field: Field::Name, operator: Operator::Equal, value });
     let has_it = |source: &Source| {
         source.statistics().operations.iter().any(|operation| operation.operation == request.name)
     };
     if !sources(snapshot, TimeRange::ALL).iter().any(has_it) {
         return Err(Error::NotFound { what: format!("the metric {:?}", request.name) });
     }
-    let sources: Vec<Source> = sources(snapshot, request.range).into_iter().filter(has_it).collect();
-    let mut points: Vec<MetricPoint> = Vec::new();
-    for (number, source) in sources.iter().enumerate() {
-        let wanted = (&filter, request.range);
-        let batches = scanner.newest(source, Signal::Metrics, wanted, request.limit + 1).await?;
-        points.extend(batches.iter().flat_map(otlp::metric_points));
-        points.sort_by_key(|point| std::cmp::Reverse(point.time));
-        // One more than asked for tells that there is more.
-        points.truncate(request.limit + 1);
-        let older = sources[number + 1..].iter().map(|source| source.statistics().last).max();
-        if points.get(request.limit).zip(older).is_some_and(|(last, older)| last.time > older) {
-            break;
-        }
-    }
+    let value = literal(&Field::Name, &request.name);
+    let filter = Expression::Compare(Comparison { field: Field::Name, operator: Operator::Equal, value });
+    let wanted = Wanted { signal: Signal::Metrics, filter: &filter, range: request.range };
+    let mut sources = sources(snapshot, request.range);
+    sources.retain(has_it);
+    // One more than asked for tells that there is more.
+    let batches = newest::rows(scanner, &sources, wanted, request.limit.saturating_add(1)).await?;
+    let mut points: Vec<MetricPoint> = batches.iter().flat_map(otlp::metric_points).collect();
     points.sort_by_key(|point| point.time);
     let complete = points.len() <= request.limit;
     let extra = points.len().saturating_sub(request.limit);

@@ -6,10 +6,11 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::logical_expr::{Expr, ident, lit, when};
+use datafusion::functions::expr_fn::{nullif, nvl};
+use datafusion::logical_expr::{Expr, ident, lit};
 use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionConfig, SessionContext};
 use futures::TryStreamExt;
-use model::{Signal, TimeRange, schema};
+use model::{Signal, TimeRange, Timestamp, schema};
 use query::{Error, Expression};
 use std::sync::Arc;
 use storage::{Block, BlockStatistics, HotBatch, Snapshot};
@@ -50,6 +51,19 @@ pub fn sources(snapshot: &Snapshot, range: TimeRange) -> Vec<Source> {
     sources
 }
 
+/// The newest moment that a row of these can have.
+pub fn horizon(sources: &[Source]) -> Option<Timestamp> {
+    sources.iter().map(|source| source.statistics().last).max()
+}
+
+/// Which rows of a signal to find.
+#[derive(Clone, Copy)]
+pub struct Wanted<'w> {
+    pub signal: Signal,
+    pub filter: &'w Expression,
+    pub range: TimeRange,
+}
+
 /// DataFusion, set up once.
 #[derive(Clone)]
 pub struct Scanner {
@@ -79,75 +93,53 @@ impl Scanner {
         }
     }
 
-    /// Shows every row of a source that satisfies the filter and lies in the range, with these of its columns (all for
-    /// `None`), a batch at a time.
+    /// The rows of a source that are wanted.
+    async fn wanted(&self, source: &Source, wanted: Wanted<'_>) -> Result<DataFrame, Error> {
+        let schema = source.schema();
+        let predicate = Predicate { signal: wanted.signal, schema: &schema };
+        // The range comes first: it is cheaper than any filter.
+        let conditions =
+            [in_range(wanted.signal, source.statistics(), wanted.range), predicate.expression(wanted.filter)];
+        let frame = self.frame(source).await?;
+        conditions.into_iter().flatten().try_fold(frame, DataFrame::filter).map_err(internal)
+    }
+
+    /// Gives the rows of a source that are wanted to `take`, batch by batch, with these of the columns that it has.
     pub async fn each(
         &self,
         source: &Source,
-        signal: Signal,
-        wanted: (&Expression, TimeRange),
-        columns: Option<&[&str]>,
-        mut show: impl FnMut(&RecordBatch),
+        wanted: Wanted<'_>,
+        columns: &[&str],
+        mut take: impl FnMut(&RecordBatch),
     ) -> Result<(), Error> {
-        let mut frame = self.matching(source, signal, wanted).await?;
-        if let Some(columns) = columns {
-            let schema = source.schema();
-            let present = columns.iter().filter(|name| schema.index_of(name).is_ok());
-            frame = frame.select(present.map(|name| ident(*name)).collect::<Vec<_>>()).map_err(internal)?;
-        }
+        let schema = source.schema();
+        let present = columns.iter().filter(|name| schema.index_of(name).is_ok()).map(|name| ident(*name));
+        let frame =
+            self.wanted(source, wanted).await?.select(present.collect::<Vec<_>>()).map_err(internal)?;
         let mut batches = frame.execute_stream().await.map_err(failed)?;
         while let Some(batch) = batches.try_next().await.map_err(failed)? {
-            show(&batch);
+            take(&batch);
         }
         Ok(())
     }
 
-    /// The newest rows, at most `limit`, of those that satisfy the filter and lie in the range.
+    /// The rows that are wanted of these.
+    pub async fn matching(&self, rows: RecordBatch, wanted: Wanted<'_>) -> Result<Vec<RecordBatch>, Error> {
+        let source = Source::Hot(Arc::new(HotBatch::new(wanted.signal, rows, Timestamp::default())));
+        self.wanted(&source, wanted).await?.collect().await.map_err(failed)
+    }
+
+    /// The newest rows of a source that are wanted, with all columns.
     pub async fn newest(
         &self,
         source: &Source,
-        signal: Signal,
-        wanted: (&Expression, TimeRange),
+        wanted: Wanted<'_>,
         limit: usize,
     ) -> Result<Vec<RecordBatch>, Error> {
-        let frame = self.matching(source, signal, wanted).await?;
-        let newest_first = frame.sort(vec![moment(signal)?.sort(false, false)]).map_err(internal)?;
-        newest_first.limit(0, Some(limit)).map_err(internal)?.collect().await.map_err(failed)
-    }
-
-    /// Whether a row of a batch satisfies the filter and lies in the range.
-    pub async fn any(
-        &self,
-        batch: RecordBatch,
-        signal: Signal,
-        (filter, range): (&Expression, TimeRange),
-    ) -> Result<bool, Error> {
-        let schema = batch.schema();
-        let mut frame = self.context.read_batch(batch).map_err(internal)?;
-        let condition = Predicate { signal, schema: &schema }.expression(filter);
-        for condition in condition.into_iter().chain([in_range(signal, range)]) {
-            frame = frame.filter(condition).map_err(internal)?;
-        }
-        Ok(frame.limit(0, Some(1)).map_err(internal)?.count().await.map_err(failed)? > 0)
-    }
-
-    async fn matching(
-        &self,
-        source: &Source,
-        signal: Signal,
-        (filter, range): (&Expression, TimeRange),
-    ) -> Result<DataFrame, Error> {
-        let schema = source.schema();
-        let mut frame = self.frame(source).await?;
-        if let Some(condition) = (Predicate { signal, schema: &schema }).expression(filter) {
-            frame = frame.filter(condition).map_err(internal)?;
-        }
-        // Often every row is in the range anyway.
-        let statistics = source.statistics();
-        if !range.contains(statistics.first) || !range.contains(statistics.last) {
-            frame = frame.filter(in_range(signal, range)).map_err(internal)?;
-        }
-        Ok(frame)
+        let frame = self.wanted(source, wanted).await?;
+        let newest_first = vec![moment(wanted.signal).sort(false, false)];
+        let frame = frame.sort(newest_first).and_then(|frame| frame.limit(0, Some(limit)));
+        frame.map_err(internal)?.collect().await.map_err(failed)
     }
 }
 
@@ -161,28 +153,30 @@ fn failed(error: datafusion::error::DataFusionError) -> Error {
     }
 }
 
-fn in_range(signal: Signal, range: TimeRange) -> Expr {
+/// When a row happened.
+fn moment(signal: Signal) -> Expr {
+    match signal {
+        Signal::Traces => ident(schema::START),
+        Signal::Metrics => ident(schema::TIME),
+        Signal::Logs => nvl(nullif(ident(schema::TIME), lit(0u64)), ident(schema::OBSERVED_TIME)),
+    }
+}
+
+/// Nothing when every row is in the range anyway.
+fn in_range(signal: Signal, statistics: &BlockStatistics, range: TimeRange) -> Option<Expr> {
+    if range.contains(statistics.first) && range.contains(statistics.last) {
+        return None;
+    }
     let between = |column: &str| {
         let lower = ident(column).gt_eq(lit(range.from.0));
         lower.and(ident(column).lt(lit(range.to.0)))
     };
-    match signal {
+    Some(match signal {
         Signal::Traces => between(schema::START),
         Signal::Metrics => between(schema::TIME),
         Signal::Logs => {
             let unknown = ident(schema::TIME).eq(lit(0u64));
             between(schema::TIME).or(unknown.and(between(schema::OBSERVED_TIME)))
         }
-    }
-}
-
-/// What rows are sorted by when the newest are wanted. A log record without a time was observed at some time.
-fn moment(signal: Signal) -> Result<Expr, Error> {
-    match signal {
-        Signal::Traces => Ok(ident(schema::START)),
-        Signal::Metrics => Ok(ident(schema::TIME)),
-        Signal::Logs => when(ident(schema::TIME).eq(lit(0u64)), ident(schema::OBSERVED_TIME))
-            .otherwise(ident(schema::TIME))
-            .map_err(internal),
-    }
+    })
 }

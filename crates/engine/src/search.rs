@@ -1,6 +1,6 @@
 //! Finds traces: matching spans source by source, newest first, until no older source can change the page.
 
-use crate::scan::{Scanner, sources};
+use crate::scan::{Scanner, Wanted, horizon, sources};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::UInt64Type;
 use model::{Signal, TraceId, schema};
@@ -23,13 +23,12 @@ pub async fn page(scanner: &Scanner, snapshot: &Snapshot, request: &SearchReques
     let mut newest: HashMap<TraceId, u64> = HashMap::new();
     let sources = sources(snapshot, request.range);
     for (number, source) in sources.iter().enumerate() {
-        let wanted = (&request.filter, request.range);
+        let wanted = Wanted { signal: Signal::Traces, filter: &request.filter, range: request.range };
         let columns = [schema::TRACE_ID, schema::START];
-        let adding = |batch: &RecordBatch| add(&mut newest, batch);
-        scanner.each(source, Signal::Traces, wanted, Some(&columns), adding).await?;
+        scanner.each(source, wanted, &columns, |batch| add(&mut newest, batch)).await?;
         // Older sources cannot hold anything newer than their last span.
-        let horizon = sources[number + 1..].iter().map(|source| source.statistics().last.0).max();
-        let settled = |place: &Place| horizon.is_none_or(|horizon| place.0 > horizon);
+        let horizon = horizon(&sources[number + 1..]);
+        let settled = |place: &Place| horizon.is_none_or(|horizon| place.0 > horizon.0);
         if horizon.is_some() && places(&newest, after).filter(settled).count() > request.limit {
             break;
         }

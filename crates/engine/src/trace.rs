@@ -4,9 +4,8 @@ use crate::row::SpanBatch;
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use futures::future::try_join_all;
-use model::otlp::columns::Columns;
 use model::schema::{self, ColumnType, attribute_column};
-use model::{Signal, Span, SpanId, TenantId, TraceId, otlp};
+use model::{Signal, Span, SpanId, TenantId, Timestamp, TraceId, otlp};
 use query::Error;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use storage::Storage;
@@ -36,10 +35,22 @@ pub async fn load(
     trace: TraceId,
     width: Width,
 ) -> Result<TraceRows, Error> {
+    load_spans(storage, tenant, signal, trace, width, None).await
+}
+
+/// The rows of a trace, at least those of these spans.
+pub async fn load_spans(
+    storage: &Storage,
+    tenant: &TenantId,
+    signal: Signal,
+    trace: TraceId,
+    width: Width,
+    spans: Option<&[SpanId]>,
+) -> Result<TraceRows, Error> {
     let snapshot = storage.snapshot(tenant, signal);
     let names = (width == Width::Outline).then(outline_columns);
     let names: Option<Vec<&str>> = names.as_ref().map(|names| names.iter().map(String::as_str).collect());
-    let blocks = snapshot.blocks.iter().map(|block| block.read_trace(trace, names.as_deref()));
+    let blocks = snapshot.blocks.iter().map(|block| block.read_trace(trace, names.as_deref(), spans));
     let mut batches: Vec<RecordBatch> =
         try_join_all(blocks).await.map_err(internal)?.into_iter().flatten().collect();
     batches.extend(snapshot.hot.iter().filter_map(|batch| batch.trace_rows(trace)));
@@ -64,6 +75,13 @@ fn outline_columns() -> Vec<String> {
     let typed = |key: &'static str| ColumnType::ALL.map(|column_type| attribute_column(key, column_type));
     let attributes = crate::row::asked_keys().into_iter().flat_map(typed);
     fixed.map(str::to_owned).into_iter().chain(attributes).collect()
+}
+
+/// A running span, and its parent.
+type StandsFor = (SpanId, Option<SpanId>);
+
+fn running(pending: Span, (span_id, parent_span_id): StandsFor) -> Span {
+    Span { span_id, parent_span_id, end: Timestamp(0), ..pending }
 }
 
 /// A row: its batch, its place in there.
@@ -102,19 +120,31 @@ impl TraceRows {
         self.take(self.distinct())
     }
 
-    /// The spans as owned values: all, or those named.
+    /// The spans as owned values: all, or those named. A pending span is given as the running span that it stands for.
     pub fn spans(&self, only: Option<&BTreeSet<SpanId>>) -> Vec<Span> {
-        let columns: Vec<_> = self.batches.iter().map(Columns::new).collect();
-        let mut wanted = self.distinct();
-        if let Some(only) = only {
-            wanted.retain(|(batch, row)| {
-                columns[*batch].id(schema::SPAN_ID, *row).is_some_and(|id| only.contains(&SpanId(id)))
-            });
+        let batches: Vec<_> = self.batches.iter().map(SpanBatch::new).collect();
+        let mut wanted: Vec<(Place, Option<StandsFor>)> = Vec::new();
+        for (batch, row) in self.distinct() {
+            let span = batches[batch].row(row);
+            let stands_for = span.stands_for();
+            let sent = || batches[batch].columns.id(schema::SPAN_ID, row).map(SpanId);
+            let id = stands_for.map(|(running, _)| running).or_else(sent);
+            if only.is_none_or(|only| id.is_some_and(|id| only.contains(&id))) {
+                wanted.push(((batch, row), stands_for));
+            }
         }
-        self.take(wanted).iter().flat_map(otlp::spans).collect()
+        // The order of places is that of the rows taken.
+        let spans = self.take(wanted.iter().map(|(place, _)| *place)).into_iter();
+        let spans = spans.flat_map(|rows| otlp::spans(&rows)).zip(&wanted);
+        spans
+            .map(|(span, (_, stands_for))| match stands_for {
+                Some(stands_for) => running(span, *stands_for),
+                None => span,
+            })
+            .collect()
     }
 
-    fn take(&self, places: Vec<Place>) -> Vec<RecordBatch> {
+    fn take(&self, places: impl IntoIterator<Item = Place>) -> Vec<RecordBatch> {
         let mut by_batch: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
         for (batch, row) in places {
             by_batch.entry(batch).or_default().push(u32::try_from(row).unwrap_or(u32::MAX));

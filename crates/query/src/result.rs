@@ -48,7 +48,8 @@ pub struct TraceSummary {
 /// Newest first.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SearchResult {
-    /// The traces.
+    /// The traces; fewer than asked for, or none, when the cursor says that there is more and what was found had been
+    /// sent again with other contents.
     pub traces: Vec<TraceSummary>,
     /// Where the next page starts, when there is more.
     pub cursor: Option<String>,
@@ -114,7 +115,7 @@ pub struct SkeletonRow {
 pub mod flag {
     /// It has events.
     pub const EVENTS: u16 = 1;
-    /// Its parent is not stored, or its ancestors go in a circle.
+    /// Its parent is not stored, or it is its own ancestor.
     pub const ORPHAN: u16 = 1 << 1;
     /// It has links.
     pub const LINKS: u16 = 1 << 2;

@@ -129,7 +129,8 @@ impl Running {
         let snapshot = self.storage.snapshot(&TenantId::default(), Signal::Traces);
         let mut rows = 0;
         for block in &snapshot.blocks {
-            let found = self.runtime.block_on(block.read_trace(trace, None)).expect("the block is whole");
+            let found =
+                self.runtime.block_on(block.read_trace(trace, None, None)).expect("the block is whole");
             rows += found.iter().map(arrow::array::RecordBatch::num_rows).sum::<usize>();
         }
         rows + snapshot

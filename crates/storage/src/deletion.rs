@@ -49,7 +49,7 @@ async fn delete_from(
     let _rewriting = store.rewriting.lock().await;
     let mut rows = 0;
     for block in &table.snapshot().blocks {
-        if !block.read_trace(trace, Some(&[model::schema::TRACE_ID])).await?.is_empty() {
+        if !block.read_trace(trace, Some(&[model::schema::TRACE_ID]), None).await?.is_empty() {
             rows += replace(store, &table, std::slice::from_ref(block), Some(trace)).await?;
         }
     }

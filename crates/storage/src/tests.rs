@@ -81,7 +81,7 @@ async fn read(storage: &Storage, trace: u8) -> BTreeMap<SpanId, u64> {
     let trace = TraceId([trace; 16]);
     let mut rows = Vec::new();
     for block in &snapshot.blocks {
-        rows.extend(block.read_trace(trace, None).await.unwrap());
+        rows.extend(block.read_trace(trace, None, None).await.unwrap());
     }
     rows.extend(snapshot.hot.iter().filter_map(|batch| batch.trace_rows(trace)));
     let mut found = BTreeMap::new();

@@ -44,6 +44,7 @@ async fn a_superseded_version_is_not_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pending_span_is_the_running_span_until_that_one_comes() {
     let fixture = Fixture::new().await;
+    let parent_id = Some(SpanId(1u64.to_be_bytes()));
     let parent = SpanId(1u64.to_be_bytes()).to_string();
     let pending = span(
         1,
@@ -60,6 +61,9 @@ async fn a_pending_span_is_the_running_span_until_that_one_comes() {
     let call = running.rows[1];
     assert_eq!((call.span_id, call.parent), (SpanId(2u64.to_be_bytes()), Some(0)));
     assert!(call.flags & flag::RUNNING != 0 && running.orphans == 0);
+    let only = [call.span_id];
+    let body = fixture.engine.spans(&TenantId::default(), TraceId([1; 16]), Some(&only)).await.unwrap();
+    assert_eq!((body[0].span_id, body[0].parent_span_id, body[0].end.0), (call.span_id, parent_id, 0));
     fixture.storage.seal().await.unwrap();
     fixture.send(&[span(1, 2, Some(1), "call", vec![])]).await;
     let ended = skeleton().await;

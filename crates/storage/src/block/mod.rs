@@ -20,8 +20,9 @@ use crate::error::Error;
 use crate::snapshot::BlockStatistics;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use model::TraceId;
+use model::{SpanId, TraceId};
 use read::Reader;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -101,7 +102,8 @@ impl Block {
         self.damaged.load(Ordering::Relaxed)
     }
 
-    /// The rows of one trace, through bloom filter and page index; all columns, or those named that exist. None when
+    /// The rows of one trace, through bloom filter and page index; all columns, or those named that exist; of all
+    /// spans, or those named. None when
     /// the part of the file that tells is damaged: that costs what is in it, and not the trace's other blocks.
     ///
     /// # Errors
@@ -110,6 +112,7 @@ impl Block {
         &self,
         trace: TraceId,
         columns: Option<&[&str]>,
+        spans: Option<&[SpanId]>,
     ) -> Result<Vec<RecordBatch>, Error> {
         if self.reader.get().is_some_and(|reader| !reader.may_have(trace)) {
             return Ok(Vec::new());
@@ -120,12 +123,13 @@ impl Block {
         let (path, checksums) = (self.path.clone(), self.checksums.clone());
         let columns: Option<Vec<String>> =
             columns.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        let spans: Option<HashSet<SpanId>> = spans.map(|spans| spans.iter().copied().collect());
         let read = crate::blocking(move || {
             let reader = match opened {
                 Some(reader) => reader,
                 None => Arc::new(Reader::open(&path, &checksums)?),
             };
-            let rows = reader.trace(trace, columns.as_deref())?;
+            let rows = reader.trace(trace, columns.as_deref(), spans)?;
             Ok::<_, Error>((reader, rows))
         })
         .await?;

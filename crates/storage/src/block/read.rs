@@ -5,15 +5,17 @@ use crate::error::Error;
 use arrow::array::{Array, AsArray, BooleanArray};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use model::{TraceId, schema};
+use model::{SpanId, TraceId, schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowFilter,
-    RowSelection, RowSelector,
+    ArrowPredicate, ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions,
+    ParquetRecordBatchReaderBuilder, RowFilter, RowSelection, RowSelector,
 };
 use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::PageIndexPolicy;
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
+use parquet::schema::types::SchemaDescriptor;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -60,10 +62,11 @@ impl Reader {
         &self,
         trace: TraceId,
         columns: Option<&[String]>,
+        spans: Option<HashSet<SpanId>>,
     ) -> Result<Vec<RecordBatch>, Error> {
         let groups = self.groups(trace);
         let (Some(ids), false) = (self.ids, groups.is_empty()) else { return Ok(Vec::new()) };
-        self.read(trace, ids, groups, columns).map_err(|error| damaged(&self.path, &error))
+        self.read(trace, ids, groups, columns, spans).map_err(|error| damaged(&self.path, &error))
     }
 
     /// The row groups that can have the trace, by their bloom filters and smallest and largest ids.
@@ -89,6 +92,7 @@ impl Reader {
         ids: usize,
         groups: Vec<usize>,
         columns: Option<&[String]>,
+        spans: Option<HashSet<SpanId>>,
     ) -> parquet::errors::Result<Vec<RecordBatch>> {
         let footer = self.indexed()?.clone();
         let selection = pages(&footer, ids, &groups, trace);
@@ -101,16 +105,16 @@ impl Reader {
                 ProjectionMask::roots(&parquet_schema, roots)
             }
         };
-        let matches = ArrowPredicateFn::new(ProjectionMask::leaves(&parquet_schema, [ids]), move |rows| {
-            let ids = rows.column(0).as_fixed_size_binary_opt();
-            let ids = ids.ok_or_else(|| ArrowError::SchemaError("trace ids of another type".to_owned()))?;
-            let same = (0..ids.len()).map(|row| Some(ids.is_valid(row) && ids.value(row) == trace.0));
-            Ok(BooleanArray::from_iter(same))
-        });
+        let mut conditions = vec![same_id(&parquet_schema, ids, move |id| id == trace.0)];
+        let span_ids = footer.schema().column_with_name(schema::SPAN_ID).map(|(place, _)| place);
+        if let (Some(spans), Some(place)) = (spans, span_ids) {
+            let is_one = move |id: &[u8]| id.try_into().is_ok_and(|id| spans.contains(&SpanId(id)));
+            conditions.push(same_id(&parquet_schema, place, is_one));
+        }
         ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), footer)
             .with_row_groups(groups)
             .with_row_selection(selection)
-            .with_row_filter(RowFilter::new(vec![Box::new(matches)]))
+            .with_row_filter(RowFilter::new(conditions))
             .with_projection(shown)
             .build()?
             .collect::<Result<_, ArrowError>>()
@@ -125,6 +129,21 @@ impl Reader {
         let indexed = ArrowReaderMetadata::load(&self.file, options)?;
         Ok(self.indexed.get_or_init(|| indexed))
     }
+}
+
+/// Lets rows through by an id.
+fn same_id(
+    schema: &SchemaDescriptor,
+    column: usize,
+    is_wanted: impl Fn(&[u8]) -> bool + Send + 'static,
+) -> Box<dyn ArrowPredicate> {
+    let matches = move |rows: RecordBatch| {
+        let ids = rows.column(0).as_fixed_size_binary_opt();
+        let ids = ids.ok_or_else(|| ArrowError::SchemaError("ids of another type".to_owned()))?;
+        let wanted = (0..ids.len()).map(|row| Some(ids.is_valid(row) && is_wanted(ids.value(row))));
+        Ok(BooleanArray::from_iter(wanted))
+    };
+    Box::new(ArrowPredicateFn::new(ProjectionMask::leaves(schema, [column]), matches))
 }
 
 /// The rows of the pages, among those of `groups`, whose smallest and largest trace ids let the trace in.
