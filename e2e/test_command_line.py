@@ -7,6 +7,7 @@ import socket
 import subprocess
 
 import pytest
+import requests
 
 from clew import BINARY, free_ports, wait_until
 
@@ -110,3 +111,46 @@ def test_second_server_on_the_same_data_is_refused(own_clew):
          "--otlp-grpc-address", f"127.0.0.1:{other.grpc}", "--query-address", f"127.0.0.1:{other.query}"],
         capture_output=True, text=True, timeout=20)
     assert done.returncode == 1 and "in use" in done.stderr
+
+
+def test_a_deleted_trace_is_in_no_file(own_clew):
+    clew = own_clew().start()
+    kept, gone = demo(clew), demo(clew)
+    spans = clew.get(f"/api/v1/traces/{gone}")["spans"]
+    name = requests.get(f"{clew.api}/api/traces/{gone}", timeout=20).json()["data"][0]["spans"][0]["spanID"]
+    run("delete", "--trace", gone, clew=clew, expect=2)
+    other_site = {"Origin": "http://elsewhere.example", "Sec-Fetch-Site": "cross-site"}
+    refused = requests.delete(f"{clew.api}/api/v1/traces/{gone}", headers=other_site, timeout=20)
+    assert refused.status_code == 403, refused.text
+    deleted = json.loads(run("delete", "--trace", gone, "--yes", "--json", clew=clew))
+    assert int(deleted["spans"]) == spans and int(deleted["logRecords"]) > 0
+    run("trace", gone, clew=clew, expect=3)
+    run("delete", "--trace", gone, "--yes", clew=clew, expect=3)
+    assert gone not in run("search", "", "--json", clew=clew)
+    assert clew.get("/api/logs", trace_id=gone)["logs"] == []
+    assert clew.get(f"/api/v1/traces/{kept}")["spans"] > 0
+    needles = [bytes.fromhex(gone), gone.encode(), bytes.fromhex(name)]
+    for file in (path for path in clew.directory.rglob("*") if path.is_file()):
+        content = file.read_bytes()
+        assert not any(needle in content for needle in needles), file
+    assert clew.stop() == 0
+
+
+def test_bench_and_inspect(own_clew):
+    clew = own_clew(extra=["--storage-seal-age", "1s"]).start()
+    report = json.loads(run("bench", "ingest", "--spans", "3000", "--json", clew=clew))
+    assert report["spans"] >= 3000 and report["rejected"] == 0 and report["requests"] >= 3
+    assert 700 < report["wireBytesPerSpan"] < 1200 and report["processorMicrosecondsPerSpan"] > 0
+    wait_until(lambda: int(clew.get("/api/v1/status")["stored"]["spans"]) == report["spans"], message="all is stored")
+    questions = json.loads(run("bench", "query", "--rounds", "2", "--json", clew=clew))
+    assert len(questions) == 10 and all(each["latencyMilliseconds"]["p50"] > 0 for each in questions)
+    wait_until(lambda: clew.get("/api/v1/status")["blocks"] > 0, message="a block is sealed")
+    assert clew.stop() == 0
+    directory = json.loads(run("inspect", str(clew.directory), "--json"))
+    assert sum(table["rows"] for table in directory["tables"]) == report["spans"] and not directory["damaged"]
+    blocks = [str(path) for path in clew.directory.rglob("*.parquet")]
+    for line in run("inspect", "--json", *blocks).splitlines():
+        block = json.loads(line)
+        assert block["kind"] == "block" and block["rows"] > 0 and block["columns"][0]["name"] == "trace_id"
+    assert "trace_id" in run("inspect", blocks[0])
+    run("inspect", str(clew.directory / "lock"), expect=1)

@@ -70,6 +70,14 @@ Exits with 0 when nothing needs mending, with 1 when something does.")]
         #[command(subcommand)]
         command: BenchCommand,
     },
+    /// Delete a trace for good, from every file
+    #[command(after_help = "\
+Examples:
+  clew delete --trace 4bf92f3577b34da6a3ce929d0e0e4736
+  clew delete --trace 4bf92f3577b34da6a3ce929d0e0e4736 --yes --json
+
+Its log records go with it. Spans of it that come later are stored again.")]
+    Delete(Delete),
     /// Look into a data directory, a segment of its log, or a block
     #[command(after_help = "\
 Examples:
@@ -260,6 +268,21 @@ pub struct BenchQuery {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Print the figures as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Debug, Args)]
+pub struct Delete {
+    /// 16 or 32 hex digits
+    #[arg(long, value_name = "ID")]
+    pub trace: String,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Print the API's answer
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]

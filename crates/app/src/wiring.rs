@@ -7,10 +7,11 @@ use crate::status::Running;
 use crate::supervisor::{Stage, Supervisor};
 use async_trait::async_trait;
 use axum::Router;
-use model::Batch;
+use model::{Batch, Kind, TenantId, TraceId};
 use pipeline::otlp::Port;
 use pipeline::{Diagnostics, ExportError, Exporter, Intake, Limits};
 use server::Ports;
+use server::ports::{Deleted, Deletion};
 use std::sync::Arc;
 use std::time::Duration;
 use storage::Storage;
@@ -42,7 +43,8 @@ pub async fn wire(config: &Config, listeners: Listeners) -> anyhow::Result<Super
         exporter,
         receivers_stop.clone(),
     );
-    let ports = Ports { engine, application: Arc::new(application) };
+    let deletion = Arc::new(StorageDeletion { storage: storage.clone() });
+    let ports = Ports { engine, application: Arc::new(application), deletion };
     let page = server::router(ports, config.query.allowed_hosts.clone())
         .merge(pipeline::otlp::page_router(Arc::clone(&intake)));
 
@@ -89,6 +91,20 @@ fn storage_options(config: &Config) -> storage::Options {
         seal_age: settings.seal_age.0,
         hot_limit_bytes: settings.hot_limit.0,
         min_free_bytes: MIN_FREE_BYTES,
+    }
+}
+
+/// Storage, as those see it who want something gone.
+struct StorageDeletion {
+    storage: Storage,
+}
+
+#[async_trait]
+impl Deletion for StorageDeletion {
+    async fn delete_trace(&self, tenant: &TenantId, trace: TraceId) -> Result<Deleted, (Kind, String)> {
+        let deleted = self.storage.delete_trace(tenant, trace).await;
+        let deleted = deleted.map_err(|error| (error.kind(), error.to_string()))?;
+        Ok(Deleted { spans: deleted.spans, log_records: deleted.log_records })
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the server needs from outside, given by `app`.
 
 use async_trait::async_trait;
-use model::{Timestamp, TraceId};
+use model::{Kind, TenantId, Timestamp, TraceId};
 use query::Engine;
 use std::sync::Arc;
 
@@ -10,6 +10,24 @@ use std::sync::Arc;
 pub struct Ports {
     pub engine: Arc<dyn Engine>,
     pub application: Arc<dyn ApplicationStatus>,
+    pub deletion: Arc<dyn Deletion>,
+}
+
+/// Forgets what is stored, for good.
+#[async_trait]
+pub trait Deletion: Send + Sync {
+    /// Deletes a trace; when this returns, no file has it.
+    ///
+    /// # Errors
+    /// Of this kind and for this reason.
+    async fn delete_trace(&self, tenant: &TenantId, trace: TraceId) -> Result<Deleted, (Kind, String)>;
+}
+
+/// How much was deleted.
+#[derive(Debug, Clone, Copy)]
+pub struct Deleted {
+    pub spans: u64,
+    pub log_records: u64,
 }
 
 /// What the running program says of itself.

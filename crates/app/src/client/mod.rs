@@ -66,6 +66,11 @@ impl Client {
         Ok(answer.json().await.context("reading the server's answer")?)
     }
 
+    pub async fn delete(&self, path: &[&str]) -> Result<Value, Failure> {
+        let answer = self.send(self.http.delete(self.url(path, &[]))).await?;
+        Ok(answer.json().await.context("reading the server's answer")?)
+    }
+
     /// Listens to what the server sees.
     pub async fn events(&self) -> Result<Events, Failure> {
         Ok(Events::new(self.send(self.http.get(self.url(&["api", "v1", "live"], &[]))).await?))

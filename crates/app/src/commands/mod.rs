@@ -3,6 +3,7 @@
 mod bench;
 mod completions;
 mod configuration;
+mod delete;
 mod demo;
 mod doctor;
 mod inspect;
@@ -30,6 +31,7 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Tail(arguments) => wait(tail::run(arguments, &output)),
         Command::Doctor(arguments) => wait(doctor::run(arguments, &environment, &output)),
         Command::Bench { command } => wait_for_many(bench::run(command, &output)),
+        Command::Delete(arguments) => wait(delete::run(arguments, &output)),
         Command::Inspect(arguments) => wait(inspect::run(arguments, &output)),
         Command::Config { command: ConfigCommand::Print { json, settings } } => {
             configuration::print(&load(&settings, &environment)?, json, &output)

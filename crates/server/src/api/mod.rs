@@ -21,7 +21,7 @@ pub use parameters::trace_id;
 use crate::error::ApiError;
 use crate::ports::Ports;
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use query::Engine;
 use std::sync::Arc;
 
@@ -48,6 +48,7 @@ pub fn router() -> Router<State> {
     Router::new()
         .route("/traces", get(traces::search))
         .route("/traces/{trace}", get(traces::summary))
+        .route("/traces/{trace}", delete(traces::delete))
         .route("/traces/{trace}/skeleton", get(skeleton::skeleton))
         .route("/traces/{trace}/spans/{span}", get(spans::one))
         .route("/traces/{trace}/spans/{span}/body/{key}", get(body::body))

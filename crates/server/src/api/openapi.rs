@@ -102,6 +102,15 @@ pub const PATHS: &[Described] = &[
     ),
     get("/api/v1/traces/{trace}", "a trace in one line", &[], SUMMARY),
     Described {
+        method: "delete",
+        ..get(
+            "/api/v1/traces/{trace}",
+            "delete a trace, with its log records, for good",
+            &[],
+            &["traceId", "spans", "logRecords"],
+        )
+    },
+    Described {
         answer: "application/vnd.clew.skeleton",
         ..get("/api/v1/traces/{trace}/skeleton", "every span of a trace without bodies, in binary", &[], &[])
     },
@@ -200,8 +209,11 @@ pub const PATHS: &[Described] = &[
 ];
 
 pub async fn document() -> Json<Value> {
-    let paths: serde_json::Map<_, _> =
-        PATHS.iter().map(|described| (described.path.to_owned(), item(described))).collect();
+    let mut paths = serde_json::Map::new();
+    for described in PATHS {
+        let methods = paths.entry(described.path).or_insert_with(|| json!({}));
+        methods[described.method] = operation(described);
+    }
     let error = json!({"type": "object", "required": ["error"], "properties": {"error": {
         "type": "object", "required": ["kind", "message", "at"],
         "properties": {
@@ -218,7 +230,7 @@ pub async fn document() -> Json<Value> {
     }))
 }
 
-fn item(described: &Described) -> Value {
+fn operation(described: &Described) -> Value {
     let in_path = described.path.split('/').filter_map(|part| part.strip_prefix('{')?.split('}').next());
     let string = json!({"type": "string"});
     let mut parameters: Vec<Value> =
@@ -245,5 +257,5 @@ fn item(described: &Described) -> Value {
         let ids = json!({"type": "object", "required": ["spanIds"], "properties": {"spanIds": {"type": "array", "maxItems": 200, "items": string}}});
         operation["requestBody"] = json!({"required": true, "content": {JSON: {"schema": ids}}});
     }
-    json!({described.method: operation})
+    operation
 }

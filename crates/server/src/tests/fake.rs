@@ -1,13 +1,14 @@
 //! An engine over a list of spans, and a program that always runs.
 
-use crate::ports::{ApplicationStatus, Health, Ports, Receiver, ReceiverEvent, Retention};
+use crate::ports::{ApplicationStatus, Deleted, Deletion, Health, Ports, Receiver, ReceiverEvent, Retention};
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
 use model::metric::{MetricKind, Number};
 use model::span::{Event, Status};
 use model::value::Resource;
 use model::{
-    Attribute, LogRecord, MetricPoint, Signal, Span, SpanId, TenantId, TimeRange, Timestamp, TraceId, Value,
+    Attribute, Kind, LogRecord, MetricPoint, Signal, Span, SpanId, TenantId, TimeRange, Timestamp, TraceId,
+    Value,
 };
 use query::filter::{Comparison, Expression, Field, Operator};
 use query::result::{
@@ -60,7 +61,11 @@ pub struct FakeEngine(Vec<Span>);
 
 impl FakeEngine {
     pub fn ports(spans: &[Span]) -> Ports {
-        Ports { engine: Arc::new(Self(spans.to_vec())), application: Arc::new(FakeApplication) }
+        Ports {
+            engine: Arc::new(Self(spans.to_vec())),
+            application: Arc::new(FakeApplication),
+            deletion: Arc::new(FakeApplication),
+        }
     }
 
     fn of(&self, tenant: &TenantId, trace: TraceId) -> Vec<Span> {
@@ -247,6 +252,14 @@ impl Engine for FakeEngine {
 }
 
 struct FakeApplication;
+
+#[async_trait]
+impl Deletion for FakeApplication {
+    async fn delete_trace(&self, _: &TenantId, trace: TraceId) -> Result<Deleted, (Kind, String)> {
+        let spans = if trace == TRACE { 3 } else { 0 };
+        Ok(Deleted { spans, log_records: 0 })
+    }
+}
 
 #[async_trait]
 impl ApplicationStatus for FakeApplication {
