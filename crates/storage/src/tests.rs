@@ -1,5 +1,6 @@
 //! The store as a whole: what is appended is found, once, whatever happens in between.
 
+mod content;
 mod rewriting;
 
 use crate::{Error, Options, Storage};
