@@ -9,6 +9,7 @@ use std::process::Command;
 /// Builds page and binary; returns where the binary is.
 pub fn build() -> Result<PathBuf> {
     page::build()?;
+    tools::ensure_compiler()?;
     tools::run(&mut command())?;
     Ok(project::binary())
 }
@@ -21,6 +22,7 @@ fn command() -> Command {
 /// Builds all, and becomes `clew serve`.
 pub fn run(arguments: &[String]) -> Result<()> {
     let page = page::build()?;
+    tools::ensure_compiler()?;
     tools::run(&mut command())?;
     if page == Page::NotBuilt {
         println!("The page is not built in: install Node 20 and npm, and run this again.");

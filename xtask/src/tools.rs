@@ -23,6 +23,14 @@ pub fn has_node() -> bool {
     major.is_some_and(|major| major >= NODE_MAJOR) && find("npm").is_some()
 }
 
+/// SQLite, Zstandard and jemalloc are written in C.
+pub fn ensure_compiler() -> Result<()> {
+    match ["cc", "make"].into_iter().all(|program| find(program).is_some()) {
+        true => Ok(()),
+        false => install("build-essential", "compiling the C libraries in Clew"),
+    }
+}
+
 /// Installs a Debian package when that is allowed; otherwise says how.
 pub fn install(package: &str, why: &str) -> Result<()> {
     let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.starts_with(b"0\n"));

@@ -186,7 +186,7 @@ impl Config {
                 max_bytes: ByteSize(20_000_000_000),
                 seal_bytes: ByteSize(64 << 20),
                 seal_age: minutes(10),
-                hot_limit: ByteSize(512 << 20),
+                hot_limit: ByteSize(256 << 20),
             },
             limits: super::Limits { request_bytes: ByteSize(64 << 20) },
             log: super::Log { level: LevelFilter::INFO, format: LogFormat::Human },
