@@ -164,7 +164,7 @@ impl Engine for StoredEngine {
                 .buffered(SUMMARIES)
                 .try_filter_map(|summary| async { Ok(summary) });
             let traces = matching.try_collect().await?;
-            Ok(SearchResult { traces, cursor: page.cursor, incomplete: None })
+            Ok(SearchResult { traces, cursor: page.cursor, incomplete: page.incomplete })
         };
         self.answer(request.deadline, answering).await
     }

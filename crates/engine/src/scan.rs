@@ -33,6 +33,17 @@ impl Source {
         }
     }
 
+    /// A block that cannot be read costs what is in it, and nothing else: passes over its error, and no other.
+    pub fn forgive(&self, error: Error) -> Result<(), Error> {
+        match (self, error) {
+            (Self::Block(block), Error::Internal { message }) => {
+                block.mark_damaged(&message);
+                Ok(())
+            }
+            (_, error) => Err(error),
+        }
+    }
+
     pub fn schema(&self) -> SchemaRef {
         match self {
             Self::Block(block) => Arc::clone(block.schema()),

@@ -12,6 +12,8 @@ use storage::Snapshot;
 pub struct Page {
     pub traces: Vec<TraceId>,
     pub cursor: Option<String>,
+    /// Why traces may be missing.
+    pub incomplete: Option<String>,
 }
 
 /// A trace's place in the order: its newest matching span, then its id.
@@ -21,11 +23,16 @@ type Place = (u64, TraceId);
 pub async fn page(scanner: &Scanner, snapshot: &Snapshot, request: &SearchRequest) -> Result<Page, Error> {
     let after = request.cursor.as_deref().map(parse_cursor).transpose()?;
     let mut newest: HashMap<TraceId, u64> = HashMap::new();
+    let mut damaged = 0;
     let sources = sources(snapshot, request.range);
     for (number, source) in sources.iter().enumerate() {
         let wanted = Wanted { signal: Signal::Traces, filter: &request.filter, range: request.range };
         let columns = [schema::TRACE_ID, schema::START];
-        scanner.each(source, wanted, &columns, |batch| add(&mut newest, batch)).await?;
+        let scanned = scanner.each(source, wanted, &columns, |batch| add(&mut newest, batch)).await;
+        if let Err(error) = scanned {
+            source.forgive(error)?;
+            damaged += 1;
+        }
         // Older sources cannot hold anything newer than their last span.
         let horizon = horizon(&sources[number + 1..]);
         let settled = |place: &Place| horizon.is_none_or(|horizon| place.0 > horizon.0);
@@ -38,7 +45,9 @@ pub async fn page(scanner: &Scanner, snapshot: &Snapshot, request: &SearchReques
     let more = page.len() > request.limit;
     page.truncate(request.limit);
     let cursor = page.last().filter(|_| more).map(|(start, trace)| format!("{start}-{trace}"));
-    Ok(Page { traces: page.into_iter().map(|(_, trace)| trace).collect(), cursor })
+    let incomplete = (damaged > 0)
+        .then(|| format!("{damaged} of the blocks searched are damaged; the server's log names them"));
+    Ok(Page { traces: page.into_iter().map(|(_, trace)| trace).collect(), cursor, incomplete })
 }
 
 fn places(newest: &HashMap<TraceId, u64>, after: Option<Place>) -> impl Iterator<Item = Place> {

@@ -1,5 +1,6 @@
 //! The engine over a real store: the same answers whether spans are hot, sealed or both.
 
+mod damage;
 mod filters;
 mod logs;
 mod metrics;

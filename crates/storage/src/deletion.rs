@@ -6,6 +6,7 @@
 use crate::error::Error;
 use crate::rewriting::replace;
 use crate::sealing::seal_all;
+use crate::steps;
 use crate::tables::TableKey;
 use crate::{Deleted, Store};
 use model::{Signal, TenantId, TraceId};
@@ -14,25 +15,25 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) async fn delete(store: &Arc<Store>, tenant: &TenantId, trace: TraceId) -> Result<Deleted, Error> {
     store.catalog.begin_deletion(tenant, trace).await?;
+    steps::reached("delete: noted");
     // All tables, for they share the log.
     seal_all(store).await?;
+    steps::reached("delete: sealed");
     let spans = delete_from(store, tenant, Signal::Traces, trace).await?;
+    steps::reached("delete: spans gone");
     let log_records = delete_from(store, tenant, Signal::Logs, trace).await?;
     store.catalog.end_deletion(tenant, trace).await?;
+    steps::reached("delete: done");
     tracing::info!(%tenant, %trace, spans, log_records, "deleted a trace");
     Ok(Deleted { spans, log_records })
 }
 
 /// Ends the deletions that were interrupted.
 pub(crate) async fn resume(store: &Arc<Store>, shutdown: &CancellationToken) {
-    let begun = match store.catalog.deletions().await {
-        Ok(begun) => begun,
-        Err(error) => return tracing::error!(%error, "reading which deletions were interrupted failed"),
-    };
-    for (tenant, trace) in begun {
+    for (tenant, trace) in &store.interrupted {
         tokio::select! {
             () = shutdown.cancelled() => return,
-            deleted = delete(store, &tenant, trace) => if let Err(error) = deleted {
+            deleted = delete(store, tenant, *trace) => if let Err(error) = deleted {
                 tracing::error!(%error, %trace, "ending an interrupted deletion failed; it is tried again at the next start");
             }
         }

@@ -32,6 +32,7 @@ mod rewriting;
 mod sealing;
 pub mod snapshot;
 mod statistics;
+mod steps;
 mod tables;
 mod writing;
 
@@ -100,6 +101,8 @@ struct Store {
     sealed: tokio::sync::Mutex<HashMap<TableKey, u64>>,
     /// Held by whoever replaces or deletes blocks: compaction, deletion, retention.
     rewriting: tokio::sync::Mutex<()>,
+    /// Deletions that the process before this one began and did not end.
+    interrupted: Vec<(TenantId, TraceId)>,
     /// Tells the names of blocks apart when sealing failed and is tried again.
     attempts: AtomicU64,
     submit: mpsc::Sender<Waiting>,

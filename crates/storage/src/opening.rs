@@ -34,6 +34,7 @@ pub(crate) async fn open(options: Options) -> Result<Store, Error> {
     })
     .await??;
     let (catalog, contents) = Catalog::open(&options.directory).await?;
+    let interrupted = catalog.deletions().await?;
     let directory = options.directory.clone();
     let (tables, log, sealed) = blocking(move || {
         let tables = Tables::default();
@@ -50,6 +51,7 @@ pub(crate) async fn open(options: Options) -> Result<Store, Error> {
         catalog,
         sealed: tokio::sync::Mutex::new(sealed),
         rewriting: tokio::sync::Mutex::new(()),
+        interrupted,
         attempts: AtomicU64::new(0),
         submit,
         queue: Mutex::new(Some(queue)),

@@ -6,6 +6,7 @@
 
 use crate::block::{self, Block, Description};
 use crate::error::Error;
+use crate::steps;
 use crate::tables::Table;
 use crate::{Store, sealing};
 use model::{Timestamp, TraceId};
@@ -36,13 +37,16 @@ pub(crate) async fn replace(
     })
     .await;
     let written = written.inspect_err(|error| note_damage(error, blocks))?;
+    steps::reached("rewrite: file named");
     let ids: Vec<i64> = blocks.iter().map(|block| block.id).collect();
     store.catalog.replace(&ids, written.as_ref()).await?;
+    steps::reached("rewrite: in the catalog");
     let rows = |blocks: &[Arc<Block>]| blocks.iter().map(|block| block.statistics().rows).sum::<u64>();
     let left = written.as_ref().map_or(0, |description| description.statistics.rows);
     tell(blocks, written.as_ref());
     let block = written.map(|description| Arc::new(Block::new(first.id, description)));
     table.replace_blocks(blocks, block);
+    steps::reached("rewrite: shown");
     Ok(rows(blocks).saturating_sub(left))
 }
 

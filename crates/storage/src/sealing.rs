@@ -5,6 +5,7 @@
 
 use crate::block::{Block, write_block};
 use crate::error::Error;
+use crate::steps;
 use crate::tables::{Table, TableKey};
 use crate::{Store, blocking};
 use model::Timestamp;
@@ -107,12 +108,15 @@ async fn seal_locked(
         write_block(&path, signal, &batches)
     })
     .await??;
+    steps::reached("seal: file named");
     // When this fails the file is left as it is, for the commit may have succeeded all the same.
     let id = store.catalog.add(&table.key, &description, last).await?;
+    steps::reached("seal: in the catalog");
     let rows = description.statistics.rows;
     tracing::debug!(path = %description.path.display(), rows, bytes = description.bytes, "sealed a block");
     table.sealed(Arc::new(Block::new(id, description)));
     sealed.insert(table.key.clone(), last);
+    steps::reached("seal: shown");
     let (log, sealed) = (Arc::clone(store), sealed.clone());
     store.retention_due.notify_one();
     store.compaction_due.notify_one();

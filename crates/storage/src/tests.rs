@@ -1,6 +1,7 @@
 //! The store as a whole: what is appended is found, once, whatever happens in between.
 
 mod content;
+pub(crate) mod crash;
 mod rewriting;
 
 use crate::{Error, Options, Storage};
@@ -34,7 +35,16 @@ struct Open {
 
 impl Open {
     async fn new(options: Options) -> Self {
-        let storage = Storage::open(options).await.unwrap();
+        // A crash leaves threads of the store before, which hold it until they are done.
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        let storage = loop {
+            match Storage::open(options.clone()).await {
+                Err(Error::Locked { .. }) if std::time::Instant::now() < deadline => {
+                    tokio::task::yield_now().await;
+                }
+                opened => break opened.unwrap(),
+            }
+        };
         let shutdown = CancellationToken::new();
         let (runner, token) = (storage.clone(), shutdown.clone());
         #[expect(clippy::disallowed_methods, reason = "the test is the supervisor")]

@@ -146,6 +146,12 @@ impl Block {
         }
     }
 
+    /// Notes what someone found who read the file by other means.
+    pub fn mark_damaged(&self, detail: &str) {
+        let what = format!("block {}", self.path.display());
+        self.note_damage(&Error::Damaged { what, detail: detail.to_owned() });
+    }
+
     /// Names the damage, once.
     pub(crate) fn note_damage(&self, error: &Error) {
         if !self.damaged.swap(true, Ordering::Relaxed) {

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::layout::{Layout, Nulls, Part};
 use crate::snapshot::{BlockStatistics, HotBatch};
 use crate::statistics;
+use crate::steps;
 use arrow::compute::interleave_record_batch;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -96,6 +97,7 @@ impl Writer {
     pub(super) fn finish(mut self, sealed: Timestamp) -> Result<Description, Error> {
         self.file.finish().map_err(|error| disk_error(error, &self.temporary.0))?;
         self.file.inner().inner().sync_all().map_err(Error::io("writing", &self.temporary.0))?;
+        steps::reached("seal: file written");
         let checksums = self.file.inner().checksums();
         let path = self.path;
         std::fs::rename(&self.temporary.0, &path).map_err(Error::io("renaming", &self.temporary.0))?;

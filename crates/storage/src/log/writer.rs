@@ -4,6 +4,7 @@ use super::reader::{HEADER, scan};
 use super::record::{Record, Salt};
 use crate::disk;
 use crate::error::Error;
+use crate::steps;
 use crate::tables::TableKey;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -101,7 +102,13 @@ impl Log {
                 state.active = Some(active);
             }
         }
-        state.closed.retain(|segment| !covered(segment) || !disk::remove(&segment.path));
+        state.closed.retain(|segment| {
+            let removed = covered(segment) && disk::remove(&segment.path);
+            if removed {
+                steps::reached("trim: segment removed");
+            }
+            !removed
+        });
         self.count(&state);
     }
 
@@ -128,6 +135,7 @@ impl Active {
             let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
             file.write_all(&HEADER)?;
             disk::sync_directory(directory)?;
+            steps::reached("append: segment made");
             Ok(file)
         };
         let file = create().map_err(|source| {
@@ -146,7 +154,9 @@ impl Active {
         }
         out.flush()?;
         drop(out);
+        steps::reached("append: written");
         self.file.sync_data()?;
+        steps::reached("append: synced");
         self.segment.bytes += bytes;
         for (sequence, record) in (first..).zip(records) {
             let key = TableKey { tenant: record.tenant.clone(), signal: record.signal };
