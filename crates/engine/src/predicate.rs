@@ -3,7 +3,7 @@
 //! A typed column is compared by DataFusion itself, so that statistics can rule pages out; what stands in a tail or a
 //! resource is looked at by a function of ours.
 
-use crate::row::{SpanBatch, tail_may_hold};
+use crate::row::{SpanBatch, resource_may_hold, tail_may_hold};
 use crate::test::Test;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::{DataType, Field as ArrowField, Int32Type, Schema};
@@ -79,7 +79,10 @@ impl Predicate<'_> {
             Field::ScopeVersion => self.scope(test, |scope| scope.version),
             Field::Attribute(key) => {
                 let mut parts = self.attribute(key, test);
-                parts.push(self.resource(key, test));
+                // Without this part, a block that cannot have the value is ruled out by its statistics alone.
+                if resource_may_hold(self.schema, key) {
+                    parts.push(self.resource(key, test));
+                }
                 any(parts)
             }
             Field::ResourceAttribute(key) => self.resource(key, test),
@@ -229,6 +232,9 @@ impl Predicate<'_> {
 
     /// Each distinct resource is looked at once.
     fn resource(&self, key: &str, test: &Test) -> Expr {
+        if !resource_may_hold(self.schema, key) {
+            return lit(false);
+        }
         let (key, test) = (key.to_owned(), test.clone());
         let found = move |bytes: &[u8]| {
             let resource = otlp::resource(bytes);

@@ -38,7 +38,16 @@ impl<'a> SpanBatch<'a> {
 
 /// Whether a tail of this schema's batches can have the key.
 pub fn tail_may_hold(schema: &Schema, key: &str) -> bool {
-    let listed = schema.metadata().get(schema::TAIL_KEYS);
+    may_list(schema, schema::TAIL_KEYS, key)
+}
+
+/// Whether a resource of this schema's batches can have the key.
+pub fn resource_may_hold(schema: &Schema, key: &str) -> bool {
+    may_list(schema, schema::RESOURCE_KEYS, key)
+}
+
+fn may_list(schema: &Schema, list: &str, key: &str) -> bool {
+    let listed = schema.metadata().get(list);
     listed
         .and_then(|json| serde_json::from_str::<Vec<String>>(json).ok())
         .is_none_or(|keys| keys.iter().any(|known| known == key))

@@ -103,6 +103,9 @@ pub const POINT: &str = "point";
 /// Absent means "any".
 pub const TAIL_KEYS: &str = "clew.tail_keys";
 
+/// Key of a block's schema metadata: a JSON array of the attribute keys that some row's resource has. Absent means "any".
+pub const RESOURCE_KEYS: &str = "clew.resource_keys";
+
 /// The types that attribute columns have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ColumnType {

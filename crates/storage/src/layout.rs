@@ -4,20 +4,21 @@
 //! [`MOST_ATTRIBUTE_COLUMNS`]; attributes of other columns go into the tail.
 
 use crate::error::Error;
+use crate::statistics;
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, new_null_array};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use model::otlp::attributes::column_entry;
 use model::schema::ColumnType;
-use model::{Signal, schema};
+use model::{Signal, otlp, schema};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 const MOST_ATTRIBUTE_COLUMNS: usize = 256;
-/// A list of the keys in the tail is kept while it is no longer than this; no list means "any key".
-const MOST_TAIL_KEYS: usize = 4096;
+/// A list of keys is kept while it is no longer than this; no list means "any key".
+const MOST_KEYS: usize = 4096;
 
 /// Text and bytes of which a value takes this many bytes on average are long: content rather than a name.
 const LONG: u64 = 128;
@@ -30,6 +31,8 @@ const FEWEST_SAMPLED: usize = 16;
 pub(crate) struct Part {
     schema: SchemaRef,
     columns: Vec<Filled>,
+    /// The attribute keys of all resources; `None` when they were not looked at.
+    resource_keys: Option<BTreeSet<String>>,
 }
 
 /// How much is in a column.
@@ -44,7 +47,19 @@ pub(crate) struct Filled {
 
 impl Part {
     pub(crate) fn new(schema: SchemaRef, columns: Vec<Filled>) -> Self {
-        Self { schema, columns }
+        let listed = schema.metadata().get(schema::RESOURCE_KEYS);
+        let resource_keys = listed.and_then(|keys| serde_json::from_str(keys).ok());
+        Self { schema, columns, resource_keys }
+    }
+
+    /// A batch that is to be sealed: its resources are looked at, each once.
+    pub(crate) fn of_hot(batch: &RecordBatch) -> Self {
+        let resources = statistics::dictionary(batch.column_by_name(schema::RESOURCE));
+        let values = resources.and_then(|resources| resources.values().as_binary_opt::<i32>());
+        let attributes =
+            values.into_iter().flatten().flatten().flat_map(|bytes| otlp::resource(bytes).attributes);
+        let resource_keys = attributes.map(|attribute| attribute.key).collect();
+        Self { resource_keys: Some(resource_keys), ..Self::of_batch(batch) }
     }
 
     pub(crate) fn of_batch(batch: &RecordBatch) -> Self {
@@ -57,7 +72,11 @@ impl Part {
             let values = (column.len() - column.null_count()) as u64;
             Filled { values, bytes: bytes(column), unique: if is_unique(column) { values } else { 0 } }
         };
-        Self { schema: batch.schema(), columns: batch.columns().iter().map(filled).collect() }
+        Self {
+            schema: batch.schema(),
+            columns: batch.columns().iter().map(filled).collect(),
+            resource_keys: None,
+        }
     }
 
     fn fields(&self) -> impl Iterator<Item = (&FieldRef, Filled)> {
@@ -94,11 +113,16 @@ impl Layout {
             }
         }
         let (kept, folded) = choose(attributes, fewest);
-        let metadata = tail_keys(parts, &folded)
-            .and_then(|keys| serde_json::to_string(&keys).ok())
-            .map(|keys| (schema::TAIL_KEYS.to_owned(), keys));
+        let lists =
+            [(schema::TAIL_KEYS, tail_keys(parts, &folded)), (schema::RESOURCE_KEYS, resource_keys(parts))];
+        let metadata = lists.into_iter().filter_map(|(name, keys)| {
+            Some((
+                name.to_owned(),
+                serde_json::to_string(&keys.filter(|keys| keys.len() <= MOST_KEYS)?).ok()?,
+            ))
+        });
         fixed.extend(kept);
-        let schema = Arc::new(Schema::new_with_metadata(fixed, metadata.into_iter().collect()));
+        let schema = Arc::new(Schema::new_with_metadata(fixed, metadata.collect()));
         let total = total(parts);
         let columns = |has: fn(&Filled) -> bool| {
             let names = schema.fields().iter().map(|field| field.name());
@@ -215,7 +239,15 @@ fn tail_keys(parts: &[Part], folded: &BTreeSet<String>) -> Option<BTreeSet<Strin
         let listed = part.schema.metadata().get(schema::TAIL_KEYS)?;
         keys.extend(serde_json::from_str::<Vec<String>>(listed).ok()?);
     }
-    (keys.len() <= MOST_TAIL_KEYS).then_some(keys)
+    Some(keys)
+}
+
+/// The keys of any resource of the parts; `None` when they are not known.
+fn resource_keys(parts: &[Part]) -> Option<BTreeSet<String>> {
+    parts.iter().try_fold(BTreeSet::new(), |mut keys, part| {
+        keys.extend(part.resource_keys.clone()?);
+        Some(keys)
+    })
 }
 
 fn length(offsets: &[i32]) -> u64 {

@@ -12,6 +12,7 @@ use crate::steps;
 use arrow::compute::interleave_record_batch;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use model::schema::ColumnType;
 use model::{Signal, Timestamp, schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -38,7 +39,7 @@ pub(crate) fn write_block(
 ) -> Result<Description, Error> {
     let columns: Vec<&RecordBatch> = batches.iter().map(|batch| &batch.columns).collect();
     let rows: u64 = batches.iter().map(|batch| batch.statistics.rows).sum();
-    let parts: Vec<Part> = columns.iter().map(|batch| Part::of_batch(batch)).collect();
+    let parts: Vec<Part> = columns.iter().map(|batch| Part::of_hot(batch)).collect();
     let layout = Layout::plan(signal, &parts, rows / RARE);
     let mut nulls = Nulls::default();
     let arranged: Vec<RecordBatch> =
@@ -127,7 +128,7 @@ fn properties(signal: Signal, layout: &Layout, traces: u64) -> Result<WriterProp
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_data_page_size_limit(PAGE_BYTES)
         .set_dictionary_page_size_limit(PAGE_BYTES);
-    let builder = encodings(builder, layout);
+    let builder = filters(encodings(builder, layout), layout);
     let ids = ColumnPath::from(schema::TRACE_ID);
     Ok(match signal {
         Signal::Traces | Signal::Logs => builder
@@ -136,6 +137,24 @@ fn properties(signal: Signal, layout: &Layout, traces: u64) -> Result<WriterProp
             .set_column_bloom_filter_max_ndv(ids, traces.clamp(1, ROW_GROUP_ROWS as u64))
             .build(),
         Signal::Metrics => builder.build(),
+    })
+}
+
+/// A block without a value is ruled out by the column's bloom filter. A filter is folded to the size that its values
+/// need, so that one of few values is small.
+fn filters(builder: WriterPropertiesBuilder, layout: &Layout) -> WriterPropertiesBuilder {
+    let names = layout.schema.fields().iter().map(|field| field.name());
+    let texts = names.filter(|name| {
+        let attribute = schema::parse_attribute_column(name);
+        attribute.is_some_and(|(_, column_type)| column_type == ColumnType::String)
+            && !layout.long.contains(name)
+    });
+    texts.fold(builder, |builder, name| {
+        let column = ColumnPath::new(vec![name.clone()]);
+        builder
+            .set_column_bloom_filter_enabled(column.clone(), true)
+            .set_column_bloom_filter_fpp(column.clone(), 0.02)
+            .set_column_bloom_filter_max_ndv(column, ROW_GROUP_ROWS as u64)
     })
 }
 
