@@ -2,12 +2,14 @@
 
 mod figures;
 mod load;
+mod prepare;
 mod process;
-mod template;
+mod server;
 mod workload;
 
 pub use figures::{Latencies, Percentiles};
 pub use load::{Load, Sent};
+pub use prepare::{Cut, Requests};
 pub use process::{Process, Usage};
-pub use template::Template;
+pub use server::{Moment, Server};
 pub use workload::Workload;

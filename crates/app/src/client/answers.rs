@@ -48,9 +48,16 @@ pub struct Status {
     pub hot_bytes: u64,
     #[serde(deserialize_with = "decimal")]
     pub disk_free_bytes: u64,
+    pub stored: Stored,
     pub receivers: Vec<Receiver>,
     #[serde(default)]
     pub events: Vec<ReceiverEvent>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Stored {
+    #[serde(deserialize_with = "decimal")]
+    pub spans: u64,
 }
 
 #[derive(Debug, Deserialize)]
