@@ -222,7 +222,11 @@ Exits with 1 when a span was refused or lost.")]
     #[command(after_help = "\
 Examples:
   clew bench query
-  clew bench query --rounds 200 --json")]
+  clew bench query --rounds 200 --json
+
+What is asked for is taken from what is stored, all over its range of time. One question is under way at a time.
+Processor time is that of the whole server, told to a hundredth of a second: take many rounds.
+Exits with 1 when an answer was wrong: a stored trace that was not found, or a made-up one that was.")]
     Query(BenchQuery),
 }
 
@@ -268,9 +272,12 @@ pub struct BenchQuery {
     /// How often to ask each question
     #[arg(long, default_value_t = 50)]
     pub rounds: u64,
-    /// Decides which traces are asked for
+    /// Decides which traces are asked for, of those that are stored
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// The server's process; without, it is found by its port
+    #[arg(long, value_name = "PROCESS")]
+    pub pid: Option<u32>,
     /// Print the figures as JSON
     #[arg(long)]
     pub json: bool,

@@ -4,6 +4,7 @@ mod figures;
 mod load;
 mod prepare;
 mod process;
+mod questions;
 mod server;
 mod workload;
 
@@ -11,5 +12,6 @@ pub use figures::{Latencies, Percentiles};
 pub use load::{Load, Sent};
 pub use prepare::{Cut, Requests};
 pub use process::{Process, Usage};
+pub use questions::{Expect, Kind, Question, Stored};
 pub use server::{Moment, Server};
 pub use workload::Workload;

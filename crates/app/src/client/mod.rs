@@ -4,7 +4,7 @@ mod answers;
 mod events;
 mod skeleton;
 
-pub use answers::{Search, Status, Summary};
+pub use answers::{Fields, Search, Status, Summary, Values};
 pub use events::Events;
 pub use skeleton::{Row, Skeleton};
 
@@ -71,7 +71,7 @@ impl Client {
     }
 
     pub async fn delete(&self, path: &[&str]) -> Result<Value, Failure> {
-        let answer = self.send(self.http.delete(self.url(path, &[]))).await?;
+        let answer = self.send(self.http.delete(self.below(path, &[]))).await?;
         Ok(answer.json().await.context("reading the server's answer")?)
     }
 
