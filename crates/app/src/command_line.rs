@@ -233,8 +233,12 @@ Exits with 1 when an answer was wrong: a stored trace that was not found, or a m
 #[derive(Debug, Args)]
 pub struct BenchIngest {
     /// Where to send, by OTLP/HTTP in protobuf
-    // Not from the environment: what applications send to is no place for a load.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4318")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "OTEL_EXPORTER_OTLP_ENDPOINT",
+        default_value = "http://127.0.0.1:4318"
+    )]
     pub endpoint: String,
     /// How many spans to send
     #[arg(long, default_value_t = 1_000_000)]

@@ -101,14 +101,13 @@ async fn measure(
 async fn ask(api: &Client, question: &Question) -> Result<Worth, Failure> {
     let path: Vec<&str> = question.path.iter().map(String::as_str).collect();
     let answer = match question.expect {
-        Expect::Json => api.get::<Value>(&path, &question.parameters).await,
+        Expect::Traces | Expect::Values => api.get::<Value>(&path, &question.parameters).await,
         Expect::Skeleton | Expect::Missing => api.get_bytes(&path).await.map(|_| Value::Null),
     };
     match (answer, question.expect) {
-        (Ok(answer), Expect::Json) if answer["complete"] == false => Ok(Worth::Incomplete),
-        (Ok(_), Expect::Json | Expect::Skeleton) | (Err(Failure::NotFound(_)), Expect::Missing) => {
-            Ok(Worth::Good)
-        }
+        (Ok(answer), Expect::Traces) if answer["complete"] == false => Ok(Worth::Incomplete),
+        (Ok(_), Expect::Traces | Expect::Values | Expect::Skeleton)
+        | (Err(Failure::NotFound(_)), Expect::Missing) => Ok(Worth::Good),
         (Ok(_), Expect::Missing) | (Err(Failure::NotFound(_)), _) => Ok(Worth::Wrong),
         (Err(failure), _) => Err(failure),
     }
