@@ -154,3 +154,57 @@ def test_bench_and_inspect(own_clew):
         assert block["kind"] == "block" and block["rows"] > 0 and block["columns"][0]["name"] == "trace_id"
     assert "trace_id" in run("inspect", blocks[0])
     run("inspect", str(clew.directory / "lock"), expect=1)
+
+
+BENCHED_KINDS = {"agent", "workflow", "llm", "tool", "retrieval", "http"}
+
+
+def test_bench_ingest_stores_what_it_counts(own_clew):
+    clew = own_clew(extra=["--storage-seal-age", "1s"]).start()
+    done = run("bench", "ingest", "--endpoint", clew.otlp_http, "--spans", "2000", "--json", clew=clew)
+    report = json.loads(done)
+    assert report["spans"] == report["storedSpans"] == 2000
+    assert report["rejected"] == report["lost"] == report["retries"] == report["brokenConnections"] == 0
+    assert 700 <= report["wireBytesPerSpan"] <= 1150
+    latency = report["latencyMilliseconds"]
+    assert 0 < latency["p50"] <= latency["p90"] <= latency["p99"] <= latency["max"]
+    assert report["process"]["id"] == clew.process.pid
+    assert report["processorMicrosecondsPerSpanAtRest"] > 0 and report["peakMemoryBytes"] > 0
+    assert report["unsealedBytes"] == 0 and report["diskBytesPerSpan"] > 0
+    traces = clew.get("/api/v1/traces", limit=1000)["traces"]
+    assert sum(trace["spans"] for trace in traces) == 2000
+    assert all(trace["orphans"] == 0 and not trace["running"] for trace in traces)
+    assert BENCHED_KINDS <= {kind for trace in traces for kind in trace["kinds"]}
+    # The same seed once more is other spans.
+    assert json.loads(run("bench", "ingest", "--endpoint", clew.otlp_http, "--spans", "2000", "--json", clew=clew))[
+        "storedSpans"] == 2000
+
+
+def test_bench_ingest_measures_only_the_server_behind_the_endpoint(own_clew):
+    measured, other = own_clew(name="measured").start(), own_clew(name="other").start()
+    # CLEW_SERVER names the other one: nothing is known of what is on disk, rather than something wrong.
+    report = json.loads(run("bench", "ingest", "--endpoint", measured.otlp_http, "--spans", "600", "--json", clew=other))
+    assert report["spans"] == 600 and report["process"]["id"] == measured.process.pid
+    assert report["diskBytesPerSpan"] is report["storedSpans"] is report["unsealedBytes"] is None
+
+
+def test_bench_ingest_says_when_spans_are_lost(own_clew):
+    clew = own_clew().start()
+    wrong = f"{clew.otlp_http}/nowhere"
+    refused = json.loads(run("bench", "ingest", "--endpoint", wrong, "--spans", "600", "--json", clew=clew, expect=1))
+    assert refused["spans"] == 0 and refused["rejected"] + refused["lost"] == 600 and "404" in refused["reason"]
+    port = free_ports(1)[0]
+    run("bench", "ingest", "--endpoint", f"http://127.0.0.1:{port}", "--spans", "10", clew=clew, expect=4)
+    run("bench", "ingest", "--endpoint", clew.otlp_http, "--content", "2", clew=clew, expect=2)
+
+
+def test_bench_query_asks_about_what_is_stored(own_clew):
+    clew = own_clew().start()
+    run("bench", "query", "--rounds", "2", clew=clew, expect=3)
+    run("bench", "ingest", "--endpoint", clew.otlp_http, "--spans", "2000", clew=clew)
+    measured = {each["question"]: each for each in json.loads(run("bench", "query", "--rounds", "2", "--json", clew=clew))}
+    assert {"a trace by its id", "a trace that is not there", "the newest 20", "a service", "status:error", "kind:llm",
+            "duration:>1s", "user.id:=…", "values of service.name"} <= set(measured)
+    for each in measured.values():
+        assert each["rounds"] == 2 and each["wrong"] == each["incomplete"] == 0, each
+        assert each["latencyMilliseconds"]["p50"] > 0 and each["processorMilliseconds"] is not None

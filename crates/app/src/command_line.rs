@@ -208,16 +208,25 @@ Examples:
   clew bench ingest
   clew bench ingest --spans 10000000 --connections 8 --json
   clew bench ingest --endpoint http://127.0.0.1:14318 --rate 50000
+  clew bench ingest --endpoint http://127.0.0.1:14318 --pid 4711 --data-directory /var/lib/other
 
 Any OTLP/HTTP endpoint will do, so that others can be measured with the same load. Processor time and memory are
-those of the process that listens there, when it runs on this machine; sizes on disk are told by Clew alone.
-Measure with a data directory that you can throw away: what is sent stays there.")]
+those of the process that listens there, when it runs on this machine; sizes on disk are told by Clew, or measured
+with --data-directory. With --rate, latencies count from the moment at which a request was due.
+Measure with a data directory that you can throw away: what is sent stays there. Start Clew with
+--storage-seal-age 5s, so that all is sealed when sizes are taken.
+
+Exits with 1 when a span was refused or lost.")]
     Ingest(BenchIngest),
     /// Ask what users ask, about what is stored
     #[command(after_help = "\
 Examples:
   clew bench query
-  clew bench query --rounds 200 --json")]
+  clew bench query --rounds 200 --json
+
+What is asked for is taken from what is stored, all over its range of time. One question is under way at a time.
+Processor time is that of the whole server, told to a hundredth of a second: take many rounds.
+Exits with 1 when an answer was wrong: a stored trace that was not found, or a made-up one that was.")]
     Query(BenchQuery),
 }
 
@@ -231,19 +240,19 @@ pub struct BenchIngest {
         default_value = "http://127.0.0.1:4318"
     )]
     pub endpoint: String,
-    /// How many spans to send, at least
+    /// How many spans to send
     #[arg(long, default_value_t = 1_000_000)]
     pub spans: u64,
-    /// Which part of the traces records what was said, from 0 to 1
+    /// On which part of the model calls what was said is recorded, from 0 to 1
     #[arg(long, value_name = "PART", default_value_t = 0.1)]
     pub content: f64,
     /// Requests that are under way at the same time
     #[arg(long, default_value_t = 4)]
     pub connections: u64,
-    /// Spans in a request, about
+    /// Spans in a request
     #[arg(long, value_name = "SPANS", default_value_t = 512)]
     pub spans_per_request: u64,
-    /// The same seed sends the same spans
+    /// The same seed sends the same work; ids and times are new in each run
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Send this many spans a second; as fast as possible without
@@ -252,6 +261,9 @@ pub struct BenchIngest {
     /// The server's process; without, it is found by its port
     #[arg(long, value_name = "PROCESS")]
     pub pid: Option<u32>,
+    /// Where the server keeps its data, to measure its size; Clew tells without
+    #[arg(long, value_name = "DIRECTORY")]
+    pub data_directory: Option<PathBuf>,
     /// Print the figures as JSON
     #[arg(long)]
     pub json: bool,
@@ -264,9 +276,12 @@ pub struct BenchQuery {
     /// How often to ask each question
     #[arg(long, default_value_t = 50)]
     pub rounds: u64,
-    /// Decides which traces are asked for
+    /// Decides which traces are asked for, of those that are stored
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// The server's process; without, it is found by its port
+    #[arg(long, value_name = "PROCESS")]
+    pub pid: Option<u32>,
     /// Print the figures as JSON
     #[arg(long)]
     pub json: bool,
@@ -346,6 +361,14 @@ mod tests {
             let help = below.get_after_help().map(ToString::to_string).unwrap_or_default();
             let name = below.get_name();
             assert!(help.contains(&format!("clew {name}")), "clew {name} --help shows no example");
+        }
+        for below in command.find_subcommand("bench").unwrap().get_subcommands() {
+            let help = below.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let name = below.get_name();
+            assert!(
+                name == "help" || help.contains(&format!("clew bench {name}")),
+                "clew bench {name} --help shows no example"
+            );
         }
         let serve = command.find_subcommand("serve").unwrap();
         for key in &TABLE {

@@ -2,12 +2,16 @@
 
 mod figures;
 mod load;
+mod prepare;
 mod process;
-mod template;
+mod questions;
+mod server;
 mod workload;
 
 pub use figures::{Latencies, Percentiles};
 pub use load::{Load, Sent};
+pub use prepare::{Cut, Requests};
 pub use process::{Process, Usage};
-pub use template::Template;
+pub use questions::{Expect, Kind, Question, Stored};
+pub use server::{Moment, Server};
 pub use workload::Workload;

@@ -1,6 +1,7 @@
 //! What a process uses: processor time and memory, as Linux tells in `/proc`.
 
 use crate::port_holder;
+use crate::terminal::harmless;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,9 +23,20 @@ pub struct Usage {
 }
 
 impl Process {
+    /// This program.
+    pub fn own() -> Self {
+        Self { id: std::process::id() }
+    }
+
     /// The process that listens on this port of this machine.
     pub fn listening_on(port: u16) -> Option<Self> {
         port_holder::find(port).map(|holder| Self { id: holder.process })
+    }
+
+    /// Its name, as far as it can be known.
+    pub fn name(&self) -> String {
+        let name = std::fs::read_to_string(format!("/proc/{}/comm", self.id)).unwrap_or_default();
+        harmless(name.trim())
     }
 
     /// `None` when it has ended, or cannot be seen.
@@ -33,6 +45,13 @@ impl Process {
         let stat = std::fs::read_to_string(directory.join("stat")).ok()?;
         let status = std::fs::read_to_string(directory.join("status")).ok()?;
         Some(Usage { processor: processor(&stat)?, peak_memory: peak_memory(&status)? })
+    }
+}
+
+impl Usage {
+    /// Processor time used since an earlier moment.
+    pub fn since(&self, earlier: Self) -> Duration {
+        self.processor.saturating_sub(earlier.processor)
     }
 }
 
@@ -66,7 +85,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn this_process_uses_memory() {
-        let usage = Process { id: std::process::id() }.usage().unwrap();
+        let usage = Process::own().usage().unwrap();
         assert!(usage.peak_memory > 1 << 20, "{usage:?}");
     }
 }

@@ -35,6 +35,28 @@ pub struct Summary {
     pub orphans: u64,
 }
 
+/// The keys that are stored.
+#[derive(Debug, Deserialize)]
+pub struct Fields {
+    pub fields: Vec<Field>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Field {
+    pub key: String,
+}
+
+/// Values of a key, the most frequent first.
+#[derive(Debug, Deserialize)]
+pub struct Values {
+    pub values: Vec<FieldValue>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct FieldValue {
+    pub value: String,
+}
+
 /// What a running server says of itself.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -48,9 +70,16 @@ pub struct Status {
     pub hot_bytes: u64,
     #[serde(deserialize_with = "decimal")]
     pub disk_free_bytes: u64,
+    pub stored: Stored,
     pub receivers: Vec<Receiver>,
     #[serde(default)]
     pub events: Vec<ReceiverEvent>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Stored {
+    #[serde(deserialize_with = "decimal")]
+    pub spans: u64,
 }
 
 #[derive(Debug, Deserialize)]

@@ -4,7 +4,7 @@ mod answers;
 mod events;
 mod skeleton;
 
-pub use answers::{Search, Status, Summary};
+pub use answers::{Fields, Search, Status, Summary, Values};
 pub use events::Events;
 pub use skeleton::{Row, Skeleton};
 
@@ -47,44 +47,49 @@ impl Client {
         self.base.as_str().trim_end_matches('/')
     }
 
+    pub const fn url(&self) -> &Url {
+        &self.base
+    }
+
     pub async fn get<T: DeserializeOwned>(
         &self,
         path: &[&str],
         parameters: &[(&str, String)],
     ) -> Result<T, Failure> {
-        let answer = self.send(self.http.get(self.url(path, parameters))).await?;
+        let answer = self.send(self.http.get(self.below(path, parameters))).await?;
         Ok(answer.json().await.context("reading the server's answer")?)
     }
 
     pub async fn get_bytes(&self, path: &[&str]) -> Result<Vec<u8>, Failure> {
-        let answer = self.send(self.http.get(self.url(path, &[]))).await?;
+        let answer = self.send(self.http.get(self.below(path, &[]))).await?;
         Ok(answer.bytes().await.context("reading the server's answer")?.into())
     }
 
     pub async fn post(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
-        let answer = self.send(self.http.post(self.url(path, &[])).json(body)).await?;
+        let answer = self.send(self.http.post(self.below(path, &[])).json(body)).await?;
         Ok(answer.json().await.context("reading the server's answer")?)
     }
 
     pub async fn delete(&self, path: &[&str]) -> Result<Value, Failure> {
-        let answer = self.send(self.http.delete(self.url(path, &[]))).await?;
+        let answer = self.send(self.http.delete(self.below(path, &[]))).await?;
         Ok(answer.json().await.context("reading the server's answer")?)
     }
 
     /// Listens to what the server sees.
     pub async fn events(&self) -> Result<Events, Failure> {
-        Ok(Events::new(self.send(self.http.get(self.url(&["api", "v1", "live"], &[]))).await?))
+        Ok(Events::new(self.send(self.http.get(self.below(&["api", "v1", "live"], &[]))).await?))
     }
 
     /// Sends an OTLP request in protobuf.
     pub async fn export(&self, path: &str, wire: Vec<u8>) -> Result<(), Failure> {
         let segments: Vec<&str> = path.split('/').collect();
         let request =
-            self.http.post(self.url(&segments, &[])).header("content-type", "application/x-protobuf");
+            self.http.post(self.below(&segments, &[])).header("content-type", "application/x-protobuf");
         self.send(request.body(wire)).await.map(|_| ())
     }
 
-    fn url(&self, path: &[&str], parameters: &[(&str, String)]) -> Url {
+    /// The address of something below this one.
+    pub fn below(&self, path: &[&str], parameters: &[(&str, String)]) -> Url {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
@@ -148,7 +153,8 @@ mod tests {
     fn addresses_are_read_leniently() {
         let check = |text: &str, expect: Option<&str>| {
             let client = Client::new(text).ok();
-            let url = client.map(|client| client.url(&["v1", "a b"], &[("q", "x&y".to_owned())]).to_string());
+            let url =
+                client.map(|client| client.below(&["v1", "a b"], &[("q", "x&y".to_owned())]).to_string());
             assert_eq!(url.as_deref(), expect, "{text}");
         };
         check("http://127.0.0.1:16686", Some("http://127.0.0.1:16686/v1/a%20b?q=x%26y"));

@@ -2,6 +2,7 @@
 
 mod ingest;
 mod query;
+mod report;
 
 use crate::command_line::BenchCommand;
 use crate::failure::Failure;

@@ -1,6 +1,6 @@
 //! What a receiver answers: `ExportTraceServiceResponse` and its like, and `google.rpc.Status`.
 
-use super::wire::{put_message, put_number, put_text};
+use super::wire::{Fields, Slice, put_message, put_number, put_text};
 use crate::Signal;
 use std::time::Duration;
 
@@ -29,6 +29,23 @@ pub fn json_response(signal: Signal, rejected: u64, message: &str) -> String {
         Signal::Metrics => "rejectedDataPoints",
     };
     serde_json::json!({"partialSuccess": {count: rejected.to_string(), "errorMessage": message}}).to_string()
+}
+
+/// What a receiver's answer in protobuf says was refused, and why. `None` when it is not such an answer.
+#[must_use]
+pub fn decode_response(bytes: &[u8]) -> Option<(u64, String)> {
+    let (mut rejected, mut message) = (0, String::new());
+    for field in Fields::new(Slice { bytes, at: 0 }) {
+        let (1, partial) = field.ok()? else { continue };
+        for field in Fields::new(partial.slice()) {
+            match field.ok()? {
+                (1, count) => rejected = count.number(),
+                (2, text) => message = String::from_utf8_lossy(text.slice().bytes).into_owned(),
+                _ => {}
+            }
+        }
+    }
+    Some((rejected, message))
 }
 
 /// A `google.rpc.Status` in protobuf, with `RetryInfo` when it says how long to wait.
@@ -64,4 +81,19 @@ pub fn encode_serving() -> Vec<u8> {
     let mut out = Vec::new();
     put_number(&mut out, 1, 1);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{decode_response, encode_response};
+
+    #[test]
+    fn answers_are_read_as_they_were_written() {
+        let long = "why ".repeat(100);
+        for (rejected, message) in [(0, ""), (0, "only a warning"), (1, ""), (128, "why"), (70_000, &long)] {
+            let read = decode_response(&encode_response(rejected, message));
+            assert_eq!(read, Some((rejected, message.to_owned())));
+        }
+        assert_eq!(decode_response(b"<html>"), None);
+    }
 }

@@ -1,50 +1,58 @@
 //! `clew bench query`: asks a server what its users ask, about what it has stored.
 
-use crate::bench::{Latencies, Percentiles, Process};
-use crate::client::{Client, Search};
+use crate::bench::{Expect, Kind, Latencies, Percentiles, Question, Server, Stored, Usage};
+use crate::client::Client;
 use crate::command_line::BenchQuery;
-use crate::demo::Random;
 use crate::failure::Failure;
-use crate::terminal::Output;
-use anyhow::Context;
-use indicatif::ProgressBar;
+use crate::terminal::{Output, Style, count, fitted, harmless};
+use anyhow::{Context, anyhow};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
+
+const MAX_ROUNDS: u64 = 100_000;
+const NAME_WIDTH: usize = 34;
 
 /// What was measured of one kind of question.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Measured {
-    question: &'static str,
+    question: String,
+    rounds: u64,
+    /// How many different questions were asked in turn.
+    different: usize,
     latency_milliseconds: Percentiles,
     /// Of the server, for one question.
     processor_milliseconds: Option<f64>,
+    /// Answers that a limit cut short: their latencies are those of less work.
+    incomplete: u64,
+    /// Answers that cannot be right.
+    wrong: u64,
 }
 
-/// A question: the path, the parameters.
-type Question = (Vec<String>, Vec<(&'static str, String)>);
+/// What an answer is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Worth {
+    Good,
+    Incomplete,
+    Wrong,
+}
 
 pub async fn run(arguments: BenchQuery, output: &Output) -> Result<(), Failure> {
+    if !(1..=MAX_ROUNDS).contains(&arguments.rounds) {
+        return Err(Failure::Usage("--rounds is a number from 1 to 100000".to_owned()));
+    }
     let api = Client::new(&arguments.server.address)?;
-    let traces = sample(&api).await?;
-    let process = reqwest::Url::parse(api.address())
-        .ok()
-        .and_then(|url| url.port_or_known_default())
-        .and_then(Process::listening_on);
-    let mut random = Random::new(arguments.seed);
-    let rounds = arguments.rounds.max(1);
-    let questions = questions(&traces, rounds, &mut random);
-    let bar = ProgressBar::new(questions.len() as u64 * rounds);
+    let server = Server::behind(api.url(), &api, arguments.pid, None).await?;
+    let rounds = usize::try_from(arguments.rounds).unwrap_or(usize::MAX);
+    let kinds = Stored::explore(&api).await?.kinds(rounds, arguments.seed);
+    let bar = bar(kinds.len() as u64 * arguments.rounds);
     let mut all = Vec::new();
-    for (question, asked) in questions {
-        let measured = measure(&api, process.as_ref(), question, &asked, &bar).await?;
+    for kind in &kinds {
+        let measured = measure(&api, &server, kind, arguments.rounds, &bar).await?;
         if !arguments.json {
-            let processor = measured.processor_milliseconds;
-            let processor = processor.map_or_else(String::new, |ms| format!(", processor {ms:.2} ms"));
-            bar.suspend(|| {
-                output.line(format!("{question:<34} {}{processor}", measured.latency_milliseconds.text()))
-            })?;
+            bar.suspend(|| output.line(line(&measured, output)))?;
         }
         all.push(measured);
     }
@@ -52,76 +60,76 @@ pub async fn run(arguments: BenchQuery, output: &Output) -> Result<(), Failure> 
     if arguments.json {
         output.line(serde_json::to_string(&all).context("writing JSON")?)?;
     }
-    Ok(())
-}
-
-/// Ids of stored traces.
-async fn sample(api: &Client) -> Result<Vec<String>, Failure> {
-    let parameters = [("limit", "200".to_owned()), ("from", "0".to_owned())];
-    let found: Search = api.get(&["api", "v1", "traces"], &parameters).await?;
-    if found.traces.is_empty() {
-        return Err(Failure::NotFound("nothing is stored; `clew bench ingest` sends something".to_owned()));
+    match all.iter().map(|measured| measured.wrong).sum() {
+        0 => Ok(()),
+        wrong => Err(Failure::Failed(anyhow!("{} answers were wrong", count(wrong)))),
     }
-    Ok(found.traces.into_iter().map(|trace| trace.trace_id).collect())
-}
-
-fn questions(traces: &[String], rounds: u64, random: &mut Random) -> Vec<(&'static str, Vec<Question>)> {
-    let path = |parts: &[&str]| ["api", "v1"].iter().chain(parts).map(|part| (*part).to_owned()).collect();
-    let search = |query: &str, limit: &str| -> Question {
-        let parameters = vec![("q", query.to_owned()), ("limit", limit.to_owned()), ("from", "0".to_owned())];
-        (path(&["traces"]), parameters)
-    };
-    let mut known = Vec::new();
-    let mut missing = Vec::new();
-    for _ in 0..rounds {
-        let place = usize::try_from(random.between(0, traces.len() as u64)).unwrap_or(0);
-        let trace = traces.get(place).map_or("", String::as_str);
-        known.push((path(&["traces", trace, "skeleton"]), Vec::new()));
-        let nowhere = format!("{:032x}", u128::from_be_bytes(random.id()));
-        missing.push((path(&["traces", &nowhere, "skeleton"]), Vec::new()));
-    }
-    let repeated = |question: Question| (0..rounds).map(|_| question.clone()).collect::<Vec<_>>();
-    let values = (path(&["fields", "gen_ai.request.model", "values"]), vec![("from", "0".to_owned())]);
-    vec![
-        ("a trace", known),
-        ("a trace that is not there", missing),
-        ("newest 20", repeated(search("", "20"))),
-        ("service:billing", repeated(search("service:billing", "20"))),
-        ("status:error", repeated(search("status:error", "20"))),
-        ("kind:llm", repeated(search("kind:llm", "20"))),
-        ("duration:>3.9s", repeated(search("duration:>3.9s", "20"))),
-        ("user.id:=user-00042", repeated(search("user.id:=user-00042", "20"))),
-        ("a value that nobody has", repeated(search("user.id:=nobody", "20"))),
-        ("values of gen_ai.request.model", repeated(values)),
-    ]
 }
 
 async fn measure(
     api: &Client,
-    process: Option<&Process>,
-    question: &'static str,
-    asked: &[Question],
+    server: &Server,
+    kind: &Kind,
+    rounds: u64,
     bar: &ProgressBar,
 ) -> Result<Measured, Failure> {
-    let processor = || process.and_then(Process::usage).map(|usage| usage.processor);
-    let before = processor();
     let mut latencies = Latencies::default();
-    for (path, parameters) in asked {
-        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let (mut incomplete, mut wrong, mut asked) = (0, 0, 0_u32);
+    let before = server.usage();
+    for question in kind.questions.iter().cycle().take(usize::try_from(rounds).unwrap_or(usize::MAX)) {
         let started = Instant::now();
-        let answer = match path.last() {
-            Some(&"skeleton") => api.get_bytes(&path).await.map(|_| ()),
-            _ => api.get::<Value>(&path, parameters).await.map(|_| ()),
-        };
-        match answer {
-            Ok(()) | Err(Failure::NotFound(_)) => latencies.add(started.elapsed()),
-            Err(failure) => return Err(failure),
-        }
+        let worth = ask(api, question).await?;
+        latencies.add(started.elapsed());
+        incomplete += u64::from(worth == Worth::Incomplete);
+        wrong += u64::from(worth == Worth::Wrong);
+        asked += 1;
         bar.inc(1);
     }
-    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-    let used = before
-        .zip(processor())
-        .map(|(before, after)| after.saturating_sub(before).as_secs_f64() * 1e3 / asked.len() as f64);
-    Ok(Measured { question, latency_milliseconds: latencies.percentiles(), processor_milliseconds: used })
+    let each =
+        |before: Usage, after: Usage| after.since(before).as_secs_f64() * 1e3 / f64::from(asked.max(1));
+    Ok(Measured {
+        question: kind.name.clone(),
+        rounds,
+        different: kind.questions.len(),
+        latency_milliseconds: latencies.percentiles(),
+        processor_milliseconds: before.zip(server.usage()).map(|(before, after)| each(before, after)),
+        incomplete,
+        wrong,
+    })
+}
+
+async fn ask(api: &Client, question: &Question) -> Result<Worth, Failure> {
+    let path: Vec<&str> = question.path.iter().map(String::as_str).collect();
+    let answer = match question.expect {
+        Expect::Traces | Expect::Values => api.get::<Value>(&path, &question.parameters).await,
+        Expect::Skeleton | Expect::Missing => api.get_bytes(&path).await.map(|_| Value::Null),
+    };
+    match (answer, question.expect) {
+        (Ok(answer), Expect::Traces) if answer["complete"] == false => Ok(Worth::Incomplete),
+        (Ok(_), Expect::Traces | Expect::Values | Expect::Skeleton)
+        | (Err(Failure::NotFound(_)), Expect::Missing) => Ok(Worth::Good),
+        (Ok(_), Expect::Missing) | (Err(Failure::NotFound(_)), _) => Ok(Worth::Wrong),
+        (Err(failure), _) => Err(failure),
+    }
+}
+
+fn line(measured: &Measured, output: &Output) -> String {
+    let processor = measured.processor_milliseconds.map(|ms| format!(", processor {ms:.2} ms"));
+    let told = |number: u64, what: &str| {
+        (number > 0).then(|| output.paint(Style::Bad, &format!(", {} {what}", count(number))))
+    };
+    format!(
+        "{}  {}{}{}{}",
+        fitted(&harmless(&measured.question), NAME_WIDTH),
+        measured.latency_milliseconds.text(),
+        processor.unwrap_or_default(),
+        told(measured.incomplete, "cut short").unwrap_or_default(),
+        told(measured.wrong, "wrong").unwrap_or_default(),
+    )
+}
+
+/// Shown on terminals only.
+fn bar(questions: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} questions, {eta} left");
+    ProgressBar::new(questions).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
