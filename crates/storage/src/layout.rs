@@ -25,7 +25,8 @@ const LONG: u64 = 128;
 
 /// How many values of a column are looked at to see whether they repeat, and of how many it can be told.
 const SAMPLE: usize = 128;
-const FEWEST_SAMPLED: usize = 16;
+const SAMPLED_BATCHES: usize = 16;
+const FEWEST_SAMPLED: u64 = 16;
 
 /// Rows that go into a layout: their columns, and how much is in each.
 pub(crate) struct Part {
@@ -41,8 +42,9 @@ pub(crate) struct Filled {
     pub(crate) values: u64,
     /// Of text and bytes.
     pub(crate) bytes: u64,
-    /// Values of text and bytes that hardly ever come twice, as those of an id.
-    pub(crate) unique: u64,
+    /// Of some values of text and bytes: how many were looked at, and how many of those were the only one of their kind.
+    pub(crate) sampled: u64,
+    pub(crate) different: u64,
 }
 
 impl Part {
@@ -52,14 +54,33 @@ impl Part {
         Self { schema, columns, resource_keys }
     }
 
-    /// A batch that is to be sealed: its resources are looked at, each once.
-    pub(crate) fn of_hot(batch: &RecordBatch) -> Self {
-        let resources = statistics::dictionary(batch.column_by_name(schema::RESOURCE));
-        let values = resources.and_then(|resources| resources.values().as_binary_opt::<i32>());
-        let attributes =
-            values.into_iter().flatten().flatten().flat_map(|bytes| otlp::resource(bytes).attributes);
-        let resource_keys = attributes.map(|attribute| attribute.key).collect();
-        Self { resource_keys: Some(resource_keys), ..Self::of_batch(batch) }
+    /// Batches that are to be sealed: their resources are looked at, each once, and whether values repeat.
+    pub(crate) fn of_hot(batches: &[&RecordBatch]) -> Vec<Self> {
+        let mut seen = HashSet::<&[u8], foldhash::fast::RandomState>::default();
+        let step = batches.len().div_ceil(SAMPLED_BATCHES).max(1);
+        let part = |(number, batch): (usize, &&'_ RecordBatch)| {
+            let mut part = Self::of_batch(batch);
+            if number % step == 0 {
+                part.look_for_unique(batch);
+            }
+            part
+        };
+        let mut parts: Vec<Self> = batches.iter().enumerate().map(part).collect();
+        for (batch, part) in batches.iter().zip(&mut parts) {
+            let resources = statistics::dictionary(batch.column_by_name(schema::RESOURCE));
+            let values = resources.and_then(|resources| resources.values().as_binary_opt::<i32>());
+            let new = values.into_iter().flatten().flatten().filter(|bytes| seen.insert(bytes));
+            let attributes = new.flat_map(|bytes| otlp::resource(bytes).attributes);
+            part.resource_keys = Some(attributes.map(|attribute| attribute.key).collect());
+        }
+        parts
+    }
+
+    fn look_for_unique(&mut self, batch: &RecordBatch) {
+        for (column, filled) in batch.columns().iter().zip(&mut self.columns) {
+            let (sampled, different) = repeating(column);
+            (filled.sampled, filled.different) = (sampled, different);
+        }
     }
 
     pub(crate) fn of_batch(batch: &RecordBatch) -> Self {
@@ -70,7 +91,7 @@ impl Part {
         };
         let filled = |column: &ArrayRef| {
             let values = (column.len() - column.null_count()) as u64;
-            Filled { values, bytes: bytes(column), unique: if is_unique(column) { values } else { 0 } }
+            Filled { values, bytes: bytes(column), ..Filled::default() }
         };
         Self {
             schema: batch.schema(),
@@ -91,6 +112,8 @@ pub(crate) struct Layout {
     pub(crate) long: Vec<String>,
     /// The columns of other text and bytes whose values hardly ever come twice.
     pub(crate) unique: Vec<String>,
+    /// Of the columns.
+    names: HashSet<String, foldhash::fast::RandomState>,
 }
 
 impl Layout {
@@ -98,14 +121,14 @@ impl Layout {
     pub(crate) fn plan(signal: Signal, parts: &[Part], fewest: u64) -> Self {
         let mut fixed: Vec<FieldRef> = schema::fixed_fields(signal);
         let mut attributes: Vec<(FieldRef, u64)> = Vec::new();
-        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut places: HashMap<&str, usize, foldhash::fast::RandomState> = HashMap::default();
         for (field, filled) in parts.iter().flat_map(Part::fields) {
             let is_attribute = schema::parse_attribute_column(field.name()).is_some();
             if !is_attribute && !fixed.iter().any(|known| known.name() == field.name()) {
                 fixed.push(Arc::new(field.as_ref().clone().with_nullable(true)));
             }
             if is_attribute {
-                let place = *places.entry(field.name().clone()).or_insert(attributes.len());
+                let place = *places.entry(field.name()).or_insert(attributes.len());
                 match attributes.get_mut(place) {
                     Some((_, total)) => *total += filled.values,
                     None => attributes.push((Arc::clone(field), filled.values)),
@@ -129,15 +152,19 @@ impl Layout {
             names.filter(|name| total.get(name.as_str()).is_some_and(has)).cloned().collect()
         };
         let (long, unique) = (columns(Filled::is_long), columns(Filled::is_unique));
-        Self { long, unique, schema }
+        let names = schema.fields().iter().map(|field| field.name().clone()).collect();
+        Self { schema, long, unique, names }
     }
 
     /// The batch with this layout's columns.
     pub(crate) fn arrange(&self, batch: &RecordBatch, nulls: &mut Nulls) -> Result<RecordBatch, Error> {
         let tail = self.tail(batch)?;
-        let column = |field: &FieldRef| match (batch.column_by_name(field.name()), &tail) {
+        let names = batch.schema_ref().fields().iter().map(|field| field.name().as_str());
+        let here: HashMap<&str, &ArrayRef, foldhash::fast::RandomState> =
+            names.zip(batch.columns()).collect();
+        let column = |field: &FieldRef| match (here.get(field.name().as_str()), &tail) {
             (Some(_), Some(tail)) if field.name() == schema::ATTRIBUTES_TAIL => Arc::clone(tail),
-            (Some(column), _) => Arc::clone(column),
+            (Some(column), _) => Arc::clone(*column),
             (None, _) => nulls.of(field.data_type(), batch.num_rows()),
         };
         let columns = self.schema.fields().iter().map(column).collect();
@@ -152,7 +179,7 @@ impl Layout {
             .fields()
             .iter()
             .zip(batch.columns())
-            .filter(|(field, _)| self.schema.column_with_name(field.name()).is_none())
+            .filter(|(field, _)| !self.names.contains(field.name()))
             .filter_map(|(field, column)| {
                 let (key, column_type) = schema::parse_attribute_column(field.name())?;
                 Some((key, column_type, column))
@@ -256,13 +283,14 @@ fn length(offsets: &[i32]) -> u64 {
 }
 
 /// What all parts together have of each column.
-fn total(parts: &[Part]) -> HashMap<&str, Filled> {
-    let mut total: HashMap<&str, Filled> = HashMap::new();
+fn total(parts: &[Part]) -> HashMap<&str, Filled, foldhash::fast::RandomState> {
+    let mut total: HashMap<&str, Filled, foldhash::fast::RandomState> = HashMap::default();
     for (field, filled) in parts.iter().flat_map(Part::fields) {
         let entry = total.entry(field.name()).or_default();
         entry.values += filled.values;
         entry.bytes += filled.bytes;
-        entry.unique += filled.unique;
+        entry.sampled += filled.sampled;
+        entry.different += filled.different;
     }
     total
 }
@@ -272,13 +300,14 @@ impl Filled {
         self.values > 0 && self.bytes / self.values >= LONG
     }
 
+    /// Whether values hardly ever come twice, as those of an id.
     const fn is_unique(&self) -> bool {
-        self.values > 0 && self.unique * 2 > self.values && !self.is_long()
+        self.sampled >= FEWEST_SAMPLED && self.different * 10 > self.sampled * 9 && !self.is_long()
     }
 }
 
-/// Whether most of some values, taken from all over the column, are different.
-fn is_unique(column: &ArrayRef) -> bool {
+/// Of some values from all over the column: how many there are, and how many different ones.
+fn repeating(column: &ArrayRef) -> (u64, u64) {
     let value = |row| match column.data_type() {
         DataType::Utf8 => Some(column.as_string::<i32>().value(row).as_bytes()),
         DataType::Binary => Some(column.as_binary::<i32>().value(row)),
@@ -286,10 +315,10 @@ fn is_unique(column: &ArrayRef) -> bool {
     };
     let step = column.len().div_ceil(SAMPLE).max(1);
     let rows = (0..column.len()).step_by(step).filter(|row| column.is_valid(*row));
-    let (mut sampled, mut different) = (0, HashSet::new());
+    let (mut sampled, mut different) = (0, HashSet::<&[u8], foldhash::fast::RandomState>::default());
     for value in rows.filter_map(value) {
         sampled += 1;
         different.insert(value);
     }
-    sampled >= FEWEST_SAMPLED && different.len() * 10 > sampled * 9
+    (sampled, different.len() as u64)
 }

@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 /// So many neighbours become one.
 const RUN: usize = 8;
+/// A batch of so many rows is as quickly searched as a part of a larger one; a program's SDK sends 512 at a time.
+const ENOUGH_ROWS: u64 = 256;
 /// What is larger than this is not merged further.
 pub(crate) const MOST_ROWS: u64 = 8192;
 pub(crate) const MOST_BYTES: u64 = 16 << 20;
@@ -50,6 +52,9 @@ async fn merge_some(store: &Arc<Store>) -> bool {
 
 /// Neighbours are merged when the result is not too large and no row is copied often: the largest is at most half.
 fn is_worth_it(run: &[Arc<HotBatch>]) -> bool {
+    if run.iter().all(|batch| batch.statistics.rows >= ENOUGH_ROWS) {
+        return false;
+    }
     let rows: u64 = run.iter().map(|batch| batch.statistics.rows).sum();
     let bytes: u64 = run.iter().map(|batch| batch.bytes).sum();
     let largest = run.iter().map(|batch| batch.statistics.rows).max().unwrap_or(0);

@@ -25,7 +25,7 @@ pub(crate) fn of_rows(signal: Signal, columns: &RecordBatch, received: Timestamp
 pub(crate) fn sum<'a>(parts: impl IntoIterator<Item = &'a BlockStatistics>) -> BlockStatistics {
     let mut parts = parts.into_iter();
     let Some(mut total) = parts.next().cloned() else { return BlockStatistics::default() };
-    let mut counts = HashMap::new();
+    let mut counts = HashMap::<_, _, foldhash::fast::RandomState>::default();
     let mut count = |operations: Vec<OperationCount>| {
         for OperationCount { service, operation, kind, rows } in operations {
             *counts.entry((service, operation, kind)).or_insert(0) += rows;
@@ -74,13 +74,13 @@ fn operations(signal: Signal, columns: &RecordBatch) -> Vec<OperationCount> {
     };
     let kinds = kinds.and_then(|column| column.as_primitive_opt::<arrow::datatypes::Int32Type>());
     let key = |column: Option<&DictionaryArray<Int32Type>>, row| column.and_then(|column| column.key(row));
-    let mut by_key: HashMap<(Option<usize>, Option<usize>, i32), u64> = HashMap::new();
+    let mut by_key: HashMap<_, u64, foldhash::fast::RandomState> = HashMap::default();
     for row in 0..columns.num_rows() {
         let kind = kinds.map_or(0, |kinds| kinds.value(row));
         *by_key.entry((key(services, row), key(names, row), kind)).or_insert(0) += 1;
     }
     // A dictionary may hold a value twice, so that keys are not yet names.
-    let mut by_name = HashMap::new();
+    let mut by_name = HashMap::<_, u64, foldhash::fast::RandomState>::default();
     for ((service, name, kind), rows) in by_key {
         let name = (text(services, service), text(names, name), kind);
         *by_name.entry(name).or_insert(0) += rows;
@@ -96,7 +96,7 @@ fn text(column: Option<&DictionaryArray<Int32Type>>, key: Option<usize>) -> Stri
     }
 }
 
-fn sorted(counts: HashMap<(String, String, i32), u64>) -> Vec<OperationCount> {
+fn sorted(counts: HashMap<(String, String, i32), u64, foldhash::fast::RandomState>) -> Vec<OperationCount> {
     let mut operations: Vec<OperationCount> = counts
         .into_iter()
         .map(|((service, operation, kind), rows)| OperationCount { service, operation, kind, rows })

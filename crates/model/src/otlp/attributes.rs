@@ -1,7 +1,7 @@
 //! Builds the attribute columns of a chunk of rows: a column for each common key and type, a tail for the rest.
 
-use super::value::scalar_type;
-use super::wire::{Fields, Slice, put_bytes, put_message};
+use super::validate::{CheckedAttribute, Scalar};
+use super::wire::{put_bytes, put_message};
 use crate::schema::{ATTRIBUTES_TAIL, ColumnType, TAIL_KEYS, attribute_field};
 use arrow::array::{Array, AsArray};
 use arrow::array::{ArrayRef, BinaryBuilder, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder};
@@ -37,13 +37,13 @@ struct Column {
 }
 
 impl Column {
-    fn new(key: &str, column_type: ColumnType) -> Self {
+    fn new(key: &str, column_type: ColumnType, rows: usize) -> Self {
         let builder = match column_type {
-            ColumnType::String => Builder::String(StringBuilder::new()),
-            ColumnType::Int => Builder::Int(Int64Builder::new()),
-            ColumnType::Double => Builder::Double(Float64Builder::new()),
-            ColumnType::Bool => Builder::Bool(BooleanBuilder::new()),
-            ColumnType::Value => Builder::Value(BinaryBuilder::new()),
+            ColumnType::String => Builder::String(StringBuilder::with_capacity(rows, 1024)),
+            ColumnType::Int => Builder::Int(Int64Builder::with_capacity(rows)),
+            ColumnType::Double => Builder::Double(Float64Builder::with_capacity(rows)),
+            ColumnType::Bool => Builder::Bool(BooleanBuilder::with_capacity(rows)),
+            ColumnType::Value => Builder::Value(BinaryBuilder::with_capacity(rows, 1024)),
         };
         Self { key: key.to_owned(), column_type, builder, rows: 0, filled: 0, has_sibling: false }
     }
@@ -51,33 +51,28 @@ impl Column {
     fn pad_to(&mut self, row: usize) {
         let missing = row - self.rows;
         match &mut self.builder {
-            Builder::String(builder) => (0..missing).for_each(|_| builder.append_null()),
+            Builder::String(builder) => builder.append_nulls(missing),
             Builder::Int(builder) => builder.append_nulls(missing),
             Builder::Double(builder) => builder.append_nulls(missing),
             Builder::Bool(builder) => builder.append_nulls(missing),
-            Builder::Value(builder) => (0..missing).for_each(|_| builder.append_null()),
+            Builder::Value(builder) => builder.append_nulls(missing),
         }
         self.rows = row;
     }
 
-    /// Writes a value that has been validated.
-    fn put(&mut self, row: usize, value: Slice<'_>) {
+    fn put(&mut self, row: usize, attribute: &CheckedAttribute<'_>) {
         if self.rows < row {
             self.pad_to(row);
         }
-        let last = Fields::new(value).filter_map(Result::ok).last();
-        match (&mut self.builder, last) {
-            (Builder::Value(builder), _) => builder.append_value(value.bytes),
-            (Builder::String(builder), Some((_, data))) => {
-                builder.append_value(std::str::from_utf8(data.slice().bytes).unwrap_or_default());
+        match (&mut self.builder, attribute.scalar) {
+            (Builder::String(builder), Some(Scalar::Text(text))) => builder.append_value(text),
+            (Builder::Int(builder), Some(Scalar::Int(number))) => builder.append_value(number),
+            (Builder::Double(builder), Some(Scalar::Double(number))) => builder.append_value(number),
+            (Builder::Bool(builder), Some(Scalar::Bool(value))) => builder.append_value(value),
+            (Builder::Value(builder), _) => builder.append_value(attribute.value),
+            (Builder::String(_) | Builder::Int(_) | Builder::Double(_) | Builder::Bool(_), _) => {
+                unreachable!("an attribute is put into a column of its type")
             }
-            (Builder::Int(builder), Some((_, data))) => builder.append_value(data.number().cast_signed()),
-            (Builder::Double(builder), Some((_, data))) => builder.append_value(data.double()),
-            (Builder::Bool(builder), Some((_, data))) => builder.append_value(data.number() != 0),
-            (Builder::String(builder), None) => builder.append_null(),
-            (Builder::Int(builder), None) => builder.append_null(),
-            (Builder::Double(builder), None) => builder.append_null(),
-            (Builder::Bool(builder), None) => builder.append_null(),
         }
         self.rows = row + 1;
         self.filled += 1;
@@ -86,11 +81,19 @@ impl Column {
     fn finish(mut self, rows: usize) -> (String, ColumnType, ArrayRef) {
         self.pad_to(rows);
         let array: ArrayRef = match &mut self.builder {
-            Builder::String(builder) => Arc::new(builder.finish()),
+            Builder::String(builder) => {
+                let mut array = builder.finish();
+                array.shrink_to_fit();
+                Arc::new(array)
+            }
             Builder::Int(builder) => Arc::new(builder.finish()),
             Builder::Double(builder) => Arc::new(builder.finish()),
             Builder::Bool(builder) => Arc::new(builder.finish()),
-            Builder::Value(builder) => Arc::new(builder.finish()),
+            Builder::Value(builder) => {
+                let mut array = builder.finish();
+                array.shrink_to_fit();
+                Arc::new(array)
+            }
         };
         (self.key, self.column_type, array)
     }
@@ -100,6 +103,8 @@ impl Column {
 #[derive(Default)]
 pub struct AttributeColumns {
     columns: Vec<Column>,
+    /// How many rows a column has room for at first.
+    capacity: usize,
     index: HashMap<String, [Option<u16>; 5], foldhash::fast::RandomState>,
     /// Columns in the order in which the last row used them: rows of one kind look alike.
     order: Vec<u16>,
@@ -122,16 +127,21 @@ pub struct Finished {
 }
 
 impl AttributeColumns {
-    /// Writes one attribute of a row; `value` is a validated `AnyValue`.
+    /// For about so many rows.
+    pub fn with_capacity(rows: usize) -> Self {
+        Self { capacity: rows, ..Self::default() }
+    }
+
+    /// Writes one attribute of a row.
     #[inline]
-    pub fn put(&mut self, row: usize, key: &str, value: Slice<'_>) {
-        let column_type = scalar_type(value);
-        match self.column(key, column_type) {
-            Some(column) if self.is_first(row, key, column) => self.columns[column].put(row, value),
-            Some(_) => self.put_tail(key, value.bytes),
+    pub fn put(&mut self, row: usize, attribute: &CheckedAttribute<'_>) {
+        let key = attribute.key;
+        match self.column(key, column_type(attribute.scalar)) {
+            Some(column) if self.is_first(row, key, column) => self.columns[column].put(row, attribute),
+            Some(_) => self.put_tail(key, attribute.value),
             None => {
                 self.columnless.insert(key.to_owned());
-                self.put_tail(key, value.bytes);
+                self.put_tail(key, attribute.value);
             }
         }
     }
@@ -196,7 +206,7 @@ impl AttributeColumns {
         }
         let number = u16::try_from(self.columns.len()).ok()?;
         let slots = self.index.entry(key.to_owned()).or_default();
-        let mut column = Column::new(key, column_type);
+        let mut column = Column::new(key, column_type, self.capacity);
         for sibling in slots.iter().flatten() {
             self.columns[usize::from(*sibling)].has_sibling = true;
             column.has_sibling = true;
@@ -245,6 +255,17 @@ impl AttributeColumns {
             }
         }
         Arc::new(builder.finish())
+    }
+}
+
+/// Which column a value belongs in: scalars have their own, all else is kept as bytes.
+const fn column_type(scalar: Option<Scalar<'_>>) -> ColumnType {
+    match scalar {
+        Some(Scalar::Text(_)) => ColumnType::String,
+        Some(Scalar::Bool(_)) => ColumnType::Bool,
+        Some(Scalar::Int(_)) => ColumnType::Int,
+        Some(Scalar::Double(_)) => ColumnType::Double,
+        None => ColumnType::Value,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::attributes::AttributeColumns;
 use super::refuse::Refusal;
-use super::validate::{self, Reason};
+use super::validate::{self, CheckedAttribute, Reason};
 use super::wire::Slice;
 use crate::Signal;
 use crate::schema::fixed_fields;
@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The most rows of one record batch.
-const CHUNK_ROWS: usize = 8_192;
+pub const CHUNK_ROWS: usize = 8_192;
 
 /// The most memory that the columns of a request may take. What telemetry looks like needs about its own size; a hostile
 /// request of empty items, or of a huge resource with many small items, would need a hundred times that.
@@ -27,8 +27,7 @@ pub struct Row<'a, Own> {
     pub own: Own,
     pub flags: u32,
     pub dropped_attributes: u32,
-    /// Validated.
-    pub attributes: Vec<(&'a str, Slice<'a>)>,
+    pub attributes: Vec<CheckedAttribute<'a>>,
 }
 
 impl<'a, Own> Row<'a, Own> {
@@ -57,7 +56,7 @@ pub struct Context<'a> {
 }
 
 /// The columns of one signal.
-pub trait Rows<'a>: Default {
+pub trait Rows<'a> {
     const SIGNAL: Signal;
     /// A row's own data, borrowed from the request.
     type Own: Default;
@@ -65,10 +64,18 @@ pub trait Rows<'a>: Default {
     /// Reads an item (a span, a log record, a metric with its points) and emits its rows, or why one is refused.
     fn read(item: Slice<'a>, row: &mut Row<'a, Self::Own>, emit: &mut Emit<'_, 'a, Self::Own>);
 
+    /// Rows of a chunk stand in the order of this: what is looked for together stands together.
+    fn order(_item: Slice<'a>) -> (u128, u64) {
+        (0, 0)
+    }
+
     /// How many rows an item gives.
     fn rows(_item: Slice<'a>) -> u64 {
         1
     }
+
+    /// Columns for about so many rows.
+    fn with_capacity(rows: usize) -> Self;
 
     fn push(&mut self, own: &Self::Own);
 
@@ -126,7 +133,6 @@ fn dictionary(keys: Vec<Option<i32>>, values: ArrayRef) -> ArrayRef {
     Arc::new(array.expect("keys are indexes of the values"))
 }
 
-#[derive(Default)]
 struct Shared<'a> {
     flags: UInt32Builder,
     dropped_attributes: UInt32Builder,
@@ -138,10 +144,26 @@ struct Shared<'a> {
     attributes: AttributeColumns,
 }
 
+impl Shared<'_> {
+    fn with_capacity(rows: usize) -> Self {
+        Self {
+            flags: UInt32Builder::with_capacity(rows),
+            dropped_attributes: UInt32Builder::with_capacity(rows),
+            resource: Dictionary::default(),
+            resource_schema_url: Dictionary::default(),
+            service: Dictionary::default(),
+            scope: Dictionary::default(),
+            scope_schema_url: Dictionary::default(),
+            attributes: AttributeColumns::with_capacity(rows),
+        }
+    }
+}
+
 /// The rows gathered so far.
 pub struct Chunks<'a, R> {
-    own: R,
-    shared: Shared<'a>,
+    /// Made when there is a row for it.
+    current: Option<(R, Shared<'a>)>,
+    expected: usize,
     rows: usize,
     done: Vec<RecordBatch>,
     memory: usize,
@@ -149,7 +171,12 @@ pub struct Chunks<'a, R> {
 
 impl<'a, R: Rows<'a>> Chunks<'a, R> {
     pub fn new() -> Self {
-        Self { own: R::default(), shared: Shared::default(), rows: 0, done: Vec::new(), memory: 0 }
+        Self { current: None, expected: 0, rows: 0, done: Vec::new(), memory: 0 }
+    }
+
+    /// Tells that about so many rows follow.
+    pub fn expect(&mut self, rows: usize) {
+        self.expected = rows.min(CHUNK_ROWS);
     }
 
     pub fn push(&mut self, context: &Context<'a>, row: &Row<'a, R::Own>) -> Result<(), Reason> {
@@ -159,8 +186,9 @@ impl<'a, R: Rows<'a>> Chunks<'a, R> {
                 MAX_MEMORY >> 20
             ));
         }
-        self.own.push(&row.own);
-        let shared = &mut self.shared;
+        let new = || (R::with_capacity(self.expected), Shared::with_capacity(self.expected));
+        let (own, shared) = self.current.get_or_insert_with(new);
+        own.push(&row.own);
         shared.flags.append_value(row.flags);
         shared.dropped_attributes.append_value(row.dropped_attributes);
         shared.resource.push(context.resource);
@@ -171,8 +199,8 @@ impl<'a, R: Rows<'a>> Chunks<'a, R> {
         }
         shared.scope.push(context.scope);
         shared.scope_schema_url.push_text(context.scope_schema_url);
-        for (key, value) in &row.attributes {
-            shared.attributes.put(self.rows, key, *value);
+        for attribute in &row.attributes {
+            shared.attributes.put(self.rows, attribute);
         }
         shared.attributes.end_row();
         self.rows += 1;
@@ -183,7 +211,7 @@ impl<'a, R: Rows<'a>> Chunks<'a, R> {
     }
 
     fn end_chunk(&mut self) {
-        let (own, shared) = (std::mem::take(&mut self.own), std::mem::take(&mut self.shared));
+        let Some((own, shared)) = self.current.take() else { return };
         let batch = record_batch(own, shared, self.rows);
         self.memory += batch.get_array_memory_size();
         self.done.push(batch);
@@ -191,9 +219,7 @@ impl<'a, R: Rows<'a>> Chunks<'a, R> {
     }
 
     pub fn finish(mut self) -> Vec<RecordBatch> {
-        if self.rows > 0 {
-            self.end_chunk();
-        }
+        self.end_chunk();
         self.done
     }
 }

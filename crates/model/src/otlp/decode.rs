@@ -1,9 +1,9 @@
 //! Walks an export request: resources, scopes, items. The three signals frame them alike.
 
-use super::chunk::{Chunks, Context, Row, Rows};
+use super::chunk::{CHUNK_ROWS, Chunks, Context, Row, Rows};
 use super::error::DecodeError;
 use super::refuse::{Item, Refusal, Refusals};
-use super::validate::{self, Reason};
+use super::validate::{self, Reason, Scalar};
 use super::wire::{Fields, Malformed, Slice};
 use crate::batch::Rejected;
 use arrow::record_batch::RecordBatch;
@@ -22,12 +22,14 @@ pub fn request<'a, R: Rows<'a>>(wire: &'a [u8]) -> Result<(Vec<RecordBatch>, Rej
         row: Row::default(),
         refusals: Refusals::new(R::SIGNAL),
         items: 0,
+        pending: Vec::new(),
     };
     for field in Fields::new(Slice { bytes: wire, at: 0 }) {
         if let (1, data) = field.map_err(|error| malformed(error, R::SIGNAL))? {
             walk.resource(data.slice()).map_err(|error| malformed(error, R::SIGNAL))?;
         }
     }
+    walk.flush();
     let columns = walk.chunks.finish();
     let rejected = walk.refusals.finish(columns.is_empty());
     Ok((columns, rejected))
@@ -46,6 +48,8 @@ struct Walk<'a, R: Rows<'a>> {
     row: Row<'a, R::Own>,
     refusals: Refusals,
     items: u64,
+    /// Items that will be the next rows, once they are in order.
+    pending: Vec<((u128, u64), Item<'a>, Context<'a>)>,
 }
 
 impl<'a, R: Rows<'a>> Walk<'a, R> {
@@ -103,7 +107,7 @@ impl<'a, R: Rows<'a>> Walk<'a, R> {
                 self.items += 1;
                 let item = Item { number: self.items, slice: data.slice() };
                 match &refused {
-                    Ok(()) => self.item(item, &context),
+                    Ok(()) => self.pend(item, context),
                     Err(reason) => {
                         let refusal = Refusal { reason: reason.clone(), rows: R::rows(item.slice) };
                         self.refusals.add(item, &refusal);
@@ -112,6 +116,24 @@ impl<'a, R: Rows<'a>> Walk<'a, R> {
             }
         }
         Ok(())
+    }
+
+    fn pend(&mut self, item: Item<'a>, context: Context<'a>) {
+        self.pending.push((R::order(item.slice), item, context));
+        if self.pending.len() == CHUNK_ROWS {
+            self.flush();
+        }
+    }
+
+    /// Reads the pending items, each where it belongs, else as they came.
+    fn flush(&mut self) {
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.sort_by_key(|(order, _, _)| *order);
+        self.chunks.expect(pending.len());
+        for (_, item, context) in pending.drain(..) {
+            self.item(item, &context);
+        }
+        self.pending = pending;
     }
 
     fn item(&mut self, item: Item<'a>, context: &Context<'a>) {
@@ -128,8 +150,10 @@ impl<'a, R: Rows<'a>> Walk<'a, R> {
 /// The resource's `service.name` when it is text.
 fn service_name(resource: Slice<'_>) -> Option<&str> {
     Fields::new(resource).flatten().filter(|(number, _)| *number == 1).find_map(|(_, entry)| {
-        let (key, value) = validate::key_value(entry.slice(), 1).ok()?;
-        let (number, data) = Fields::new(value).flatten().last()?;
-        (key == "service.name" && number == 1).then(|| std::str::from_utf8(data.slice().bytes).ok())?
+        let attribute = validate::key_value(entry.slice(), 1).ok()?;
+        match attribute.scalar {
+            Some(Scalar::Text(name)) if attribute.key == "service.name" => Some(name),
+            _ => None,
+        }
     })
 }

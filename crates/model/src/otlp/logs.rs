@@ -49,22 +49,6 @@ pub struct LogColumns<'a> {
     body_value: BinaryBuilder,
 }
 
-impl Default for LogColumns<'_> {
-    fn default() -> Self {
-        Self {
-            trace_id: FixedSizeBinaryBuilder::new(16),
-            span_id: FixedSizeBinaryBuilder::new(8),
-            time: UInt64Builder::new(),
-            observed_time: UInt64Builder::new(),
-            severity_number: Int32Builder::new(),
-            severity_text: Dictionary::default(),
-            event_name: Dictionary::default(),
-            body: StringBuilder::new(),
-            body_value: BinaryBuilder::new(),
-        }
-    }
-}
-
 impl<'a> Rows<'a> for LogColumns<'a> {
     const SIGNAL: Signal = Signal::Logs;
     type Own = LogRow<'a>;
@@ -73,6 +57,20 @@ impl<'a> Rows<'a> for LogColumns<'a> {
         match read_record(item, row) {
             Ok(()) => emit(Ok(row)),
             Err(reason) => emit(Err(reason.into())),
+        }
+    }
+
+    fn with_capacity(rows: usize) -> Self {
+        Self {
+            trace_id: FixedSizeBinaryBuilder::with_capacity(rows, 16),
+            span_id: FixedSizeBinaryBuilder::with_capacity(rows, 8),
+            time: UInt64Builder::with_capacity(rows),
+            observed_time: UInt64Builder::with_capacity(rows),
+            severity_number: Int32Builder::with_capacity(rows),
+            severity_text: Dictionary::default(),
+            event_name: Dictionary::default(),
+            body: StringBuilder::with_capacity(rows, 0),
+            body_value: BinaryBuilder::with_capacity(rows, 0),
         }
     }
 

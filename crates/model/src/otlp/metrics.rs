@@ -39,7 +39,6 @@ pub struct PointRow<'a> {
     point: Vec<u8>,
 }
 
-#[derive(Default)]
 pub struct MetricColumns<'a> {
     name: Dictionary<'a>,
     description: Dictionary<'a>,
@@ -70,6 +69,24 @@ impl<'a> Rows<'a> for MetricColumns<'a> {
         let points = |data: Data<'a>| Fields::new(data.slice()).flatten().filter(|(number, _)| *number == 1);
         let data = Fields::new(item).flatten().filter(|(number, _)| kind_of(*number).is_some()).last();
         data.map_or(1, |(_, data)| points(data).count().max(1) as u64)
+    }
+
+    fn with_capacity(rows: usize) -> Self {
+        Self {
+            name: Dictionary::default(),
+            description: Dictionary::default(),
+            unit: Dictionary::default(),
+            kind: Int32Builder::with_capacity(rows),
+            temporality: Int32Builder::with_capacity(rows),
+            monotonic: BooleanBuilder::with_capacity(rows),
+            start: UInt64Builder::with_capacity(rows),
+            time: UInt64Builder::with_capacity(rows),
+            value_int: Int64Builder::with_capacity(rows),
+            value_double: Float64Builder::with_capacity(rows),
+            count: UInt64Builder::with_capacity(rows),
+            sum: Float64Builder::with_capacity(rows),
+            point: BinaryBuilder::with_capacity(rows, 0),
+        }
     }
 
     fn push(&mut self, own: &PointRow<'a>) {

@@ -24,8 +24,26 @@ pub fn text<'a>(slice: Slice<'a>, what: &str) -> Result<&'a str, Reason> {
     })
 }
 
+/// A `KeyValue` that was checked.
+#[derive(Debug, Clone, Copy)]
+pub struct CheckedAttribute<'a> {
+    pub key: &'a str,
+    /// The bytes of its `AnyValue`.
+    pub value: &'a [u8],
+    pub scalar: Option<Scalar<'a>>,
+}
+
+/// A value of one field that is text or a number; one with a second field is odd enough to be kept as it is.
+#[derive(Debug, Clone, Copy)]
+pub enum Scalar<'a> {
+    Text(&'a str),
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+}
+
 /// A `KeyValue`'s key and value.
-pub fn key_value(slice: Slice<'_>, depth: usize) -> Result<(&str, Slice<'_>), Reason> {
+pub fn key_value(slice: Slice<'_>, depth: usize) -> Result<CheckedAttribute<'_>, Reason> {
     let (mut key, mut value) = ("", Slice { bytes: &[], at: slice.at });
     for field in fields(slice) {
         match field? {
@@ -34,8 +52,28 @@ pub fn key_value(slice: Slice<'_>, depth: usize) -> Result<(&str, Slice<'_>), Re
             _ => {}
         }
     }
-    any_value(value, depth)?;
-    Ok((key, value))
+    let scalar = if depth <= MAX_DEPTH { scalar(value)? } else { None };
+    if scalar.is_none() {
+        any_value(value, depth)?;
+    }
+    Ok(CheckedAttribute { key, value: value.bytes, scalar })
+}
+
+/// The scalar that an `AnyValue` is; `None` when it is something else, unchecked.
+#[inline]
+fn scalar(value: Slice<'_>) -> Result<Option<Scalar<'_>>, Reason> {
+    let mut fields = Fields::new(value);
+    let (Some(&tag), Some(Ok((_, data)))) = (value.bytes.first(), fields.next()) else { return Ok(None) };
+    if fields.position() != value.bytes.len() {
+        return Ok(None);
+    }
+    Ok(match tag {
+        0x0a => Some(Scalar::Text(text(data.slice(), "a text value")?)),
+        0x10 => Some(Scalar::Bool(data.number() != 0)),
+        0x18 => Some(Scalar::Int(data.number().cast_signed())),
+        0x21 => Some(Scalar::Double(data.double())),
+        _ => None,
+    })
 }
 
 /// An `AnyValue`, however deep.

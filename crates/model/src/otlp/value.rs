@@ -3,27 +3,7 @@
 use super::wire::{
     Data, Fields, Slice, put_bytes, put_fixed64, put_message, put_number, put_text, put_varint,
 };
-use crate::schema::ColumnType;
 use crate::value::{Attribute, Resource, Scope, Value};
-
-/// Which column an encoded `AnyValue` belongs in: scalars have their own, all else is kept as bytes.
-#[inline]
-pub fn scalar_type(value: Slice<'_>) -> ColumnType {
-    match value.bytes.first() {
-        // The tag of the first field; a value with a second field is odd enough to be kept as it is.
-        Some(0x0a) if only_field(value) => ColumnType::String,
-        Some(0x10) if only_field(value) => ColumnType::Bool,
-        Some(0x18) if only_field(value) => ColumnType::Int,
-        Some(0x21) if value.bytes.len() == 9 => ColumnType::Double,
-        _ => ColumnType::Value,
-    }
-}
-
-fn only_field(value: Slice<'_>) -> bool {
-    let mut fields = Fields::new(value);
-    fields.next();
-    fields.position() == value.bytes.len()
-}
 
 /// The value that these `AnyValue` bytes hold; what is not protobuf is skipped.
 #[must_use]

@@ -4,6 +4,7 @@
 //! roles and will come with them.
 
 mod checksum;
+mod gather;
 mod order;
 mod read;
 mod rewrite;

@@ -53,7 +53,8 @@ impl Source {
                 let own = filled_by(chunk);
                 filled.values += own.values;
                 filled.bytes += own.bytes;
-                filled.unique += own.unique;
+                filled.sampled += own.sampled;
+                filled.different += own.different;
             }
         }
         Part::new(schema.clone(), columns)
@@ -111,7 +112,7 @@ pub(crate) fn filled_by(chunk: &ColumnChunkMetaData) -> Filled {
     let bytes = chunk.unencoded_byte_array_data_bytes().map_or(0, i64::unsigned_abs);
     // What was found unique when it was sealed was written without a dictionary.
     let unique = bytes > 0 && chunk.dictionary_page_offset().is_none();
-    Filled { values, bytes, unique: if unique { values } else { 0 } }
+    Filled { values, bytes, sampled: values, different: if unique { values } else { 0 } }
 }
 
 impl Rows {

@@ -2,6 +2,7 @@
 
 use super::Description;
 use super::checksum::Summing;
+use super::gather::Gather;
 use super::order::{order, traces};
 use crate::disk;
 use crate::error::Error;
@@ -9,7 +10,6 @@ use crate::layout::{Layout, Nulls, Part};
 use crate::snapshot::{BlockStatistics, HotBatch};
 use crate::statistics;
 use crate::steps;
-use arrow::compute::interleave_record_batch;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use model::schema::ColumnType;
@@ -39,16 +39,16 @@ pub(crate) fn write_block(
 ) -> Result<Description, Error> {
     let columns: Vec<&RecordBatch> = batches.iter().map(|batch| &batch.columns).collect();
     let rows: u64 = batches.iter().map(|batch| batch.statistics.rows).sum();
-    let parts: Vec<Part> = columns.iter().map(|batch| Part::of_hot(batch)).collect();
+    let parts = Part::of_hot(&columns);
     let layout = Layout::plan(signal, &parts, rows / RARE);
     let mut nulls = Nulls::default();
     let arranged: Vec<RecordBatch> =
         columns.iter().map(|batch| layout.arrange(batch, &mut nulls)).collect::<Result<_, _>>()?;
-    let arranged: Vec<&RecordBatch> = arranged.iter().collect();
+    let gather = Gather::new(&layout.schema, &arranged)?;
     let received = batches.iter().map(|batch| batch.received).min().unwrap_or_else(Timestamp::now);
     let mut writer = Writer::create(path, signal, &layout, traces(batches), received)?;
     for places in order(signal, batches).chunks(portion(rows, batches)) {
-        writer.write(&interleave_record_batch(&arranged, places)?)?;
+        writer.write(&gather.rows(places)?)?;
     }
     writer.finish(Timestamp::now())
 }
