@@ -94,6 +94,12 @@ class Clew:
         assert answer.status_code == 200, f"{answer.status_code} {path}: {answer.text[:500]}"
         return answer.json()
 
+    def post(self, path, body):
+        """Sends OTLP's JSON."""
+        answer = requests.post(self.otlp_http + path, json=body, timeout=20)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
     def trace(self, trace_id):
         """The trace in Jaeger's form, or None."""
         answer = requests.get(f"{self.api}/api/traces/{trace_id}", timeout=60)

@@ -2,9 +2,9 @@
 
 use crate::config::Flags;
 use crate::failure::EXIT_CODES;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Shows what an AI agent did: takes in OpenTelemetry, stores it, and draws each run.
 #[derive(Debug, Parser)]
@@ -70,6 +70,26 @@ Exits with 0 when nothing needs mending, with 1 when something does.")]
         #[command(subcommand)]
         command: BenchCommand,
     },
+    /// Write what is stored to a file: OTLP's JSON, a request a line, or Parquet
+    #[command(after_help = "\
+Examples:
+  clew export > traces.jsonl
+  clew export has:error --from now-1d --output errors.jsonl
+  clew export --signal logs --output logs.parquet
+
+Of traces, those that have a span which satisfies the query are written whole. `clew import` reads all of it back,
+and the collector's otlpjsonfile receiver reads the JSON.")]
+    Export(Export),
+    /// Send files of telemetry to a receiver: OTLP's JSON, Parquet of `clew export`, or Jaeger's JSON
+    #[command(after_help = "\
+Examples:
+  clew import traces.jsonl logs.parquet
+  clew import jaeger-download.json
+  gunzip --stdout traces.jsonl.gz | clew import -
+
+What cannot be read is told with its line and costs only itself; the exit code is then 1. What is stored already is
+not stored twice.")]
+    Import(Import),
     /// Delete a trace for good, from every file
     #[command(after_help = "\
 Examples:
@@ -302,6 +322,80 @@ pub struct Delete {
     pub json: bool,
     #[command(flatten)]
     pub server: Server,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Terms that an item satisfies, or one span of a trace; everything without
+    pub query: Option<String>,
+    /// What to export
+    #[arg(long, value_enum, default_value_t = SignalName::Traces)]
+    pub signal: SignalName,
+    /// Only from here on: now-1h, 2026-01-31T12:00:00Z, or nanoseconds
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Only before this
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// Where to write; standard output without
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// How to write; without, what the name of the file says
+    #[arg(long, value_enum)]
+    pub format: Option<FileFormat>,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SignalName {
+    Traces,
+    Logs,
+    Metrics,
+}
+
+impl From<SignalName> for model::Signal {
+    fn from(name: SignalName) -> Self {
+        match name {
+            SignalName::Traces => Self::Traces,
+            SignalName::Logs => Self::Logs,
+            SignalName::Metrics => Self::Metrics,
+        }
+    }
+}
+
+/// How telemetry is written to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FileFormat {
+    /// OTLP's JSON, a request a line
+    Json,
+    /// A row for each item
+    Parquet,
+}
+
+impl FileFormat {
+    /// What the name of a file says.
+    pub fn of(path: Option<&Path>) -> Self {
+        match path.and_then(Path::extension).is_some_and(|extension| extension == "parquet") {
+            true => Self::Parquet,
+            false => Self::Json,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Import {
+    /// Files; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Where to send, by OTLP/HTTP
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "OTEL_EXPORTER_OTLP_ENDPOINT",
+        default_value = "http://127.0.0.1:4318"
+    )]
+    pub endpoint: String,
 }
 
 #[derive(Debug, Args)]

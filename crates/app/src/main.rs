@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod disk;
 mod failure;
+mod files;
 mod listening;
 mod port_holder;
 mod status;

@@ -4,6 +4,7 @@
 //! A trace by id goes straight to the blocks' indexes (`trace`); what needs a filter is a DataFusion plan for each block and
 //! hot batch (`scan`, `predicate`).
 
+mod export;
 mod fields;
 mod logs;
 mod metrics;
@@ -30,7 +31,8 @@ use query::result::{
     Stored, TraceSummary,
 };
 use query::{
-    Deadline, Engine, Error, Expression, FieldValuesRequest, LogRequest, MetricRequest, SearchRequest,
+    Deadline, Engine, Error, ExportRequest, Expression, FieldValuesRequest, LogRequest, MetricRequest,
+    SearchRequest,
 };
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -44,6 +46,8 @@ use tokio::sync::broadcast::error::RecvError;
 const CONCURRENT: usize = 8;
 /// How long a question waits for its turn at most.
 const WAIT: Duration = Duration::from_secs(5);
+/// Exports that are under way at the same time; each keeps what it reads from being deleted.
+const EXPORTS: usize = 2;
 /// Traces that are summed up at the same time.
 const SUMMARIES: usize = 8;
 
@@ -52,7 +56,8 @@ const SUMMARIES: usize = 8;
 /// # Errors
 /// When the query engine cannot be set up.
 pub fn open(storage: Storage) -> Result<Arc<dyn Engine>, Error> {
-    Ok(Arc::new(StoredEngine { storage, scanner: Scanner::new()?, turns: Semaphore::new(CONCURRENT) }))
+    let (turns, exports) = (Semaphore::new(CONCURRENT), Arc::new(Semaphore::new(EXPORTS)));
+    Ok(Arc::new(StoredEngine { storage, scanner: Scanner::new()?, turns, exports }))
 }
 
 fn busy() -> Error {
@@ -63,6 +68,7 @@ struct StoredEngine {
     storage: Storage,
     scanner: Scanner,
     turns: Semaphore,
+    exports: Arc<Semaphore>,
 }
 
 impl StoredEngine {
@@ -244,6 +250,25 @@ impl Engine for StoredEngine {
     ) -> Result<FieldValues, Error> {
         let snapshot = self.storage.snapshot(tenant, Signal::Traces);
         self.answer(request.deadline, fields::values(&self.scanner, &snapshot, &request)).await
+    }
+
+    async fn export(
+        &self,
+        tenant: &TenantId,
+        request: ExportRequest,
+    ) -> Result<BoxStream<'static, Result<Vec<u8>, Error>>, Error> {
+        let turn = Arc::clone(&self.exports).try_acquire_owned();
+        let turn = turn.map_err(|_| Error::Busy {
+            message: format!("{EXPORTS} exports are under way already; wait for one to end"),
+        })?;
+        let snapshot = self.storage.snapshot(tenant, request.signal);
+        let requests = export::requests(self.scanner.clone(), &snapshot, request).await?;
+        // The snapshot keeps the files, and the turn is taken, until the last request is given.
+        let keep = move |request| {
+            let _kept = (&snapshot, &turn);
+            request
+        };
+        Ok(requests.map(keep).boxed())
     }
 
     async fn stored(&self, tenant: &TenantId) -> Result<Stored, Error> {

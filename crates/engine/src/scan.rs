@@ -9,7 +9,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::functions::expr_fn::{nullif, nvl};
 use datafusion::logical_expr::{Expr, ident, lit};
 use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionConfig, SessionContext};
-use futures::TryStreamExt;
+use futures::{Stream, TryStreamExt};
 use model::{Signal, TimeRange, Timestamp, schema};
 use query::{Error, Expression};
 use std::sync::Arc;
@@ -132,6 +132,16 @@ impl Scanner {
             take(&batch);
         }
         Ok(())
+    }
+
+    /// The rows of a source that are wanted, whole.
+    pub async fn rows(
+        &self,
+        source: &Source,
+        wanted: Wanted<'_>,
+    ) -> Result<impl Stream<Item = Result<RecordBatch, Error>> + use<>, Error> {
+        let frame = self.wanted(source, wanted).await?;
+        Ok(frame.execute_stream().await.map_err(failed)?.map_err(failed))
     }
 
     /// The rows that are wanted of these.

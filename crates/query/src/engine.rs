@@ -1,7 +1,7 @@
 //! The contract itself.
 
 use crate::Error;
-use crate::request::{FieldValuesRequest, LogRequest, MetricRequest, SearchRequest};
+use crate::request::{ExportRequest, FieldValuesRequest, LogRequest, MetricRequest, SearchRequest};
 use crate::result::{
     Change, Field, FieldValues, LogResult, MetricName, MetricResult, Operation, SearchResult, Skeleton,
     Stored, TraceSummary,
@@ -55,6 +55,14 @@ pub trait Engine: Send + Sync {
         tenant: &TenantId,
         request: FieldValuesRequest,
     ) -> Result<FieldValues, Error>;
+
+    /// What the request asks for, as OTLP export requests in protobuf, the oldest first; a span that was sent again may
+    /// come again. It takes as long as it takes: who no longer listens ends it.
+    async fn export(
+        &self,
+        tenant: &TenantId,
+        request: ExportRequest,
+    ) -> Result<BoxStream<'static, Result<Vec<u8>, Error>>, Error>;
 
     /// How much is stored, and what room there is.
     async fn stored(&self, tenant: &TenantId) -> Result<Stored, Error>;

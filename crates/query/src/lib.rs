@@ -12,4 +12,4 @@ pub mod result;
 pub use engine::Engine;
 pub use error::Error;
 pub use filter::{Expression, ParseError};
-pub use request::{Deadline, FieldValuesRequest, LogRequest, MetricRequest, SearchRequest};
+pub use request::{Deadline, ExportRequest, FieldValuesRequest, LogRequest, MetricRequest, SearchRequest};

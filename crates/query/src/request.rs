@@ -1,7 +1,7 @@
 //! The questions.
 
 use crate::filter::Expression;
-use model::{SpanId, TimeRange, TraceId};
+use model::{Signal, SpanId, TimeRange, TraceId};
 use std::time::Duration;
 
 /// How long a question may take before it is given up with [`crate::Error::DeadlineExceeded`].
@@ -72,4 +72,16 @@ pub struct FieldValuesRequest {
     pub limit: usize,
     /// How long it may take.
     pub deadline: Deadline,
+}
+
+/// Everything that is stored of a signal, or a part of it. Of traces, those that have a span which satisfies `filter` and
+/// starts within `range` are given whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExportRequest {
+    /// What to export.
+    pub signal: Signal,
+    /// What an item must satisfy.
+    pub filter: Expression,
+    /// When it must have happened.
+    pub range: TimeRange,
 }

@@ -10,6 +10,10 @@ pub use skeleton::{Row, Skeleton};
 
 use crate::failure::Failure;
 use anyhow::Context;
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use model::otlp::response::decode_response;
+use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -21,6 +25,17 @@ use std::time::Duration;
 pub struct Client {
     http: reqwest::Client,
     base: Url,
+}
+
+/// What a receiver did with a request.
+#[derive(Debug)]
+pub enum Taken {
+    Yes {
+        rejected: u64,
+        message: String,
+    },
+    /// It is full; ask again after this.
+    Later(Duration),
 }
 
 #[derive(Deserialize)]
@@ -80,12 +95,37 @@ impl Client {
         Ok(Events::new(self.send(self.http.get(self.below(&["api", "v1", "live"], &[]))).await?))
     }
 
+    /// An answer that is too long to be kept.
+    pub async fn stream(
+        &self,
+        path: &[&str],
+        parameters: &[(&str, String)],
+    ) -> Result<impl Stream<Item = reqwest::Result<Bytes>> + Unpin + use<>, Failure> {
+        Ok(self.send(self.http.get(self.below(path, parameters))).await?.bytes_stream().boxed())
+    }
+
+    /// Sends an OTLP request in protobuf to a receiver that may be full.
+    pub async fn try_export(&self, path: &str, wire: Vec<u8>) -> Result<Taken, Failure> {
+        let answer = self.otlp(path, wire).send().await.map_err(|error| self.explain(&error))?;
+        if matches!(answer.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+            let after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+            return Ok(Taken::Later(Duration::from_secs(after.unwrap_or(1))));
+        }
+        let answer = self.checked(answer).await?;
+        let body = answer.bytes().await.context("reading the receiver's answer")?;
+        let (rejected, message) = decode_response(&body).unwrap_or_default();
+        Ok(Taken::Yes { rejected, message })
+    }
+
+    fn otlp(&self, path: &str, wire: Vec<u8>) -> reqwest::RequestBuilder {
+        let segments: Vec<&str> = path.split('/').collect();
+        let request = self.http.post(self.below(&segments, &[]));
+        request.header("content-type", "application/x-protobuf").body(wire)
+    }
+
     /// Sends an OTLP request in protobuf.
     pub async fn export(&self, path: &str, wire: Vec<u8>) -> Result<(), Failure> {
-        let segments: Vec<&str> = path.split('/').collect();
-        let request =
-            self.http.post(self.below(&segments, &[])).header("content-type", "application/x-protobuf");
-        self.send(request.body(wire)).await.map(|_| ())
+        self.send(self.otlp(path, wire)).await.map(|_| ())
     }
 
     /// The address of something below this one.
@@ -102,6 +142,10 @@ impl Client {
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, Failure> {
         let answer = request.send().await.map_err(|error| self.explain(&error))?;
+        self.checked(answer).await
+    }
+
+    async fn checked(&self, answer: Response) -> Result<Response, Failure> {
         let status = answer.status();
         if status.is_success() {
             return Ok(answer);

@@ -6,6 +6,8 @@ mod configuration;
 mod delete;
 mod demo;
 mod doctor;
+mod export;
+mod import;
 mod inspect;
 mod manual;
 mod search;
@@ -31,6 +33,8 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Tail(arguments) => wait(tail::run(arguments, &output)),
         Command::Doctor(arguments) => wait(doctor::run(arguments, &environment, &output)),
         Command::Bench { command } => wait_for_many(bench::run(command, &output)),
+        Command::Export(arguments) => wait(export::run(arguments)),
+        Command::Import(arguments) => wait(import::run(arguments, &output)),
         Command::Delete(arguments) => wait(delete::run(arguments, &output)),
         Command::Inspect(arguments) => wait(inspect::run(arguments, &output)),
         Command::Config { command: ConfigCommand::Print { json, settings } } => {

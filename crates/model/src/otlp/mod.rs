@@ -9,6 +9,7 @@ mod json;
 mod json_plain;
 mod json_scalar;
 mod json_tables;
+mod json_write;
 mod logs;
 mod metrics;
 mod refuse;
@@ -75,6 +76,20 @@ pub fn log_records(columns: &RecordBatch) -> Vec<LogRecord> {
 #[must_use]
 pub fn metric_points(columns: &RecordBatch) -> Vec<MetricPoint> {
     metrics::owned(columns)
+}
+
+/// A request in protobuf as one line of OTLP's JSON.
+#[must_use]
+pub fn to_json(signal: Signal, wire: &[u8]) -> String {
+    json_write::from_protobuf(signal, wire)
+}
+
+/// A request, or several one after the other, from OTLP's JSON to protobuf.
+///
+/// # Errors
+/// When it is not JSON, or not a request of this signal; says where.
+pub fn from_json(signal: Signal, json: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    json::to_protobuf(signal, json)
 }
 
 /// An `ExportTraceServiceRequest` in protobuf with these spans, grouped by resource and scope.

@@ -70,6 +70,12 @@ impl<'a> Fields<'a> {
         Self { bytes: slice.bytes, next: 0, at: slice.at }
     }
 
+    /// Packed varints, as far as they are whole.
+    pub fn numbers(packed: Slice<'a>) -> impl Iterator<Item = u64> {
+        let mut fields = Self::new(packed);
+        std::iter::from_fn(move || if fields.next < fields.bytes.len() { fields.varint().ok() } else { None })
+    }
+
     /// Offset in the message of what comes next.
     pub fn position(&self) -> usize {
         self.next

@@ -1,6 +1,7 @@
 //! Our API under `/api/v1`: requests and view types beside each handler.
 
 mod body;
+mod export;
 mod fields;
 mod generation;
 mod live;
@@ -59,6 +60,7 @@ pub fn router() -> Router<State> {
         .route("/metrics/{name}", get(metrics::series))
         .route("/fields", get(fields::keys))
         .route("/fields/{key}/values", get(fields::values))
+        .route("/export/{signal}", get(export::export))
         .route("/live", get(live::events))
         .route("/status", get(status::status))
         .route("/sample", post(status::sample))

@@ -134,6 +134,15 @@ pub const PATHS: &[Described] = &[
         &["q"],
         &["valid", "canonical", "error"],
     ),
+    Described {
+        answer: "application/x-ndjson",
+        ..get(
+            "/api/v1/export/{signal}",
+            "all traces, logs or metrics, or those that match, as lines of OTLP's JSON",
+            &["q", "from", "to"],
+            &[],
+        )
+    },
     get(
         "/api/v1/logs",
         "log records of a trace, or by filter",

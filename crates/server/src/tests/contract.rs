@@ -10,6 +10,7 @@ fn filled(path: &str) -> String {
         .replace("{key}", "retry")
         .replace("{name}", "requests")
         .replace("{service}", "shop")
+        .replace("{signal}", "traces")
 }
 
 #[tokio::test]

@@ -8,14 +8,14 @@ use model::span::{Event, Status};
 use model::value::Resource;
 use model::{
     Attribute, Kind, LogRecord, MetricPoint, Signal, Span, SpanId, TenantId, TimeRange, Timestamp, TraceId,
-    Value,
+    Value, otlp,
 };
 use query::filter::{Comparison, Expression, Field, Operator};
 use query::result::{
     Change, Field as NamedField, FieldScope, FieldValues, LogResult, MetricName, MetricResult, Operation,
     SearchResult, Skeleton, SkeletonRow, Stored, TraceSummary,
 };
-use query::{Engine, Error, FieldValuesRequest, LogRequest, MetricRequest, SearchRequest};
+use query::{Engine, Error, ExportRequest, FieldValuesRequest, LogRequest, MetricRequest, SearchRequest};
 use std::sync::Arc;
 
 pub const TRACE: TraceId =
@@ -237,6 +237,18 @@ impl Engine for FakeEngine {
 
     async fn field_values(&self, _: &TenantId, request: FieldValuesRequest) -> Result<FieldValues, Error> {
         Ok(FieldValues { values: vec![(request.key, request.limit as u64)], complete: true })
+    }
+
+    async fn export(
+        &self,
+        _: &TenantId,
+        request: ExportRequest,
+    ) -> Result<BoxStream<'static, Result<Vec<u8>, Error>>, Error> {
+        let wire = match request.signal {
+            Signal::Traces => otlp::encode_spans(&self.0),
+            Signal::Logs | Signal::Metrics => Vec::new(),
+        };
+        Ok(stream::iter([Ok(wire)]).boxed())
     }
 
     async fn stored(&self, _: &TenantId) -> Result<Stored, Error> {

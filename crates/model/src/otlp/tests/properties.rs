@@ -107,6 +107,24 @@ proptest! {
     }
 
     #[test]
+    fn json_says_the_same((signal, wire) in request()) {
+        let json = otlp::to_json(signal, &wire);
+        prop_assert_eq!(json.lines().count(), 1);
+        let again = otlp::from_json(signal, json.as_bytes()).unwrap();
+        // Written once more, it must be the same text: fields may stand in another order in protobuf.
+        prop_assert_eq!(otlp::to_json(signal, &again), json);
+        let told = |wire: Vec<u8>| {
+            let batch = decoded(signal, wire);
+            let spans: Vec<_> = batch.columns.iter().flat_map(otlp::spans).collect();
+            let records: Vec<_> = batch.columns.iter().flat_map(otlp::log_records).collect();
+            format!("{spans:?} {records:?}")
+        };
+        if signal != Signal::Metrics {
+            prop_assert_eq!(told(again), told(wire));
+        }
+    }
+
+    #[test]
     fn any_bytes_are_survived(
         bytes in bytes(),
         signal in sample::select(&Signal::ALL[..]),
