@@ -86,6 +86,10 @@ fn storage_options(config: &Config) -> storage::Options {
     storage::Options {
         directory: settings.directory.clone(),
         max_age: settings.max_age.0,
+        of_signal: std::array::from_fn(|signal| storage::Limits {
+            max_age: settings.signal_max_age[signal].map(|age| age.0),
+            max_bytes: settings.signal_max_bytes[signal].map(|bytes| bytes.0),
+        }),
         max_bytes: disk::share(&settings.directory, settings.max_bytes.0, 2 * MIN_FREE_BYTES),
         seal_bytes: settings.seal_bytes.0,
         seal_age: settings.seal_age.0,

@@ -32,6 +32,7 @@ impl Fixture {
             directory: directory.path().to_owned(),
             max_age: Duration::from_secs(3_600),
             max_bytes: 1 << 40,
+            of_signal: [storage::Limits::default(); 3],
             seal_bytes: 1 << 40,
             seal_age: Duration::from_secs(3_600),
             hot_limit_bytes: 1 << 40,

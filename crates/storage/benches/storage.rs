@@ -86,6 +86,7 @@ fn options(directory: &Path) -> Options {
         directory: directory.to_owned(),
         max_age: Duration::from_secs(86_400),
         max_bytes: 1 << 40,
+        of_signal: [clew_storage::Limits::default(); 3],
         seal_bytes: 1 << 40,
         seal_age: Duration::from_secs(86_400),
         hot_limit_bytes: 1 << 40,

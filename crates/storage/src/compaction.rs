@@ -72,7 +72,7 @@ async fn rest(shutdown: &CancellationToken) {
 async fn step(store: &Arc<Store>, table: &Table, fan_in: usize) -> Result<bool, Error> {
     let _rewriting = store.rewriting.lock().await;
     let snapshot = table.snapshot();
-    let apart = store.options.max_age / AGE_PART;
+    let apart = store.options.max_age(table.key.signal) / AGE_PART;
     match choose(&snapshot.blocks, apart, fan_in) {
         Some(run) => replace(store, table, run, None).await.map(|_| true),
         None => Ok(false),

@@ -57,6 +57,15 @@ use tokio::sync::{Notify, broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use writing::Waiting;
 
+/// How much of a signal to keep.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// Instead of [`Options::max_age`].
+    pub max_age: Option<Duration>,
+    /// Of its blocks, those of all tenants together.
+    pub max_bytes: Option<u64>,
+}
+
 /// Where and how much to store.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -65,6 +74,8 @@ pub struct Options {
     pub max_age: Duration,
     /// Oldest blocks are deleted while blocks and log together are larger than this.
     pub max_bytes: u64,
+    /// What holds for one signal besides, in the order of [`Signal::ALL`].
+    pub of_signal: [Limits; 3],
     /// The hot buffer is sealed into a block when a signal of a tenant holds this many bytes, ...
     pub seal_bytes: u64,
     /// ... or when its oldest item was received this long ago.
@@ -73,6 +84,13 @@ pub struct Options {
     pub hot_limit_bytes: u64,
     /// New data is refused with [`Error::DiskFull`] while less than this is free on the disk.
     pub min_free_bytes: u64,
+}
+
+impl Options {
+    /// How long blocks of a signal are kept.
+    pub(crate) fn max_age(&self, signal: Signal) -> Duration {
+        self.of_signal[signal as usize].max_age.unwrap_or(self.max_age)
+    }
 }
 
 /// What was appended.

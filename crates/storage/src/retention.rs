@@ -8,7 +8,7 @@ use crate::Store;
 use crate::error::Error;
 use crate::snapshot::Block;
 use crate::tables::Table;
-use model::Timestamp;
+use model::{Signal, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -54,14 +54,23 @@ fn expired(store: &Store, now: Timestamp) -> Vec<(Arc<Table>, Arc<Block>)> {
         blocks.extend(snapshot.blocks.iter().map(|block| (Arc::clone(&table), Arc::clone(block))));
     }
     blocks.sort_by_key(|(_, block)| (block.statistics().sealed, block.id));
-    let max_age = u64::try_from(store.options.max_age.as_nanos()).unwrap_or(u64::MAX);
-    let oldest = Timestamp(now.0.saturating_sub(max_age));
-    let mut bytes = store.log.bytes() + blocks.iter().map(|(_, block)| block.bytes()).sum::<u64>();
-    blocks.retain(|(_, block)| {
-        let too_much = bytes > store.options.max_bytes;
-        let expired = too_much || block.statistics().sealed < oldest;
+    let oldest = Signal::ALL.map(|signal| {
+        let max_age = u64::try_from(store.options.max_age(signal).as_nanos()).unwrap_or(u64::MAX);
+        Timestamp(now.0.saturating_sub(max_age))
+    });
+    let mut bytes = [0; 3];
+    for (table, block) in &blocks {
+        bytes[table.key.signal as usize] += block.bytes();
+    }
+    let mut all = store.log.bytes() + bytes.iter().sum::<u64>();
+    blocks.retain(|(table, block)| {
+        let signal = table.key.signal as usize;
+        let most = store.options.of_signal[signal].max_bytes.unwrap_or(u64::MAX);
+        let too_much = all > store.options.max_bytes || bytes[signal] > most;
+        let expired = too_much || block.statistics().sealed < oldest[signal];
         if expired {
-            bytes -= block.bytes();
+            all -= block.bytes();
+            bytes[signal] -= block.bytes();
         }
         expired
     });

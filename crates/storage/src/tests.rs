@@ -4,9 +4,9 @@ mod content;
 pub(crate) mod crash;
 mod rewriting;
 
-use crate::{Error, Options, Storage};
+use crate::{Error, Limits, Options, Storage};
 use model::batch::Encoding;
-use model::{Attribute, Batch, Signal, Span, SpanId, TenantId, Timestamp, TraceId, Value, otlp};
+use model::{Attribute, Batch, LogRecord, Signal, Span, SpanId, TenantId, Timestamp, TraceId, Value, otlp};
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -19,6 +19,7 @@ fn options(directory: &Path) -> Options {
         directory: directory.to_owned(),
         max_age: Duration::from_secs(3_600),
         max_bytes: 1 << 30,
+        of_signal: [Limits::default(); 3],
         seal_bytes: 1 << 30,
         seal_age: Duration::from_secs(3_600),
         hot_limit_bytes: 1 << 30,
@@ -260,6 +261,28 @@ async fn retention_deletes_the_oldest_blocks_and_their_files() {
         tokio::task::yield_now().await;
     }
     assert!(read(&open.storage, 1).await.is_empty());
+    open.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_may_have_limits_of_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut limited = options(directory.path());
+    limited.of_signal[Signal::Traces as usize].max_bytes = Some(1);
+    let open = Open::new(limited).await;
+    open.storage.append(batch(&[span(1, 1, 2_000)])).await.unwrap();
+    let record = LogRecord { time: Timestamp(5), ..LogRecord::default() };
+    let wire = otlp::encode_log_records(&[record]).into();
+    let logs = otlp::decode(TenantId::default(), Signal::Logs, Encoding::Protobuf, wire).unwrap();
+    open.storage.append(logs).await.unwrap();
+    open.storage.seal().await.unwrap();
+    let blocks = |signal| open.storage.snapshot(&TenantId::default(), signal).blocks.len();
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while blocks(Signal::Traces) > 0 {
+        assert!(std::time::Instant::now() < deadline, "the block is still there");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(blocks(Signal::Logs), 1);
     open.stop().await;
 }
 

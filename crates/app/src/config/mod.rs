@@ -45,6 +45,9 @@ pub struct Storage {
     pub directory: PathBuf,
     pub max_age: Period,
     pub max_bytes: ByteSize,
+    /// Of each signal, in the order of `Signal::ALL`; `None` where it has no limits of its own.
+    pub signal_max_age: [Option<Period>; 3],
+    pub signal_max_bytes: [Option<ByteSize>; 3],
     pub seal_bytes: ByteSize,
     pub seal_age: Period,
     pub hot_limit: ByteSize,

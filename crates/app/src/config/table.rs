@@ -44,7 +44,7 @@ impl Key {
 type Access = (fn(&mut Config, &str) -> Result<(), String>, fn(&Config) -> String);
 
 /// All settings, in the order of the file.
-pub static TABLE: [Key; 13] = [
+pub static TABLE: [Key; 19] = [
     Key::new(
         "otlp.grpc-address",
         "HOST:PORT",
@@ -107,6 +107,60 @@ pub static TABLE: [Key; 13] = [
         (
             |config, text| size(text).map(|it| config.storage.max_bytes = it),
             |config| config.storage.max_bytes.to_string(),
+        ),
+    ),
+    Key::new(
+        "storage.traces-max-age",
+        "TIME",
+        "How long traces are kept, when not as long as all else",
+        (
+            |config, text| own(text, period).map(|it| config.storage.signal_max_age[0] = it),
+            |config| shown(config.storage.signal_max_age[0]),
+        ),
+    ),
+    Key::new(
+        "storage.traces-max-bytes",
+        "SIZE",
+        "How much of the disk traces may take, when less than all",
+        (
+            |config, text| own(text, size).map(|it| config.storage.signal_max_bytes[0] = it),
+            |config| shown(config.storage.signal_max_bytes[0]),
+        ),
+    ),
+    Key::new(
+        "storage.logs-max-age",
+        "TIME",
+        "How long log records are kept, when not as long as all else",
+        (
+            |config, text| own(text, period).map(|it| config.storage.signal_max_age[1] = it),
+            |config| shown(config.storage.signal_max_age[1]),
+        ),
+    ),
+    Key::new(
+        "storage.logs-max-bytes",
+        "SIZE",
+        "How much of the disk log records may take, when less than all",
+        (
+            |config, text| own(text, size).map(|it| config.storage.signal_max_bytes[1] = it),
+            |config| shown(config.storage.signal_max_bytes[1]),
+        ),
+    ),
+    Key::new(
+        "storage.metrics-max-age",
+        "TIME",
+        "How long metric points are kept, when not as long as all else",
+        (
+            |config, text| own(text, period).map(|it| config.storage.signal_max_age[2] = it),
+            |config| shown(config.storage.signal_max_age[2]),
+        ),
+    ),
+    Key::new(
+        "storage.metrics-max-bytes",
+        "SIZE",
+        "How much of the disk metric points may take, when less than all",
+        (
+            |config, text| own(text, size).map(|it| config.storage.signal_max_bytes[2] = it),
+            |config| shown(config.storage.signal_max_bytes[2]),
         ),
     ),
     Key::new(
@@ -184,6 +238,8 @@ impl Config {
                 directory: data_home.join("clew"),
                 max_age: minutes(7 * 24 * 60),
                 max_bytes: ByteSize(20_000_000_000),
+                signal_max_age: [None; 3],
+                signal_max_bytes: [None; 3],
                 seal_bytes: ByteSize(64 << 20),
                 seal_age: minutes(10),
                 hot_limit: ByteSize(256 << 20),
@@ -212,6 +268,15 @@ fn host_names(text: &str) -> Result<Vec<String>, String> {
 
 fn directory(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("a directory".to_owned()) } else { Ok(PathBuf::from(text)) }
+}
+
+/// A limit of one signal; empty where there is none.
+fn own<T>(text: &str, read: fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
+    if text.is_empty() { Ok(None) } else { read(text).map(Some) }
+}
+
+fn shown(limit: Option<impl std::fmt::Display>) -> String {
+    limit.map_or_else(String::new, |limit| limit.to_string())
 }
 
 fn period(text: &str) -> Result<Period, String> {
