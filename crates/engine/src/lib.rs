@@ -10,11 +10,13 @@ mod logs;
 mod metrics;
 mod newest;
 mod predicate;
+mod pruning;
 mod row;
 mod scan;
 mod search;
 mod skeleton;
 mod summary;
+mod table;
 mod test;
 mod trace;
 

@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Field as ArrowField, Int32Type, Schema};
 use datafusion::logical_expr::{ColumnarValue, Expr, Volatility, cast, create_udf, ident, lit};
 use model::schema::{self, ColumnType, attribute_column, parse_attribute_column};
 use model::{Signal, otlp};
-use query::filter::{Expression, Field, Literal, Operator};
+use query::filter::{Expression, Field, Operator};
 use semconv::{Meaning, NodeKind};
 use std::sync::Arc;
 
@@ -258,7 +258,7 @@ impl Predicate<'_> {
         const SPAN_KINDS: [&str; 6] = ["unspecified", "internal", "server", "client", "producer", "consumer"];
         let exact = |name: &str| match test {
             Test::Exists => true,
-            Test::Compare(Operator::Glob, _) => test.text(name),
+            Test::Compare(Operator::Glob, _) | Test::Words(_) => test.text(name),
             Test::Compare(_, literal) => literal.text.eq_ignore_ascii_case(name),
         };
         // "internal" is a kind of both; as a node kind it would hide the other meaning.
@@ -297,19 +297,18 @@ impl Predicate<'_> {
         self.rows(&columns, Arc::new(matches))
     }
 
-    /// Bare words: in names, messages, bodies and text attributes.
+    /// Bare words: in names, messages, bodies, events and text attributes; all that blocks have filters of words for.
     fn text(&self, text: &str) -> Expr {
-        let test =
-            Test::Compare(Operator::Matches, Literal { text: text.to_owned(), number: None, integer: None });
+        let test = Test::from(text);
         let fixed = match self.signal {
             Signal::Traces => [schema::NAME, schema::STATUS_MESSAGE].as_slice(),
             Signal::Logs => &[schema::BODY, schema::EVENT_NAME],
             Signal::Metrics => &[schema::NAME],
         };
-        let mut parts: Vec<_> = fixed.iter().map(|column| self.fixed_text(column, &test)).collect();
+        let mut parts: Vec<_> = fixed.iter().map(|column| self.words(column, &test)).collect();
         for field in self.schema.fields() {
             match parse_attribute_column(field.name()) {
-                Some((_, ColumnType::String)) => parts.push(text_test(ident(field.name()), &test)),
+                Some((_, ColumnType::String)) => parts.push(self.words(field.name(), &test)),
                 Some((_, column_type @ ColumnType::Value)) => {
                     parts.push(self.typed(field.name(), column_type, &test));
                 }
@@ -319,11 +318,46 @@ impl Predicate<'_> {
         if self.has(schema::BODY_VALUE) {
             parts.push(self.body_value(&test));
         }
+        if self.has(schema::EVENTS) {
+            let test = test.clone();
+            let found = move |cell: &[u8]| {
+                let mut found = false;
+                otlp::each_event_text(cell, &mut |text| found = found || test.text(text));
+                found
+            };
+            let columns = [schema::EVENTS.to_owned()];
+            parts.push(self.rows(&columns, Arc::new(move |batch| each_bytes(batch.column(0), &found))));
+        }
         if self.schema.metadata().get(schema::TAIL_KEYS).is_none_or(|keys| keys != "[]") {
             parts.push(self.tail(move |tail| test.any_in_tail(tail)));
         }
         any(parts)
     }
+
+    /// A test of a text column that is not one of DataFusion's.
+    fn words(&self, column: &str, test: &Test) -> Expr {
+        let test = test.clone();
+        let found = move |text: &[u8]| std::str::from_utf8(text).is_ok_and(|text| test.text(text));
+        self.rows(
+            &[column.to_owned()],
+            Arc::new(move |batch| {
+                let column = batch.column(0);
+                cast_to_bytes(column).map_or_else(
+                    || BooleanArray::from(vec![false; column.len()]),
+                    |column| each_bytes(&column, &found),
+                )
+            }),
+        )
+    }
+}
+
+/// Text as bytes; of a dictionary, its values.
+fn cast_to_bytes(column: &ArrayRef) -> Option<ArrayRef> {
+    let bytes = match column.data_type() {
+        DataType::Dictionary(key, _) => DataType::Dictionary(key.clone(), Box::new(DataType::Binary)),
+        _ => DataType::Binary,
+    };
+    arrow::compute::cast(column, &bytes).ok()
 }
 
 static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);

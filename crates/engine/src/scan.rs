@@ -1,15 +1,17 @@
 //! Runs one filter over a snapshot, source by source, newest first: each block and hot batch has columns of its own.
 
 use crate::predicate::Predicate;
+use crate::pruning::may_match;
+use crate::table::BlockTable;
 use crate::trace::internal;
 use arrow::array::RecordBatch;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::functions::expr_fn::{nullif, nvl};
 use datafusion::logical_expr::{Expr, ident, lit};
-use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionConfig, SessionContext};
-use futures::{Stream, TryStreamExt};
+use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use model::{Signal, TimeRange, Timestamp, schema};
 use query::{Error, Expression};
 use std::sync::Arc;
@@ -92,27 +94,30 @@ impl Scanner {
         Ok(Self { context: SessionContext::new_with_config_rt(config, runtime) })
     }
 
-    async fn frame(&self, source: &Source) -> Result<DataFrame, Error> {
-        match source {
-            Source::Hot(batch) => self.context.read_batch(batch.columns.clone()).map_err(internal),
-            Source::Block(block) => {
-                let path = block.path().to_string_lossy().into_owned();
-                let schema: &Schema = block.schema();
-                let options = ParquetReadOptions::default().schema(schema);
-                self.context.read_parquet(path, options).await.map_err(internal)
-            }
-        }
-    }
-
-    /// The rows of a source that are wanted.
-    async fn wanted(&self, source: &Source, wanted: Wanted<'_>) -> Result<DataFrame, Error> {
+    /// The rows of a source that are wanted. `None` when it has none, by what is known of its words.
+    async fn wanted(&self, source: &Source, wanted: Wanted<'_>) -> Result<Option<DataFrame>, Error> {
         let schema = source.schema();
+        let frame = match source {
+            Source::Hot(batch) => self.context.read_batch(batch.columns.clone()),
+            Source::Block(block) => {
+                let groups = groups(block, wanted.filter).await?;
+                if groups.as_ref().is_some_and(|groups| !groups.contains(&true)) {
+                    return Ok(None);
+                }
+                self.context.read_table(Arc::new(BlockTable {
+                    path: block.path().to_string_lossy().into_owned(),
+                    bytes: block.bytes(),
+                    schema: Arc::clone(&schema),
+                    groups,
+                }))
+            }
+        };
         let predicate = Predicate { signal: wanted.signal, schema: &schema };
         // The range comes first: it is cheaper than any filter.
         let conditions =
             [in_range(wanted.signal, source.statistics(), wanted.range), predicate.expression(wanted.filter)];
-        let frame = self.frame(source).await?;
-        conditions.into_iter().flatten().try_fold(frame, DataFrame::filter).map_err(internal)
+        let frame = conditions.into_iter().flatten().try_fold(frame.map_err(internal)?, DataFrame::filter);
+        frame.map(Some).map_err(internal)
     }
 
     /// Gives the rows of a source that are wanted to `take`, batch by batch, with these of the columns that it has.
@@ -125,8 +130,8 @@ impl Scanner {
     ) -> Result<(), Error> {
         let schema = source.schema();
         let present = columns.iter().filter(|name| schema.index_of(name).is_ok()).map(|name| ident(*name));
-        let frame =
-            self.wanted(source, wanted).await?.select(present.collect::<Vec<_>>()).map_err(internal)?;
+        let Some(frame) = self.wanted(source, wanted).await? else { return Ok(()) };
+        let frame = frame.select(present.collect::<Vec<_>>()).map_err(internal)?;
         let mut batches = frame.execute_stream().await.map_err(failed)?;
         while let Some(batch) = batches.try_next().await.map_err(failed)? {
             take(&batch);
@@ -139,15 +144,18 @@ impl Scanner {
         &self,
         source: &Source,
         wanted: Wanted<'_>,
-    ) -> Result<impl Stream<Item = Result<RecordBatch, Error>> + use<>, Error> {
-        let frame = self.wanted(source, wanted).await?;
-        Ok(frame.execute_stream().await.map_err(failed)?.map_err(failed))
+    ) -> Result<BoxStream<'static, Result<RecordBatch, Error>>, Error> {
+        let Some(frame) = self.wanted(source, wanted).await? else { return Ok(stream::empty().boxed()) };
+        Ok(frame.execute_stream().await.map_err(failed)?.map_err(failed).boxed())
     }
 
     /// The rows that are wanted of these.
     pub async fn matching(&self, rows: RecordBatch, wanted: Wanted<'_>) -> Result<Vec<RecordBatch>, Error> {
         let source = Source::Hot(Arc::new(HotBatch::new(wanted.signal, rows, Timestamp::default())));
-        self.wanted(&source, wanted).await?.collect().await.map_err(failed)
+        match self.wanted(&source, wanted).await? {
+            Some(frame) => frame.collect().await.map_err(failed),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The newest rows of a source that are wanted, with all columns.
@@ -157,11 +165,22 @@ impl Scanner {
         wanted: Wanted<'_>,
         limit: usize,
     ) -> Result<Vec<RecordBatch>, Error> {
-        let frame = self.wanted(source, wanted).await?;
+        let Some(frame) = self.wanted(source, wanted).await? else { return Ok(Vec::new()) };
         let newest_first = vec![moment(wanted.signal).sort(false, false)];
         let frame = frame.sort(newest_first).and_then(|frame| frame.limit(0, Some(limit)));
         frame.map_err(internal)?.collect().await.map_err(failed)
     }
+}
+
+/// Which row groups of a block may have what is wanted; `None` when that is not known.
+async fn groups(block: &Arc<Block>, filter: &Expression) -> Result<Option<Vec<bool>>, Error> {
+    if *filter == Expression::All {
+        return Ok(None);
+    }
+    let (block, filter) = (Arc::clone(block), filter.clone());
+    let looked = crate::compute(move || block.row_groups(|has| may_match(&filter, block.schema(), has)));
+    // As with any error of reading: the block is marked, and the search goes on without it.
+    looked.await?.map_err(|error| Error::Internal { message: error.to_string() })
 }
 
 fn failed(error: datafusion::error::DataFusionError) -> Error {

@@ -2,6 +2,7 @@
 
 use model::Value;
 use model::otlp::tail_attributes;
+use model::words::Phrase;
 use query::filter::{Comparison, Literal, Operator};
 
 /// What a field's value must satisfy.
@@ -9,6 +10,23 @@ use query::filter::{Comparison, Literal, Operator};
 pub enum Test {
     Exists,
     Compare(Operator, Literal),
+    /// Text that has these words.
+    Words(Phrase),
+}
+
+/// What bare words stand for: text that has them, or that looks so when a `*` stands for a part.
+impl From<&str> for Test {
+    fn from(text: &str) -> Self {
+        match as_glob(text) {
+            Some(text) => Self::Compare(Operator::Glob, Literal { text, number: None, integer: None }),
+            None => Self::Words(Phrase::new(text)),
+        }
+    }
+}
+
+/// A pattern over a whole text, when bare words have a `*`.
+pub fn as_glob(text: &str) -> Option<String> {
+    text.contains('*').then(|| format!("*{text}*"))
 }
 
 impl From<&Comparison> for Test {
@@ -25,7 +43,11 @@ impl Test {
     }
 
     pub fn text(&self, text: &str) -> bool {
-        let Self::Compare(operator, literal) = self else { return true };
+        let (operator, literal) = match self {
+            Self::Exists => return true,
+            Self::Words(phrase) => return phrase.is_in(text),
+            Self::Compare(operator, literal) => (operator, literal),
+        };
         match operator {
             Operator::Matches => contains(text, &literal.text),
             Operator::Equal => text == literal.text,
@@ -35,7 +57,7 @@ impl Test {
     }
 
     pub fn number(&self, number: f64) -> bool {
-        let Self::Compare(operator, literal) = self else { return true };
+        let Self::Compare(operator, literal) = self else { return matches!(self, Self::Exists) };
         let Some(wanted) = literal.number else { return false };
         match operator {
             #[expect(clippy::float_cmp, reason = "the user asked for this very number")]
@@ -49,7 +71,7 @@ impl Test {
     }
 
     pub fn integer(&self, number: i64) -> bool {
-        let Self::Compare(operator, literal) = self else { return true };
+        let Self::Compare(operator, literal) = self else { return matches!(self, Self::Exists) };
         let Some(wanted) = literal.integer else {
             #[expect(
                 clippy::cast_precision_loss,
@@ -68,7 +90,7 @@ impl Test {
     }
 
     pub fn boolean(&self, yes: bool) -> bool {
-        let Self::Compare(operator, literal) = self else { return true };
+        let Self::Compare(operator, literal) = self else { return matches!(self, Self::Exists) };
         matches!(operator, Operator::Matches | Operator::Equal)
             && literal.text.eq_ignore_ascii_case(if yes { "true" } else { "false" })
     }

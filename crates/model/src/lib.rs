@@ -15,6 +15,7 @@ pub mod signal;
 pub mod span;
 pub mod time;
 pub mod value;
+pub mod words;
 
 pub use batch::Batch;
 pub use error_kind::Kind;

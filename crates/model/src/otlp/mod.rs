@@ -24,7 +24,10 @@ mod tests;
 
 pub use error::DecodeError;
 pub use spans::{events, links};
-pub use value::{any_value, encode_attribute, resource, scope, tail_attributes, tail_find, text_value};
+pub use value::{
+    any_value, each_event_text, each_tail_text, each_text, encode_attribute, resource, scope,
+    tail_attributes, tail_find, text_value,
+};
 
 use crate::batch::{Batch, Encoding};
 use crate::value::{Resource, Scope, Shared};

@@ -89,6 +89,52 @@ pub fn text_value(bytes: &[u8]) -> Option<&str> {
     }
 }
 
+/// Calls `each` with every text in an `AnyValue`, however deep, without copying it.
+pub fn each_text<'a>(bytes: &'a [u8], each: &mut dyn FnMut(&'a str)) {
+    text_in(Slice { bytes, at: 0 }, 0, each);
+}
+
+fn text_in<'a>(value: Slice<'a>, depth: usize, each: &mut dyn FnMut(&'a str)) {
+    if depth > super::validate::MAX_DEPTH {
+        return;
+    }
+    for (number, data) in Fields::new(value).flatten() {
+        match number {
+            1 => std::str::from_utf8(data.slice().bytes).into_iter().for_each(&mut *each),
+            5 => nested(data).for_each(|item| text_in(item, depth + 1, each)),
+            6 => nested(data).for_each(|entry| text_of_attribute(entry, depth + 1, each)),
+            _ => {}
+        }
+    }
+}
+
+/// The texts in the value of a `KeyValue`.
+fn text_of_attribute<'a>(entry: Slice<'a>, depth: usize, each: &mut dyn FnMut(&'a str)) {
+    for (_, value) in Fields::new(entry).flatten().filter(|(number, _)| *number == 2) {
+        text_in(value.slice(), depth, each);
+    }
+}
+
+/// Calls `each` with every text in the values of a row's tail.
+pub fn each_tail_text<'a>(tail: &'a [u8], each: &mut dyn FnMut(&'a str)) {
+    for (_, entry) in Fields::new(Slice { bytes: tail, at: 0 }).flatten() {
+        text_of_attribute(entry.slice(), 0, each);
+    }
+}
+
+/// Calls `each` with every text in a cell of the `events` column: names, and the values of attributes.
+pub fn each_event_text<'a>(cell: &'a [u8], each: &mut dyn FnMut(&'a str)) {
+    for (_, event) in Fields::new(Slice { bytes: cell, at: 0 }).flatten() {
+        for (number, data) in Fields::new(event.slice()).flatten() {
+            match number {
+                2 => std::str::from_utf8(data.slice().bytes).into_iter().for_each(&mut *each),
+                3 => text_of_attribute(data.slice(), 0, each),
+                _ => {}
+            }
+        }
+    }
+}
+
 /// The resource in these bytes; its schema URL stands elsewhere.
 #[must_use]
 pub fn resource(bytes: &[u8]) -> Resource {

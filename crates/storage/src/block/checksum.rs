@@ -93,7 +93,8 @@ impl Checked {
         Ok(Self { file: Arc::new(file), length, sums: sums.clone() })
     }
 
-    fn read(&self, start: usize, length: usize) -> io::Result<Bytes> {
+    /// A part of the file.
+    pub(super) fn read(&self, start: usize, length: usize) -> io::Result<Bytes> {
         let end = start.checked_add(length).filter(|end| *end <= self.length);
         let end = end.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
         let from = start / CHUNK * CHUNK;

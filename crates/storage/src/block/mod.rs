@@ -9,6 +9,7 @@ mod order;
 mod read;
 mod rewrite;
 mod source;
+mod words;
 mod write;
 
 pub(crate) use checksum::Checksums;
@@ -16,6 +17,8 @@ pub(crate) use rewrite::{MOST_BLOCKS, rewrite};
 pub(crate) use source::filled_by;
 pub(crate) use write::write_block;
 
+use self::checksum::Checked;
+use self::words::Lookup;
 use crate::disk;
 use crate::error::Error;
 use crate::snapshot::BlockStatistics;
@@ -24,6 +27,7 @@ use arrow::record_batch::RecordBatch;
 use model::{SpanId, TraceId};
 use read::Reader;
 use std::collections::HashSet;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -144,6 +148,37 @@ impl Block {
                 Ok(Vec::new())
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Which row groups may have what is looked for, by the words that they have: `wanted` is asked for each row group
+    /// and asks in turn whether that may have a word. `None` when that is not known.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is damaged.
+    pub fn row_groups(
+        &self,
+        wanted: impl Fn(&dyn Fn(&str) -> bool) -> bool,
+    ) -> Result<Option<Vec<bool>>, Error> {
+        let listed = self.schema.metadata().get(words::KEY);
+        let Some(location) = listed.and_then(|json| serde_json::from_str(json).ok()) else { return Ok(None) };
+        let file = Checked::open(&self.path, &self.checksums).map_err(Error::io("opening", &self.path))?;
+        let lookup = Lookup::new(file, &location);
+        let failed = std::cell::OnceCell::new();
+        let may_have = |group, word: &str| {
+            lookup.may_have(group, word).unwrap_or_else(|error| {
+                // Once is enough, and then the row group is searched.
+                drop(failed.set(error));
+                true
+            })
+        };
+        let groups = (0..lookup.groups()).map(|group| wanted(&|word: &str| may_have(group, word))).collect();
+        match failed.into_inner() {
+            None => Ok(Some(groups)),
+            Some(error) => Err(Error::Damaged {
+                what: format!("block {}", self.path.display()),
+                detail: io::Error::to_string(&error),
+            }),
         }
     }
 

@@ -4,6 +4,7 @@ use super::Description;
 use super::checksum::Summing;
 use super::gather::Gather;
 use super::order::{order, traces};
+use super::words::{self, Words};
 use crate::disk;
 use crate::error::Error;
 use crate::layout::{Layout, Nulls, Part};
@@ -12,7 +13,6 @@ use crate::statistics;
 use crate::steps;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use model::schema::ColumnType;
 use model::{Signal, Timestamp, schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -70,6 +70,7 @@ pub(super) struct Writer {
     /// What a time that was not given counts as.
     received: Timestamp,
     parts: Vec<BlockStatistics>,
+    words: Words,
 }
 
 impl Writer {
@@ -85,18 +86,41 @@ impl Writer {
         let properties = properties(signal, layout, traces)?;
         let file = ArrowWriter::try_new(Summing::new(file), Arc::clone(&layout.schema), Some(properties))?;
         let (path, schema) = (path.to_owned(), Arc::clone(&layout.schema));
-        Ok(Self { signal, path, temporary, schema, file, received, parts: Vec::new() })
+        Ok(Self {
+            signal,
+            path,
+            temporary,
+            schema,
+            file,
+            received,
+            parts: Vec::new(),
+            words: Words::new(ROW_GROUP_ROWS),
+        })
     }
 
     /// The next rows, in the layout's schema.
     pub(super) fn write(&mut self, rows: &RecordBatch) -> Result<(), Error> {
+        if self.signal != Signal::Metrics {
+            self.words.add(rows);
+        }
         self.parts.push(statistics::of_rows(self.signal, rows, self.received));
         self.file.write(rows).map_err(|error| disk_error(error, &self.temporary.0))
     }
 
     /// Fsyncs the file and gives it its name, for good.
     pub(super) fn finish(mut self, sealed: Timestamp) -> Result<Description, Error> {
-        self.file.finish().map_err(|error| disk_error(error, &self.temporary.0))?;
+        let failed = |error| disk_error(error, &self.temporary.0);
+        self.file.flush().map_err(failed)?;
+        let (filters, location) = self.words.finish(self.file.bytes_written() as u64);
+        self.file.write_all(&filters).map_err(Error::io("writing", &self.temporary.0))?;
+        let mut metadata = self.schema.metadata().clone();
+        // A key of the parts that this block was made of is of no use for it.
+        metadata.remove(words::KEY);
+        if self.signal != Signal::Metrics {
+            metadata.extend(serde_json::to_string(&location).ok().map(|json| (words::KEY.to_owned(), json)));
+        }
+        let schema = Arc::new(self.schema.as_ref().clone().with_metadata(metadata));
+        self.file.finish().map_err(failed)?;
         self.file.inner().inner().sync_all().map_err(Error::io("writing", &self.temporary.0))?;
         steps::reached("seal: file written");
         let checksums = self.file.inner().checksums();
@@ -106,7 +130,7 @@ impl Writer {
         disk::sync_directory(directory).map_err(Error::io("writing the directory", directory))?;
         let bytes = path.metadata().map_err(Error::io("reading", &path))?.len();
         let statistics = BlockStatistics { sealed, ..statistics::sum(&self.parts) };
-        Ok(Description { path, bytes, statistics, schema: self.schema, checksums })
+        Ok(Description { path, bytes, statistics, schema, checksums })
     }
 }
 
@@ -128,7 +152,7 @@ fn properties(signal: Signal, layout: &Layout, traces: u64) -> Result<WriterProp
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_data_page_size_limit(PAGE_BYTES)
         .set_dictionary_page_size_limit(PAGE_BYTES);
-    let builder = filters(encodings(builder, layout), layout);
+    let builder = encodings(builder, layout);
     let ids = ColumnPath::from(schema::TRACE_ID);
     Ok(match signal {
         Signal::Traces | Signal::Logs => builder
@@ -137,24 +161,6 @@ fn properties(signal: Signal, layout: &Layout, traces: u64) -> Result<WriterProp
             .set_column_bloom_filter_max_ndv(ids, traces.clamp(1, ROW_GROUP_ROWS as u64))
             .build(),
         Signal::Metrics => builder.build(),
-    })
-}
-
-/// A block without a value is ruled out by the column's bloom filter. A filter is folded to the size that its values
-/// need, so that one of few values is small.
-fn filters(builder: WriterPropertiesBuilder, layout: &Layout) -> WriterPropertiesBuilder {
-    let names = layout.schema.fields().iter().map(|field| field.name());
-    let texts = names.filter(|name| {
-        let attribute = schema::parse_attribute_column(name);
-        attribute.is_some_and(|(_, column_type)| column_type == ColumnType::String)
-            && !layout.long.contains(name)
-    });
-    texts.fold(builder, |builder, name| {
-        let column = ColumnPath::new(vec![name.clone()]);
-        builder
-            .set_column_bloom_filter_enabled(column.clone(), true)
-            .set_column_bloom_filter_fpp(column.clone(), 0.02)
-            .set_column_bloom_filter_max_ndv(column, ROW_GROUP_ROWS as u64)
     })
 }
 
