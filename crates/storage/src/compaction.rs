@@ -22,6 +22,10 @@ const MOST_BYTES: u64 = 256 << 20;
 const MOST_ROWS: u64 = 4 << 20;
 /// Blocks that are deleted for their age at times further apart than this part of it stay apart.
 const AGE_PART: u32 = 8;
+/// While telemetry comes in as fast as it can be taken, blocks wait to be compacted until there are so many of a table.
+const MOST_WAITING: usize = 256;
+/// How often it is looked whether ingest has calmed down.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long compaction rests after it failed.
 const REST: Duration = Duration::from_secs(30);
 
@@ -42,6 +46,10 @@ pub(crate) async fn run(store: &Arc<Store>, shutdown: &CancellationToken) {
 /// Compacts one table. What cannot be read is left out the next time; for everything else that fails, there is a rest.
 async fn compact(store: &Arc<Store>, table: &Table, shutdown: &CancellationToken) {
     while !shutdown.is_cancelled() {
+        if choose(&table.snapshot().blocks, apart(store, table), FAN_IN).is_none() {
+            return;
+        }
+        wait_for_calm(store, table, shutdown).await;
         match step(store, table, FAN_IN).await {
             Ok(true) => {}
             Ok(false) => return,
@@ -61,6 +69,22 @@ pub(crate) async fn compact_all(store: &Arc<Store>) -> Result<(), Error> {
     Ok(())
 }
 
+/// Ingest at full rate needs every processor: the buffer then holds more than what makes a block.
+async fn wait_for_calm(store: &Store, table: &Table, shutdown: &CancellationToken) {
+    let is_busy = || store.tables.hot_bytes() > store.options.seal_bytes;
+    while is_busy() && table.snapshot().blocks.len() < MOST_WAITING {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+}
+
+/// How far apart in time blocks may be sealed that become one.
+fn apart(store: &Store, table: &Table) -> Duration {
+    store.options.max_age(table.key.signal) / AGE_PART
+}
+
 async fn rest(shutdown: &CancellationToken) {
     tokio::select! {
         () = shutdown.cancelled() => {}
@@ -72,8 +96,7 @@ async fn rest(shutdown: &CancellationToken) {
 async fn step(store: &Arc<Store>, table: &Table, fan_in: usize) -> Result<bool, Error> {
     let _rewriting = store.rewriting.lock().await;
     let snapshot = table.snapshot();
-    let apart = store.options.max_age(table.key.signal) / AGE_PART;
-    match choose(&snapshot.blocks, apart, fan_in) {
+    match choose(&snapshot.blocks, apart(store, table), fan_in) {
         Some(run) => replace(store, table, run, None).await.map(|_| true),
         None => Ok(false),
     }

@@ -6,7 +6,7 @@
 use super::Description;
 use super::order::{Keys, RowKey, drop_resent};
 use super::source::{Rows, Source};
-use super::write::{RARE, Writer};
+use super::write::{Contents, RARE, Writer};
 use crate::error::Error;
 use crate::layout::{Layout, Nulls};
 use crate::snapshot::Block;
@@ -49,9 +49,18 @@ pub(crate) fn rewrite(
     let statistics = || blocks.iter().map(|block| block.statistics());
     let received = statistics().map(|of| of.first).min().unwrap_or_default();
     let sealed = statistics().map(|of| of.sealed).max().unwrap_or_else(Timestamp::now);
-    let mut writer = Writer::create(path, signal, &layout, traces, received)?;
-    copy(&sources, &layout, &picks, &mut writer)?;
-    writer.finish(sealed).map(Some)
+    let mut out = Out {
+        writer: Writer::create(path, signal, &layout, (rows, traces))?,
+        contents: Contents::new(signal, received, rows),
+    };
+    copy(&sources, &layout, &picks, &mut out)?;
+    out.writer.finish(sealed, out.contents).map(Some)
+}
+
+/// Where the rows go.
+struct Out {
+    writer: Writer,
+    contents: Contents,
 }
 
 /// Decides on the rows.
@@ -120,7 +129,7 @@ struct Feed {
     done: usize,
 }
 
-fn copy(sources: &[Source], layout: &Layout, picks: &[Pick], writer: &mut Writer) -> Result<(), Error> {
+fn copy(sources: &[Source], layout: &Layout, picks: &[Pick], out: &mut Out) -> Result<(), Error> {
     let mut nulls = Nulls::default();
     let mut feeds = Vec::new();
     for source in sources {
@@ -131,7 +140,7 @@ fn copy(sources: &[Source], layout: &Layout, picks: &[Pick], writer: &mut Writer
     for pick in picks {
         let number = usize::from(pick.source);
         if feeds.get(number).is_some_and(|feed| feed.done == feed.batch.num_rows()) {
-            flush(&feeds, &mut places, writer)?;
+            flush(&feeds, &mut places, out)?;
         }
         let Some(feed) = feeds.get_mut(number) else { continue };
         if feed.done == feed.batch.num_rows() {
@@ -142,7 +151,7 @@ fn copy(sources: &[Source], layout: &Layout, picks: &[Pick], writer: &mut Writer
         }
         feed.done += 1;
     }
-    flush(&feeds, &mut places, writer)
+    flush(&feeds, &mut places, out)
 }
 
 impl Feed {
@@ -157,10 +166,12 @@ impl Feed {
     }
 }
 
-fn flush(feeds: &[Feed], places: &mut Vec<(usize, usize)>, writer: &mut Writer) -> Result<(), Error> {
+fn flush(feeds: &[Feed], places: &mut Vec<(usize, usize)>, out: &mut Out) -> Result<(), Error> {
     if !places.is_empty() {
         let batches: Vec<&RecordBatch> = feeds.iter().map(|feed| &feed.batch).collect();
-        writer.write(&interleave_record_batch(&batches, places)?)?;
+        let rows = interleave_record_batch(&batches, places)?;
+        out.contents.add(&rows);
+        out.writer.write(&rows)?;
         places.clear();
     }
     Ok(())

@@ -22,7 +22,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const ROW_GROUP_ROWS: usize = 64 << 10;
+/// A row group has at most so many rows; those of a block have equally many.
+const ROW_GROUP_ROWS: usize = 96 << 10;
 const PAGE_ROWS: usize = 4096;
 /// Smaller than Parquet's usual megabyte, because a trace lookup reads them whole.
 const PAGE_BYTES: usize = 128 << 10;
@@ -46,11 +47,29 @@ pub(crate) fn write_block(
         columns.iter().map(|batch| layout.arrange(batch, &mut nulls)).collect::<Result<_, _>>()?;
     let gather = Gather::new(&layout.schema, &arranged)?;
     let received = batches.iter().map(|batch| batch.received).min().unwrap_or_else(Timestamp::now);
-    let mut writer = Writer::create(path, signal, &layout, traces(batches), received)?;
-    for places in order(signal, batches).chunks(portion(rows, batches)) {
-        writer.write(&gather.rows(places)?)?;
-    }
-    writer.finish(Timestamp::now())
+    let mut writer = Writer::create(path, signal, &layout, (rows, traces(batches)))?;
+    let mut contents = Contents::new(signal, received, rows);
+    let order = order(signal, batches);
+    // One thread gathers and looks at rows while the other writes those before.
+    let (send, ready) = std::sync::mpsc::sync_channel(1);
+    let contents = std::thread::scope(|threads| {
+        let gathering = threads.spawn(move || {
+            for places in order.chunks(portion(rows, batches)) {
+                let rows = gather.rows(places)?;
+                contents.add(&rows);
+                // Fails when writing failed, which tells of it.
+                if send.send(rows).is_err() {
+                    break;
+                }
+            }
+            Ok::<_, Error>(contents)
+        });
+        for rows in ready {
+            writer.write(&rows)?;
+        }
+        gathering.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })?;
+    writer.finish(Timestamp::now(), contents)
 }
 
 /// How many rows to gather at once.
@@ -60,63 +79,66 @@ fn portion(rows: u64, batches: &[Arc<HotBatch>]) -> usize {
     usize::try_from(PORTION_BYTES / per_row).unwrap_or(PAGE_ROWS).clamp(64, PAGE_ROWS)
 }
 
-/// A block being written under a temporary name; dropped without [`Writer::finish`], it leaves nothing.
-pub(super) struct Writer {
+/// What is known of rows that are written.
+pub(super) struct Contents {
     signal: Signal,
-    path: PathBuf,
-    temporary: Temporary,
-    schema: SchemaRef,
-    file: ArrowWriter<Summing<File>>,
     /// What a time that was not given counts as.
     received: Timestamp,
     parts: Vec<BlockStatistics>,
     words: Words,
 }
 
-impl Writer {
-    pub(super) fn create(
-        path: &Path,
-        signal: Signal,
-        layout: &Layout,
-        traces: u64,
-        received: Timestamp,
-    ) -> Result<Self, Error> {
-        let temporary = Temporary(path.with_extension("tmp"));
-        let file = File::create(&temporary.0).map_err(Error::io("creating", &temporary.0))?;
-        let properties = properties(signal, layout, traces)?;
-        let file = ArrowWriter::try_new(Summing::new(file), Arc::clone(&layout.schema), Some(properties))?;
-        let (path, schema) = (path.to_owned(), Arc::clone(&layout.schema));
-        Ok(Self {
-            signal,
-            path,
-            temporary,
-            schema,
-            file,
-            received,
-            parts: Vec::new(),
-            words: Words::new(ROW_GROUP_ROWS),
-        })
+impl Contents {
+    /// For at most so many rows.
+    pub(super) fn new(signal: Signal, received: Timestamp, rows: u64) -> Self {
+        Self { signal, received, parts: Vec::new(), words: Words::new(group_rows(rows)) }
     }
 
-    /// The next rows, in the layout's schema.
-    pub(super) fn write(&mut self, rows: &RecordBatch) -> Result<(), Error> {
+    /// Looks at the next rows.
+    pub(super) fn add(&mut self, rows: &RecordBatch) {
         if self.signal != Signal::Metrics {
             self.words.add(rows);
         }
         self.parts.push(statistics::of_rows(self.signal, rows, self.received));
+    }
+}
+
+/// A block being written under a temporary name; dropped without [`Writer::finish`], it leaves nothing.
+pub(super) struct Writer {
+    path: PathBuf,
+    temporary: Temporary,
+    schema: SchemaRef,
+    file: ArrowWriter<Summing<File>>,
+}
+
+impl Writer {
+    /// For at most so many rows and traces.
+    pub(super) fn create(
+        path: &Path,
+        signal: Signal,
+        layout: &Layout,
+        (rows, traces): (u64, u64),
+    ) -> Result<Self, Error> {
+        let temporary = Temporary(path.with_extension("tmp"));
+        let file = File::create(&temporary.0).map_err(Error::io("creating", &temporary.0))?;
+        let properties = properties(signal, layout, (group_rows(rows), traces))?;
+        let file = ArrowWriter::try_new(Summing::new(file), Arc::clone(&layout.schema), Some(properties))?;
+        Ok(Self { path: path.to_owned(), temporary, schema: Arc::clone(&layout.schema), file })
+    }
+
+    /// The next rows, in the layout's schema.
+    pub(super) fn write(&mut self, rows: &RecordBatch) -> Result<(), Error> {
         self.file.write(rows).map_err(|error| disk_error(error, &self.temporary.0))
     }
 
-    /// Fsyncs the file and gives it its name, for good.
-    pub(super) fn finish(mut self, sealed: Timestamp) -> Result<Description, Error> {
+    /// Fsyncs the file and gives it its name, for good. The contents are those of all rows.
+    pub(super) fn finish(mut self, sealed: Timestamp, contents: Contents) -> Result<Description, Error> {
         let failed = |error| disk_error(error, &self.temporary.0);
         self.file.flush().map_err(failed)?;
-        let (filters, location) = self.words.finish(self.file.bytes_written() as u64);
+        let (filters, location) = contents.words.finish(self.file.bytes_written() as u64);
         self.file.write_all(&filters).map_err(Error::io("writing", &self.temporary.0))?;
         let mut metadata = self.schema.metadata().clone();
-        // A key of the parts that this block was made of is of no use for it.
-        metadata.remove(words::KEY);
-        if self.signal != Signal::Metrics {
+        if contents.signal != Signal::Metrics {
             metadata.extend(serde_json::to_string(&location).ok().map(|json| (words::KEY.to_owned(), json)));
         }
         let schema = Arc::new(self.schema.as_ref().clone().with_metadata(metadata));
@@ -129,7 +151,7 @@ impl Writer {
         let directory = path.parent().unwrap_or(&path);
         disk::sync_directory(directory).map_err(Error::io("writing the directory", directory))?;
         let bytes = path.metadata().map_err(Error::io("reading", &path))?.len();
-        let statistics = BlockStatistics { sealed, ..statistics::sum(&self.parts) };
+        let statistics = BlockStatistics { sealed, ..statistics::sum(&contents.parts) };
         Ok(Description { path, bytes, statistics, schema, checksums })
     }
 }
@@ -143,11 +165,21 @@ impl Drop for Temporary {
     }
 }
 
-fn properties(signal: Signal, layout: &Layout, traces: u64) -> Result<WriterProperties, Error> {
+/// How many rows of a block of so many are in a row group.
+fn group_rows(rows: u64) -> usize {
+    let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+    rows.div_ceil(rows.div_ceil(ROW_GROUP_ROWS).max(1)).next_multiple_of(PAGE_ROWS).max(PAGE_ROWS)
+}
+
+fn properties(
+    signal: Signal,
+    layout: &Layout,
+    (group_rows, traces): (usize, u64),
+) -> Result<WriterProperties, Error> {
     let builder = WriterProperties::builder()
         .set_created_by(format!("clew {}", env!("CARGO_PKG_VERSION")))
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_max_row_group_row_count(Some(group_rows))
         .set_write_batch_size(PAGE_ROWS / 4)
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_data_page_size_limit(PAGE_BYTES)
@@ -158,7 +190,7 @@ fn properties(signal: Signal, layout: &Layout, traces: u64) -> Result<WriterProp
         Signal::Traces | Signal::Logs => builder
             .set_column_bloom_filter_enabled(ids.clone(), true)
             .set_column_bloom_filter_fpp(ids.clone(), 0.01)
-            .set_column_bloom_filter_max_ndv(ids, traces.clamp(1, ROW_GROUP_ROWS as u64))
+            .set_column_bloom_filter_max_ndv(ids, traces.clamp(1, group_rows as u64))
             .build(),
         Signal::Metrics => builder.build(),
     })
