@@ -9,6 +9,7 @@ mod fields;
 mod logs;
 mod metrics;
 mod newest;
+mod operations;
 mod predicate;
 mod pruning;
 mod row;
@@ -29,12 +30,12 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use model::{Signal, Span, SpanId, TenantId, TimeRange, TraceId, otlp};
 use query::result::{
-    Change, Field, FieldValues, LogResult, MetricName, MetricResult, Operation, SearchResult, Skeleton,
-    Stored, TraceSummary,
+    Change, Field, FieldValues, LogResult, MetricName, MetricResult, Operation, OperationsResult,
+    SearchResult, Skeleton, Stored, TraceSummary,
 };
 use query::{
     Deadline, Engine, Error, ExportRequest, Expression, FieldValuesRequest, LogRequest, MetricRequest,
-    SearchRequest,
+    OperationsRequest, SearchRequest,
 };
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -238,6 +239,16 @@ impl Engine for StoredEngine {
             .map(|operation| Operation { name: operation.operation, kind: operation.kind })
             .collect();
         Ok(distinct.into_iter().collect())
+    }
+
+    async fn operation_statistics(
+        &self,
+        tenant: &TenantId,
+        request: OperationsRequest,
+    ) -> Result<OperationsResult, Error> {
+        let snapshot = self.storage.snapshot(tenant, Signal::Traces);
+        let answering = operations::statistics(&self.scanner, &snapshot, &request);
+        self.answer(request.deadline, answering).await
     }
 
     async fn fields(&self, tenant: &TenantId, range: TimeRange) -> Result<Vec<Field>, Error> {

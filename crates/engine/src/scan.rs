@@ -69,6 +69,11 @@ pub fn horizon(sources: &[Source]) -> Option<Timestamp> {
     sources.iter().map(|source| source.statistics().last).max()
 }
 
+/// Why something may be missing, when blocks were damaged.
+pub fn damage(blocks: u64) -> Option<String> {
+    (blocks > 0).then(|| format!("{blocks} of the blocks searched are damaged; the server's log names them"))
+}
+
 /// Which rows of a signal to find.
 #[derive(Clone, Copy)]
 pub struct Wanted<'w> {

@@ -1,6 +1,6 @@
 //! Finds traces: matching spans source by source, newest first, until no older source can change the page.
 
-use crate::scan::{Scanner, Wanted, horizon, sources};
+use crate::scan::{Scanner, Wanted, damage, horizon, sources};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::UInt64Type;
 use model::{Signal, TraceId, schema};
@@ -45,9 +45,11 @@ pub async fn page(scanner: &Scanner, snapshot: &Snapshot, request: &SearchReques
     let more = page.len() > request.limit;
     page.truncate(request.limit);
     let cursor = page.last().filter(|_| more).map(|(start, trace)| format!("{start}-{trace}"));
-    let incomplete = (damaged > 0)
-        .then(|| format!("{damaged} of the blocks searched are damaged; the server's log names them"));
-    Ok(Page { traces: page.into_iter().map(|(_, trace)| trace).collect(), cursor, incomplete })
+    Ok(Page {
+        traces: page.into_iter().map(|(_, trace)| trace).collect(),
+        cursor,
+        incomplete: damage(damaged),
+    })
 }
 
 fn places(newest: &HashMap<TraceId, u64>, after: Option<Place>) -> impl Iterator<Item = Place> {

@@ -2,6 +2,7 @@
 
 mod damage;
 mod filters;
+mod indexes;
 mod logs;
 mod metrics;
 mod resent;

@@ -5,6 +5,7 @@
 //! and [`metric`] are for the edges: an API answer, a generator, a test.
 
 pub mod batch;
+pub mod durations;
 pub mod error_kind;
 pub mod id;
 pub mod log_record;

@@ -1,10 +1,12 @@
 //! The contract itself.
 
 use crate::Error;
-use crate::request::{ExportRequest, FieldValuesRequest, LogRequest, MetricRequest, SearchRequest};
+use crate::request::{
+    ExportRequest, FieldValuesRequest, LogRequest, MetricRequest, OperationsRequest, SearchRequest,
+};
 use crate::result::{
-    Change, Field, FieldValues, LogResult, MetricName, MetricResult, Operation, SearchResult, Skeleton,
-    Stored, TraceSummary,
+    Change, Field, FieldValues, LogResult, MetricName, MetricResult, Operation, OperationsResult,
+    SearchResult, Skeleton, Stored, TraceSummary,
 };
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -45,6 +47,13 @@ pub trait Engine: Send + Sync {
 
     /// The operations of a service, sorted.
     async fn operations(&self, tenant: &TenantId, service: &str) -> Result<Vec<Operation>, Error>;
+
+    /// How often and how long operations ran.
+    async fn operation_statistics(
+        &self,
+        tenant: &TenantId,
+        request: OperationsRequest,
+    ) -> Result<OperationsResult, Error>;
 
     /// The keys that filters may name.
     async fn fields(&self, tenant: &TenantId, range: TimeRange) -> Result<Vec<Field>, Error>;

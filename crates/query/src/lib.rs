@@ -12,4 +12,6 @@ pub mod result;
 pub use engine::Engine;
 pub use error::Error;
 pub use filter::{Expression, ParseError};
-pub use request::{Deadline, ExportRequest, FieldValuesRequest, LogRequest, MetricRequest, SearchRequest};
+pub use request::{
+    Deadline, ExportRequest, FieldValuesRequest, LogRequest, MetricRequest, OperationsRequest, SearchRequest,
+};

@@ -85,3 +85,16 @@ pub struct ExportRequest {
     /// When it must have happened.
     pub range: TimeRange,
 }
+
+/// How often and how long did operations run, of the spans that satisfy `filter` and start within `range`?
+#[derive(Debug, Clone, PartialEq)]
+pub struct OperationsRequest {
+    /// What an item must satisfy.
+    pub filter: Expression,
+    /// When it must have happened.
+    pub range: TimeRange,
+    /// The most operations to return.
+    pub limit: usize,
+    /// How long it may take.
+    pub deadline: Deadline,
+}

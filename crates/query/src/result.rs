@@ -194,7 +194,7 @@ pub struct FieldValues {
 }
 
 /// An operation of a service.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Operation {
     /// What it is called; in tables of texts, its place there.
     pub name: String,
@@ -232,4 +232,30 @@ pub struct Change {
     pub items: u64,
     /// The traces touched (spans and logs with a trace id); at most 1,000 of a request.
     pub traces: Vec<TraceId>,
+}
+
+/// How often and how long a service's operation ran.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct OperationStatistics {
+    /// Empty where the resource names none.
+    pub service: String,
+    /// The name of its spans, and their kind.
+    pub operation: Operation,
+    /// How many. A span that was sent again with other contents may count twice until its blocks are compacted.
+    pub spans: u64,
+    /// Those whose status is error.
+    pub errors: u64,
+    /// Of those that have ended.
+    pub durations: model::durations::Durations,
+}
+
+/// Operations, those that took the most time together first.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct OperationsResult {
+    /// The operations.
+    pub operations: Vec<OperationStatistics>,
+    /// Whether these are all.
+    pub complete: bool,
+    /// Why spans may be missing.
+    pub incomplete: Option<String>,
 }

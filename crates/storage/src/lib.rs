@@ -29,6 +29,7 @@ mod merging;
 mod opening;
 mod retention;
 mod rewriting;
+mod rollup;
 mod sealing;
 pub mod snapshot;
 mod statistics;
@@ -40,6 +41,7 @@ mod writing;
 mod tests;
 
 pub use error::Error;
+pub use rollup::{OperationKey, OperationTotals, Rollup};
 pub use snapshot::{Block, BlockStatistics, HotBatch, OperationCount, Snapshot};
 
 use catalog::Catalog;

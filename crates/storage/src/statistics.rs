@@ -88,7 +88,7 @@ fn operations(signal: Signal, columns: &RecordBatch) -> Vec<OperationCount> {
     sorted(by_name)
 }
 
-fn text(column: Option<&DictionaryArray<Int32Type>>, key: Option<usize>) -> String {
+pub(crate) fn text(column: Option<&DictionaryArray<Int32Type>>, key: Option<usize>) -> String {
     let values = column.and_then(|column| column.values().as_string_opt::<i32>());
     match (values, key) {
         (Some(values), Some(key)) if values.is_valid(key) => values.value(key).to_owned(),

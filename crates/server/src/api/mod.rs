@@ -9,6 +9,7 @@ mod logs;
 mod messages;
 mod metrics;
 pub mod openapi;
+mod operations;
 mod parameters;
 pub mod skeleton;
 mod spans;
@@ -58,6 +59,7 @@ pub fn router() -> Router<State> {
         .route("/logs", get(logs::search))
         .route("/metrics", get(metrics::names))
         .route("/metrics/{name}", get(metrics::series))
+        .route("/operations", get(operations::statistics))
         .route("/fields", get(fields::keys))
         .route("/fields/{key}/values", get(fields::values))
         .route("/export/{signal}", get(export::export))

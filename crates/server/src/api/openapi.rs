@@ -156,6 +156,12 @@ pub const PATHS: &[Described] = &[
         &["from", "to", "limit"],
         &["name", "series", "complete"],
     ),
+    get(
+        "/api/v1/operations",
+        "how often and how long operations ran, those that took the most time first",
+        &["q", "from", "to", "limit"],
+        &["operations", "complete", "incompleteReason"],
+    ),
     get("/api/v1/fields", "keys that queries may name", &["from", "to"], &["fields"]),
     get(
         "/api/v1/fields/{key}/values",

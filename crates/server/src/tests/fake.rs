@@ -13,9 +13,12 @@ use model::{
 use query::filter::{Comparison, Expression, Field, Operator};
 use query::result::{
     Change, Field as NamedField, FieldScope, FieldValues, LogResult, MetricName, MetricResult, Operation,
-    SearchResult, Skeleton, SkeletonRow, Stored, TraceSummary,
+    OperationStatistics, OperationsResult, SearchResult, Skeleton, SkeletonRow, Stored, TraceSummary,
 };
-use query::{Engine, Error, ExportRequest, FieldValuesRequest, LogRequest, MetricRequest, SearchRequest};
+use query::{
+    Engine, Error, ExportRequest, FieldValuesRequest, LogRequest, MetricRequest, OperationsRequest,
+    SearchRequest,
+};
 use std::sync::Arc;
 
 pub const TRACE: TraceId =
@@ -229,6 +232,15 @@ impl Engine for FakeEngine {
     async fn operations(&self, _: &TenantId, service: &str) -> Result<Vec<Operation>, Error> {
         let operation = |kind| Operation { name: format!("sell {service}"), kind };
         Ok(vec![operation(0), operation(2), operation(3)])
+    }
+
+    async fn operation_statistics(
+        &self,
+        _: &TenantId,
+        _: OperationsRequest,
+    ) -> Result<OperationsResult, Error> {
+        let operation = OperationStatistics { service: "shop".to_owned(), ..OperationStatistics::default() };
+        Ok(OperationsResult { operations: vec![operation], complete: true, incomplete: None })
     }
 
     async fn fields(&self, _: &TenantId, _: TimeRange) -> Result<Vec<NamedField>, Error> {

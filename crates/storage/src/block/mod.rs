@@ -21,6 +21,7 @@ use self::checksum::Checked;
 use self::words::Lookup;
 use crate::disk;
 use crate::error::Error;
+use crate::rollup::Rollup;
 use crate::snapshot::BlockStatistics;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -175,11 +176,25 @@ impl Block {
         let groups = (0..lookup.groups()).map(|group| wanted(&|word: &str| may_have(group, word))).collect();
         match failed.into_inner() {
             None => Ok(Some(groups)),
-            Some(error) => Err(Error::Damaged {
-                what: format!("block {}", self.path.display()),
-                detail: io::Error::to_string(&error),
-            }),
+            Some(error) => Err(self.damage(&error)),
         }
+    }
+
+    /// The totals of all operations of this block's spans; `None` when it has none.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is damaged.
+    pub fn rollup(&self) -> Result<Option<Rollup>, Error> {
+        let place = self.schema.metadata().get(write::ROLLUP).and_then(|place| place.split_once('+'));
+        let place = place.and_then(|(offset, length)| Some((offset.parse().ok()?, length.parse().ok()?)));
+        let Some((offset, length)) = place else { return Ok(None) };
+        let file = Checked::open(&self.path, &self.checksums).map_err(Error::io("opening", &self.path))?;
+        let rollup = file.read(offset, length).and_then(|bytes| Rollup::from_bytes(&bytes));
+        rollup.map(Some).map_err(|error| self.damage(&error))
+    }
+
+    fn damage(&self, error: &io::Error) -> Error {
+        Error::Damaged { what: format!("block {}", self.path.display()), detail: error.to_string() }
     }
 
     /// Notes what someone found who read the file by other means.

@@ -8,6 +8,7 @@ use super::words::{self, Words};
 use crate::disk;
 use crate::error::Error;
 use crate::layout::{Layout, Nulls, Part};
+use crate::rollup::Rollup;
 use crate::snapshot::{BlockStatistics, HotBatch};
 use crate::statistics;
 use crate::steps;
@@ -29,6 +30,10 @@ const PAGE_ROWS: usize = 4096;
 const PAGE_BYTES: usize = 128 << 10;
 /// An attribute that fewer than one row in this many has goes into the tail.
 pub(super) const RARE: u64 = 64;
+/// Where the schema's metadata says where the roll-up is: offset and length, with a plus between them.
+pub(super) const ROLLUP: &str = "clew.rollup";
+/// A block of more operations has no roll-up: names then are no names, but have an id in them.
+const MOST_OPERATIONS: usize = 10_000;
 /// Rows are gathered in portions of about this size, so that sealing needs little memory of its own.
 const PORTION_BYTES: u64 = 64 << 20;
 
@@ -86,18 +91,29 @@ pub(super) struct Contents {
     received: Timestamp,
     parts: Vec<BlockStatistics>,
     words: Words,
+    /// Of spans.
+    rollup: Rollup,
 }
 
 impl Contents {
     /// For at most so many rows.
     pub(super) fn new(signal: Signal, received: Timestamp, rows: u64) -> Self {
-        Self { signal, received, parts: Vec::new(), words: Words::new(group_rows(rows)) }
+        Self {
+            signal,
+            received,
+            parts: Vec::new(),
+            words: Words::new(group_rows(rows)),
+            rollup: Rollup::default(),
+        }
     }
 
     /// Looks at the next rows.
     pub(super) fn add(&mut self, rows: &RecordBatch) {
         if self.signal != Signal::Metrics {
             self.words.add(rows);
+        }
+        if self.signal == Signal::Traces && self.rollup.operations.len() <= MOST_OPERATIONS {
+            self.rollup.add(rows);
         }
         self.parts.push(statistics::of_rows(self.signal, rows, self.received));
     }
@@ -131,18 +147,38 @@ impl Writer {
         self.file.write(rows).map_err(|error| disk_error(error, &self.temporary.0))
     }
 
+    /// Writes what is not rows: between the last row group and the footer, where Parquet readers do not look. Answers what
+    /// the schema's metadata says of it.
+    fn write_indexes(
+        &mut self,
+        signal: Signal,
+        words: Words,
+        rollup: &Rollup,
+    ) -> Result<Vec<(&'static str, String)>, Error> {
+        let mut written = Vec::new();
+        let failed = || Error::io("writing", &self.temporary.0);
+        if signal != Signal::Metrics {
+            let (filters, location) = words.finish(self.file.bytes_written() as u64);
+            self.file.write_all(&filters).map_err(failed())?;
+            written.extend(serde_json::to_string(&location).ok().map(|json| (words::KEY, json)));
+        }
+        if signal == Signal::Traces && rollup.operations.len() <= MOST_OPERATIONS {
+            let bytes = rollup.to_bytes().map_err(failed())?;
+            written.push((ROLLUP, format!("{}+{}", self.file.bytes_written(), bytes.len())));
+            self.file.write_all(&bytes).map_err(failed())?;
+        }
+        Ok(written)
+    }
+
     /// Fsyncs the file and gives it its name, for good. The contents are those of all rows.
     pub(super) fn finish(mut self, sealed: Timestamp, contents: Contents) -> Result<Description, Error> {
-        let failed = |error| disk_error(error, &self.temporary.0);
-        self.file.flush().map_err(failed)?;
-        let (filters, location) = contents.words.finish(self.file.bytes_written() as u64);
-        self.file.write_all(&filters).map_err(Error::io("writing", &self.temporary.0))?;
+        self.file.flush().map_err(|error| disk_error(error, &self.temporary.0))?;
         let mut metadata = self.schema.metadata().clone();
-        if contents.signal != Signal::Metrics {
-            metadata.extend(serde_json::to_string(&location).ok().map(|json| (words::KEY.to_owned(), json)));
+        for (key, value) in self.write_indexes(contents.signal, contents.words, &contents.rollup)? {
+            metadata.insert(key.to_owned(), value);
         }
         let schema = Arc::new(self.schema.as_ref().clone().with_metadata(metadata));
-        self.file.finish().map_err(failed)?;
+        self.file.finish().map_err(|error| disk_error(error, &self.temporary.0))?;
         self.file.inner().inner().sync_all().map_err(Error::io("writing", &self.temporary.0))?;
         steps::reached("seal: file written");
         let checksums = self.file.inner().checksums();
