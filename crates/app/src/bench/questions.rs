@@ -90,7 +90,12 @@ impl Stored {
             kinds.push(Kind::new(format!("{key}:=…"), values.iter().take(rounds).map(equal).collect()));
             let nobody = vec![search(&format!("{}:=nobody-has-this", quoted(key)))];
             kinds.push(Kind::new(format!("{key}:= what nobody has"), nobody));
+            let words = values.iter().take(rounds).map(|value| search(&quoted(value))).collect();
+            kinds.push(Kind::new("words of such a value, anywhere", words));
         }
+        kinds.push(Kind::new("a word that nobody wrote", vec![search("zqxjkvwv")]));
+        kinds.push(Kind::new("durations by operation", vec![operations("")]));
+        kinds.push(Kind::new("durations by operation, errors", vec![operations("status:error")]));
         kinds.push(Kind::new("values of service.name", vec![values_of("service.name")]));
         kinds.retain(|kind| !kind.questions.is_empty());
         kinds
@@ -161,6 +166,11 @@ fn skeleton(trace: &str, expect: Expect) -> Question {
 fn search(query: &str) -> Question {
     let parameters = vec![("q", query.to_owned()), ("limit", "20".to_owned())];
     Question { path: path(&["traces"]), parameters, expect: Expect::Traces }
+}
+
+fn operations(query: &str) -> Question {
+    let parameters = vec![("q", query.to_owned())];
+    Question { path: path(&["operations"]), parameters, expect: Expect::Values }
 }
 
 fn values_of(key: &str) -> Question {

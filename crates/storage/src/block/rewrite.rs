@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// No more blocks than this become one.
-pub(crate) const MOST_BLOCKS: usize = 64;
+pub(crate) const MOST_BLOCKS: usize = 16;
 
 /// The block that the next row comes from.
 #[derive(Debug, Clone, Copy)]

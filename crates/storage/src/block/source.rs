@@ -18,7 +18,7 @@ use parquet::file::statistics::Statistics;
 use std::path::{Path, PathBuf};
 
 /// Rows are read in portions of about this size.
-const PORTION_BYTES: u64 = 4 << 20;
+const PORTION_BYTES: u64 = 2 << 20;
 const MOST_ROWS: u64 = 8192;
 
 /// An open block.
