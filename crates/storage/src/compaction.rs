@@ -24,8 +24,9 @@ const MOST_ROWS: u64 = 4 << 20;
 const AGE_PART: u32 = 8;
 /// While telemetry comes in as fast as it can be taken, blocks wait to be compacted until there are so many of a table.
 const MOST_WAITING: usize = 256;
-/// How often it is looked whether ingest has calmed down.
+/// How often it is looked whether ingest has calmed down, and how often in a row it must have.
 const LOOK: Duration = Duration::from_secs(1);
+const CALM_LOOKS: u32 = 3;
 /// How long compaction rests after it failed.
 const REST: Duration = Duration::from_secs(30);
 
@@ -72,10 +73,11 @@ pub(crate) async fn compact_all(store: &Arc<Store>) -> Result<(), Error> {
 /// Ingest at full rate needs every processor: the buffer then holds more than what makes a block.
 async fn wait_for_calm(store: &Store, table: &Table, shutdown: &CancellationToken) {
     let is_busy = || store.tables.hot_bytes() > store.options.seal_bytes;
-    while is_busy() && table.snapshot().blocks.len() < MOST_WAITING {
+    let mut calm = 0;
+    while calm < CALM_LOOKS && table.snapshot().blocks.len() < MOST_WAITING {
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep(LOOK) => calm = if is_busy() { 0 } else { calm + 1 },
         }
     }
 }
