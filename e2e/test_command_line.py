@@ -136,6 +136,24 @@ def test_a_deleted_trace_is_in_no_file(own_clew):
     assert clew.stop() == 0
 
 
+def test_everything_of_a_tenant_is_deleted(own_clew):
+    clew = own_clew().start()
+    trace_id = demo(clew)
+    span = {"traceId": "a" * 32, "spanId": "b" * 16, "name": "theirs"}
+    answer = requests.post(clew.otlp_http + "/v1/traces", headers={"X-Scope-OrgID": "acme"}, timeout=20,
+                           json={"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]})
+    assert answer.status_code == 200
+    run("delete", "--everything", clew=clew, expect=2)
+    assert "deleted 1 spans, 0 log records, 0 metric points" in run(
+        "delete", "--everything", "--tenant", "acme", "--yes", clew=clew)
+    theirs = requests.get(f"{clew.api}/api/v1/traces/{'a' * 32}", headers={"X-Scope-OrgID": "acme"}, timeout=20)
+    assert theirs.status_code == 404 and clew.get(f"/api/v1/traces/{trace_id}")["spans"] == 41
+    run("delete", "--everything", "--yes", clew=clew)
+    assert clew.get("/api/v1/traces")["traces"] == [] and clew.get("/api/v1/metrics")["metrics"] == []
+    assert not list(clew.directory.rglob("*.parquet"))
+    assert clew.get(f"/api/v1/traces/{demo(clew)}")["spans"] == 41
+
+
 def test_bench_and_inspect(own_clew):
     clew = own_clew(extra=["--storage-seal-age", "1s"]).start()
     report = json.loads(run("bench", "ingest", "--spans", "3000", "--json", clew=clew))
@@ -143,7 +161,7 @@ def test_bench_and_inspect(own_clew):
     assert 700 < report["wireBytesPerSpan"] < 1200 and report["processorMicrosecondsPerSpan"] > 0
     wait_until(lambda: int(clew.get("/api/v1/status")["stored"]["spans"]) == report["spans"], message="all is stored")
     questions = json.loads(run("bench", "query", "--rounds", "2", "--json", clew=clew))
-    assert len(questions) == 10 and all(each["latencyMilliseconds"]["p50"] > 0 for each in questions)
+    assert len(questions) == 14 and all(each["latencyMilliseconds"]["p50"] > 0 for each in questions)
     wait_until(lambda: clew.get("/api/v1/status")["blocks"] > 0, message="a block is sealed")
     assert clew.stop() == 0
     directory = json.loads(run("inspect", str(clew.directory), "--json"))

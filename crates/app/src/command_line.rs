@@ -38,10 +38,12 @@ Examples:
   clew search
   clew search has:error --from now-1h
   clew search 'kind:tool duration:>1s' --limit 5
+  clew search 'refund policy input:invoice'
   clew search 'service:shop model:*gpt*' --json | jq -r '.traces[].traceId'
 
-Terms are key:value and must all hold for one span; OR, NOT and parentheses work. Keys are attribute names
-or one of: kind service name status duration agent model tool provider session user tokens cost …")]
+Bare words find whole words in names, messages and text; *part* finds parts. Terms are key:value and must all hold
+for one span; OR, NOT and parentheses work. Keys are attribute names or one of: kind service name status duration
+agent model tool provider session user tokens cost …")]
     Search(Search),
     /// Draw a trace in the terminal
     #[command(after_help = "\
@@ -90,11 +92,12 @@ Examples:
 What cannot be read is told with its line and costs only itself; the exit code is then 1. What is stored already is
 not stored twice.")]
     Import(Import),
-    /// Delete a trace for good, from every file
+    /// Delete a trace, or everything of a tenant, for good, from every file
     #[command(after_help = "\
 Examples:
   clew delete --trace 4bf92f3577b34da6a3ce929d0e0e4736
   clew delete --trace 4bf92f3577b34da6a3ce929d0e0e4736 --yes --json
+  clew delete --everything --tenant acme
 
 Its log records go with it. Spans of it that come later are stored again.")]
     Delete(Delete),
@@ -310,10 +313,17 @@ pub struct BenchQuery {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct Delete {
-    /// 16 or 32 hex digits
-    #[arg(long, value_name = "ID")]
-    pub trace: String,
+    /// A trace, by 16 or 32 hex digits
+    #[arg(long, value_name = "ID", required_unless_present = "everything")]
+    pub trace: Option<String>,
+    /// Traces, logs and metrics, all of them
+    #[arg(long, conflicts_with = "trace")]
+    pub everything: bool,
+    /// Whose; the tenant of those who name none without
+    #[arg(long, value_name = "NAME")]
+    pub tenant: Option<String>,
     /// Do not ask
     #[arg(long)]
     pub yes: bool,

@@ -106,10 +106,18 @@ struct StorageDeletion {
 #[async_trait]
 impl Deletion for StorageDeletion {
     async fn delete_trace(&self, tenant: &TenantId, trace: TraceId) -> Result<Deleted, (Kind, String)> {
-        let deleted = self.storage.delete_trace(tenant, trace).await;
-        let deleted = deleted.map_err(|error| (error.kind(), error.to_string()))?;
-        Ok(Deleted { spans: deleted.spans, log_records: deleted.log_records })
+        told(self.storage.delete_trace(tenant, trace).await)
     }
+
+    async fn delete_everything(&self, tenant: &TenantId) -> Result<Deleted, (Kind, String)> {
+        told(self.storage.delete_everything(tenant).await)
+    }
+}
+
+fn told(deleted: Result<storage::Deleted, storage::Error>) -> Result<Deleted, (Kind, String)> {
+    let storage::Deleted { spans, log_records, metric_points } =
+        deleted.map_err(|error| (error.kind(), error.to_string()))?;
+    Ok(Deleted { spans, log_records, metric_points })
 }
 
 /// Storage, as the receivers see it.

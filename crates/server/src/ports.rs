@@ -21,6 +21,12 @@ pub trait Deletion: Send + Sync {
     /// # Errors
     /// Of this kind and for this reason.
     async fn delete_trace(&self, tenant: &TenantId, trace: TraceId) -> Result<Deleted, (Kind, String)>;
+
+    /// Deletes everything of a tenant, likewise.
+    ///
+    /// # Errors
+    /// Likewise.
+    async fn delete_everything(&self, tenant: &TenantId) -> Result<Deleted, (Kind, String)>;
 }
 
 /// How much was deleted.
@@ -28,6 +34,7 @@ pub trait Deletion: Send + Sync {
 pub struct Deleted {
     pub spans: u64,
     pub log_records: u64,
+    pub metric_points: u64,
 }
 
 /// What the running program says of itself.

@@ -78,6 +78,11 @@ pub(crate) struct Contents {
     pub(crate) sealed: HashMap<TableKey, u64>,
 }
 
+/// How the table of deletions has a trace: everything is empty there.
+fn noted(trace: Option<TraceId>) -> String {
+    trace.map(|trace| trace.to_string()).unwrap_or_default()
+}
+
 impl Catalog {
     /// Opens or creates the catalog of a data directory. Paths in it are relative to that directory.
     pub(crate) async fn open(directory: &Path) -> Result<(Self, Contents), Error> {
@@ -173,21 +178,25 @@ impl Catalog {
         Ok(transaction.commit().await?)
     }
 
-    /// Notes that a trace is to be deleted, so that a crash does not make us forget it.
-    pub(crate) async fn begin_deletion(&self, tenant: &TenantId, trace: TraceId) -> Result<(), Error> {
+    /// Notes that a trace, or everything, is to be deleted, so that a crash does not make us forget it.
+    pub(crate) async fn begin_deletion(
+        &self,
+        tenant: &TenantId,
+        trace: Option<TraceId>,
+    ) -> Result<(), Error> {
         sqlx::query("INSERT OR IGNORE INTO deletions (tenant, trace) VALUES (?, ?)")
             .bind(tenant.as_str())
-            .bind(trace.to_string())
+            .bind(noted(trace))
             .execute(&self.pool)
             .await?;
         Ok(())
     }
 
     /// Forgets the deletion; then the catalog's files have nothing of the trace either.
-    pub(crate) async fn end_deletion(&self, tenant: &TenantId, trace: TraceId) -> Result<(), Error> {
+    pub(crate) async fn end_deletion(&self, tenant: &TenantId, trace: Option<TraceId>) -> Result<(), Error> {
         sqlx::query("DELETE FROM deletions WHERE tenant = ? AND trace = ?")
             .bind(tenant.as_str())
-            .bind(trace.to_string())
+            .bind(noted(trace))
             .execute(&self.pool)
             .await?;
         // What was overwritten is still in SQLite's own log.
@@ -195,13 +204,15 @@ impl Catalog {
         Ok(())
     }
 
-    /// The traces whose deletion was begun and not ended.
-    pub(crate) async fn deletions(&self) -> Result<Vec<(TenantId, TraceId)>, Error> {
+    /// The deletions that were begun and not ended: of these traces, or of everything.
+    pub(crate) async fn deletions(&self) -> Result<Vec<(TenantId, Option<TraceId>)>, Error> {
         let rows = sqlx::query("SELECT tenant, trace FROM deletions").fetch_all(&self.pool).await?;
         let read = |row: &SqliteRow| {
             let (tenant, trace): (String, String) = (row.try_get("tenant")?, row.try_get("trace")?);
-            let both = TenantId::new(&tenant).zip(TraceId::parse(&trace));
-            both.ok_or_else(|| damaged(&format!("no tenant and trace: {tenant:?}, {trace:?}")))
+            let id = TraceId::parse(&trace);
+            let both = TenantId::new(&tenant).filter(|_| id.is_some() || trace.is_empty());
+            both.map(|tenant| (tenant, id))
+                .ok_or_else(|| damaged(&format!("no tenant and trace: {tenant:?}, {trace:?}")))
         };
         rows.iter().map(read).collect()
     }

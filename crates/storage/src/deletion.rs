@@ -1,4 +1,4 @@
-//! Deletes a trace for good: from the log, the hot buffer and every block.
+//! Deletes a trace, or everything of a tenant, for good: from the log, the hot buffer and every block.
 //!
 //! What is hot is sealed, which trims it off the log; then each block that has the trace is rewritten without it. The
 //! catalog notes the deletion before it begins and forgets it at the end, so that a crash cannot leave a part behind.
@@ -13,7 +13,12 @@ use model::{Signal, TenantId, TraceId};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) async fn delete(store: &Arc<Store>, tenant: &TenantId, trace: TraceId) -> Result<Deleted, Error> {
+/// Deletes a trace, or everything.
+pub(crate) async fn delete(
+    store: &Arc<Store>,
+    tenant: &TenantId,
+    trace: Option<TraceId>,
+) -> Result<Deleted, Error> {
     store.catalog.begin_deletion(tenant, trace).await?;
     steps::reached("delete: noted");
     // All tables, for they share the log.
@@ -22,10 +27,15 @@ pub(crate) async fn delete(store: &Arc<Store>, tenant: &TenantId, trace: TraceId
     let spans = delete_from(store, tenant, Signal::Traces, trace).await?;
     steps::reached("delete: spans gone");
     let log_records = delete_from(store, tenant, Signal::Logs, trace).await?;
+    let metric_points = match trace {
+        Some(_) => 0,
+        None => delete_from(store, tenant, Signal::Metrics, None).await?,
+    };
     store.catalog.end_deletion(tenant, trace).await?;
     steps::reached("delete: done");
-    tracing::info!(%tenant, %trace, spans, log_records, "deleted a trace");
-    Ok(Deleted { spans, log_records })
+    let trace = trace.map_or_else(|| "all".to_owned(), |trace| trace.to_string());
+    tracing::info!(%tenant, trace, spans, log_records, metric_points, "deleted");
+    Ok(Deleted { spans, log_records, metric_points })
 }
 
 /// Ends the deletions that were interrupted.
@@ -34,7 +44,7 @@ pub(crate) async fn resume(store: &Arc<Store>, shutdown: &CancellationToken) {
         tokio::select! {
             () = shutdown.cancelled() => return,
             deleted = delete(store, tenant, *trace) => if let Err(error) = deleted {
-                tracing::error!(%error, %trace, "ending an interrupted deletion failed; it is tried again at the next start");
+                tracing::error!(%error, %tenant, "ending an interrupted deletion failed; it is tried again at the next start");
             }
         }
     }
@@ -44,12 +54,19 @@ async fn delete_from(
     store: &Arc<Store>,
     tenant: &TenantId,
     signal: Signal,
-    trace: TraceId,
+    trace: Option<TraceId>,
 ) -> Result<u64, Error> {
     let Some(table) = store.tables.get(&TableKey { tenant: tenant.clone(), signal }) else { return Ok(0) };
     let _rewriting = store.rewriting.lock().await;
+    let blocks = &table.snapshot().blocks;
+    let Some(trace) = trace else {
+        let ids: Vec<i64> = blocks.iter().map(|block| block.id).collect();
+        store.catalog.replace(&ids, None).await?;
+        table.replace_blocks(blocks, None);
+        return Ok(blocks.iter().map(|block| block.statistics().rows).sum());
+    };
     let mut rows = 0;
-    for block in &table.snapshot().blocks {
+    for block in blocks {
         if !block.read_trace(trace, Some(&[model::schema::TRACE_ID]), None).await?.is_empty() {
             rows += replace(store, &table, std::slice::from_ref(block), Some(trace)).await?;
         }

@@ -122,7 +122,7 @@ struct Store {
     /// Held by whoever replaces or deletes blocks: compaction, deletion, retention.
     rewriting: tokio::sync::Mutex<()>,
     /// Deletions that the process before this one began and did not end.
-    interrupted: Vec<(TenantId, TraceId)>,
+    interrupted: Vec<(TenantId, Option<TraceId>)>,
     /// Tells the names of blocks apart when sealing failed and is tried again.
     attempts: AtomicU64,
     submit: mpsc::Sender<Waiting>,
@@ -216,7 +216,15 @@ impl Storage {
     /// # Errors
     /// When a block could not be rewritten; the deletion is tried again by the next [`Self::run`].
     pub async fn delete_trace(&self, tenant: &TenantId, trace: TraceId) -> Result<Deleted, Error> {
-        deletion::delete(&self.store, tenant, trace).await
+        deletion::delete(&self.store, tenant, Some(trace)).await
+    }
+
+    /// Deletes everything of a tenant, likewise.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub async fn delete_everything(&self, tenant: &TenantId) -> Result<Deleted, Error> {
+        deletion::delete(&self.store, tenant, None).await
     }
 
     #[must_use]
@@ -254,6 +262,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 pub struct Deleted {
     pub spans: u64,
     pub log_records: u64,
+    pub metric_points: u64,
 }
 
 /// How much room the store takes.

@@ -13,12 +13,14 @@ use anyhow::Context;
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use model::otlp::response::decode_response;
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::time::Duration;
+
+const CONNECT_TIME: Duration = Duration::from_secs(5);
 
 /// The API of one server.
 #[derive(Debug, Clone)]
@@ -53,8 +55,22 @@ impl Client {
     /// A client of the server at this address: `http://127.0.0.1:16686`, or without the scheme.
     pub fn new(address: &str) -> Result<Self, Failure> {
         // No limit on the whole answer: `clew tail` listens for hours.
-        let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).no_proxy().build();
+        let http = reqwest::Client::builder().connect_timeout(CONNECT_TIME).no_proxy().build();
         Ok(Self { http: http.context("setting up the HTTP client")?, base: base_url(address)? })
+    }
+
+    /// The same server, asked for a tenant's telemetry.
+    pub fn of_tenant(self, tenant: Option<&str>) -> Result<Self, Failure> {
+        let Some(tenant) = tenant else { return Ok(self) };
+        let value = HeaderValue::from_str(tenant)
+            .map_err(|_| Failure::Usage(format!("{tenant:?} is not the name of a tenant")))?;
+        let headers = HeaderMap::from_iter([(HeaderName::from_static("x-scope-orgid"), value)]);
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIME)
+            .no_proxy()
+            .default_headers(headers)
+            .build();
+        Ok(Self { http: http.context("setting up the HTTP client")?, ..self })
     }
 
     /// The address as a link, without a slash at its end.

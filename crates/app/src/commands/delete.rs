@@ -1,4 +1,4 @@
-//! `clew delete`: forgets a trace.
+//! `clew delete`: forgets a trace, or everything.
 
 use crate::client::{Client, Summary};
 use crate::command_line::Delete;
@@ -7,33 +7,42 @@ use crate::terminal::{Output, harmless};
 use std::io::{BufRead, IsTerminal, Write};
 
 pub async fn run(arguments: Delete, output: &Output) -> Result<(), Failure> {
-    let client = Client::new(&arguments.server.address)?;
-    let path = ["api", "v1", "traces", &arguments.trace];
+    let client = Client::new(&arguments.server.address)?.of_tenant(arguments.tenant.as_deref())?;
+    let path = match &arguments.trace {
+        Some(trace) => vec!["api", "v1", "traces", trace],
+        None => vec!["api", "v1", "everything"],
+    };
     if !arguments.yes {
-        let summary: Summary = client.get(&path, &[]).await?;
-        confirm(&summary)?;
+        confirm(&question(&client, &arguments, &path).await?)?;
     }
     let deleted = client.delete(&path).await?;
     if arguments.json {
         return Ok(output.line(deleted)?);
     }
-    let number = |key: &str| deleted[key].as_str().unwrap_or("0").to_owned();
-    Ok(output.line(format!("deleted {} spans and {} log records", number("spans"), number("logRecords")))?)
+    let items = [("spans", "spans"), ("logRecords", "log records"), ("metricPoints", "metric points")];
+    let items =
+        items.into_iter().filter_map(|(key, name)| Some(format!("{} {name}", deleted[key].as_str()?)));
+    Ok(output.line(format!("deleted {}", items.collect::<Vec<_>>().join(", ")))?)
+}
+
+async fn question(client: &Client, arguments: &Delete, path: &[&str]) -> Result<String, Failure> {
+    if arguments.everything {
+        let tenant = arguments.tenant.as_deref().unwrap_or("the default tenant");
+        return Ok(format!("Delete everything of {tenant} for good?"));
+    }
+    let summary: Summary = client.get(path, &[]).await?;
+    let (name, spans) = (harmless(&summary.root_name), summary.spans);
+    Ok(format!("Delete {name} of {} with its {spans} spans for good?", summary.trace_id))
 }
 
 /// Asks on a terminal; elsewhere nobody could answer.
-fn confirm(summary: &Summary) -> Result<(), Failure> {
+fn confirm(question: &str) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::Usage(
             "deleting asks first, which needs a terminal; --yes does not ask".to_owned(),
         ));
     }
-    let (name, spans) = (harmless(&summary.root_name), summary.spans);
-    write!(
-        std::io::stderr(),
-        "Delete {name} of {} with its {spans} spans for good? [y/N] ",
-        summary.trace_id
-    )?;
+    write!(std::io::stderr(), "{question} [y/N] ")?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     match answer.trim() {

@@ -1,6 +1,7 @@
 //! Our API under `/api/v1`: requests and view types beside each handler.
 
 mod body;
+mod deletion;
 mod export;
 mod fields;
 mod generation;
@@ -50,7 +51,7 @@ pub fn router() -> Router<State> {
     Router::new()
         .route("/traces", get(traces::search))
         .route("/traces/{trace}", get(traces::summary))
-        .route("/traces/{trace}", delete(traces::delete))
+        .route("/traces/{trace}", delete(deletion::trace))
         .route("/traces/{trace}/skeleton", get(skeleton::skeleton))
         .route("/traces/{trace}/spans/{span}", get(spans::one))
         .route("/traces/{trace}/spans/{span}/body/{key}", get(body::body))
@@ -62,6 +63,7 @@ pub fn router() -> Router<State> {
         .route("/operations", get(operations::statistics))
         .route("/fields", get(fields::keys))
         .route("/fields/{key}/values", get(fields::values))
+        .route("/everything", delete(deletion::everything))
         .route("/export/{signal}", get(export::export))
         .route("/live", get(live::events))
         .route("/status", get(status::status))

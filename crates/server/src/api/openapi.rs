@@ -135,6 +135,15 @@ pub const PATHS: &[Described] = &[
         &["valid", "canonical", "error"],
     ),
     Described {
+        method: "delete",
+        ..get(
+            "/api/v1/everything",
+            "delete everything of a tenant, for good",
+            &[],
+            &["spans", "logRecords", "metricPoints"],
+        )
+    },
+    Described {
         answer: "application/x-ndjson",
         ..get(
             "/api/v1/export/{signal}",

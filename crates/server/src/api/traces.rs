@@ -5,12 +5,9 @@ use super::values::double;
 use crate::api::State;
 use crate::error::ApiError;
 use crate::extract::{Path, Query};
-use crate::security;
 use crate::tenant::Tenant;
 use axum::Json;
 use axum::extract::State as From;
-use http::HeaderMap;
-use model::Kind;
 use query::result::TraceSummary;
 use query::{Deadline, SearchRequest, filter};
 use serde::Deserialize;
@@ -47,28 +44,6 @@ pub async fn search(
         "complete": found.incomplete.is_none(),
         "incompleteReason": found.incomplete,
         "elapsedMs": started.elapsed().as_millis().to_string().parse::<u64>().unwrap_or(u64::MAX),
-    })))
-}
-
-pub async fn delete(
-    From(state): From<State>,
-    Tenant(tenant): Tenant,
-    headers: HeaderMap,
-    Path(trace): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    if !security::is_from_ourselves(&headers) {
-        return Err(ApiError::new(Kind::Denied, "another site's page may not delete a trace"));
-    }
-    let trace = parameters::trace_id(&trace)?;
-    let deleted = state.ports.deletion.delete_trace(&tenant, trace).await;
-    let deleted = deleted.map_err(|(kind, message)| ApiError::new(kind, message))?;
-    if deleted.spans == 0 && deleted.log_records == 0 {
-        return Err(ApiError::not_found(format!("the trace {trace} is not stored")));
-    }
-    Ok(Json(json!({
-        "traceId": trace.to_string(),
-        "spans": deleted.spans.to_string(),
-        "logRecords": deleted.log_records.to_string(),
     })))
 }
 

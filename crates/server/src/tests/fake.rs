@@ -281,7 +281,11 @@ struct FakeApplication;
 impl Deletion for FakeApplication {
     async fn delete_trace(&self, _: &TenantId, trace: TraceId) -> Result<Deleted, (Kind, String)> {
         let spans = if trace == TRACE { 3 } else { 0 };
-        Ok(Deleted { spans, log_records: 0 })
+        Ok(Deleted { spans, log_records: 0, metric_points: 0 })
+    }
+
+    async fn delete_everything(&self, _: &TenantId) -> Result<Deleted, (Kind, String)> {
+        Ok(Deleted { spans: 3, log_records: 2, metric_points: 1 })
     }
 }
 

@@ -199,7 +199,7 @@ async fn an_interrupted_deletion_is_ended_after_a_restart() {
     let open = Open::new(options(directory.path())).await;
     open.storage.append(batch(&[span(1, 1, 2_000), span(2, 1, 2_000)])).await.unwrap();
     open.storage.seal().await.unwrap();
-    open.storage.store.catalog.begin_deletion(&TenantId::default(), TraceId([1; 16])).await.unwrap();
+    open.storage.store.catalog.begin_deletion(&TenantId::default(), Some(TraceId([1; 16]))).await.unwrap();
     open.crash().await;
     let open = Open::new(Options { seal_age: std::time::Duration::ZERO, ..options(directory.path()) }).await;
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
@@ -209,5 +209,33 @@ async fn an_interrupted_deletion_is_ended_after_a_restart() {
     }
     assert!(read(&open.storage, 1).await.is_empty());
     assert_eq!(read(&open.storage, 2).await.len(), 1);
+    open.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_of_a_tenant_is_deleted_and_nothing_of_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = Open::new(options(directory.path())).await;
+    let other = TenantId::new("other").unwrap();
+    for number in 1..5 {
+        open.storage.append(batch(&[span(number, 1, 2_000)])).await.unwrap();
+        let foreign = Batch { tenant: other.clone(), ..batch(&[span(number, 1, 2_000)]) };
+        open.storage.append(foreign).await.unwrap();
+        if number == 2 {
+            open.storage.seal().await.unwrap();
+        }
+    }
+    let deleted = open.storage.delete_everything(&other).await.unwrap();
+    assert_eq!(deleted.spans, 4);
+    let snapshot = |tenant: &TenantId| open.storage.snapshot(tenant, model::Signal::Traces);
+    assert!(snapshot(&other).blocks.is_empty() && snapshot(&other).hot.is_empty());
+    let files = std::fs::read_dir(directory.path().join("blocks/other/traces")).unwrap().count();
+    assert_eq!(files, 0);
+    for number in 1..5 {
+        assert_eq!(read(&open.storage, number).await.len(), 1);
+    }
+    open.stop().await;
+    let open = Open::new(options(directory.path())).await;
+    assert!(open.storage.snapshot(&other, model::Signal::Traces).hot.is_empty());
     open.stop().await;
 }
