@@ -204,12 +204,8 @@ impl Predicate<'_> {
             },
             ColumnType::Value => {
                 let test = test.clone();
-                self.rows(
-                    &[name.to_owned()],
-                    Arc::new(move |batch| {
-                        each_bytes(batch.column(0), |value| test.value(&otlp::any_value(value)))
-                    }),
-                )
+                let found = move |value: &[u8]| test.encoded(value);
+                self.rows(&[name.to_owned()], Arc::new(move |batch| each_bytes(batch.column(0), &found)))
             }
         }
     }
@@ -223,7 +219,7 @@ impl Predicate<'_> {
 
     fn body_value(&self, test: &Test) -> Expr {
         let test = test.clone();
-        let found = move |value: &[u8]| test.value(&otlp::any_value(value));
+        let found = move |value: &[u8]| test.encoded(value);
         self.rows(
             &[schema::BODY_VALUE.to_owned()],
             Arc::new(move |batch| each_bytes(batch.column(0), &found)),

@@ -1,7 +1,7 @@
 //! A comparison of the filter language, held against one value of any type.
 
 use model::Value;
-use model::otlp::tail_attributes;
+use model::otlp::{any_value, each_tail_text, each_text, tail_attributes};
 use model::words::Phrase;
 use query::filter::{Comparison, Literal, Operator};
 
@@ -95,6 +95,16 @@ impl Test {
             && literal.text.eq_ignore_ascii_case(if yes { "true" } else { "false" })
     }
 
+    /// The bytes of a value.
+    pub fn encoded(&self, value: &[u8]) -> bool {
+        if let Self::Words(phrase) = self {
+            let mut found = false;
+            each_text(value, &mut |text| found = found || phrase.is_in(text));
+            return found;
+        }
+        self.value(&any_value(value))
+    }
+
     /// A value that nests matches when something in it does.
     pub fn value(&self, value: &Value) -> bool {
         match value {
@@ -115,6 +125,11 @@ impl Test {
 
     /// Whether any attribute of a tail does.
     pub fn any_in_tail(&self, tail: &[u8]) -> bool {
+        if let Self::Words(phrase) = self {
+            let mut found = false;
+            each_tail_text(tail, &mut |text| found = found || phrase.is_in(text));
+            return found;
+        }
         tail_attributes(tail).iter().any(|attribute| self.value(&attribute.value))
     }
 }

@@ -64,10 +64,12 @@ impl Phrase {
     }
 }
 
-/// Whether a word may start somewhere: a cheap look, before words are told apart.
+/// Whether a word may start somewhere: a cheap look, before words are told apart. Both are ASCII.
 fn has_start(text: &str, word: &str) -> bool {
     let (text, word) = (text.as_bytes(), word.as_bytes());
-    text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
+    let Some(first) = word.first() else { return true };
+    memchr::memchr2_iter(*first, first.to_ascii_uppercase(), text)
+        .any(|at| text.get(at..at + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word)))
 }
 
 fn runs(text: &str, each: &mut impl FnMut(&str)) {
