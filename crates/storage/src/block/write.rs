@@ -17,7 +17,7 @@ use arrow::record_batch::RecordBatch;
 use model::{Signal, Timestamp, schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -219,8 +219,14 @@ fn properties(
         .set_write_batch_size(PAGE_ROWS / 4)
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_data_page_size_limit(PAGE_BYTES)
-        .set_dictionary_page_size_limit(PAGE_BYTES);
+        .set_dictionary_page_size_limit(PAGE_BYTES)
+        .set_statistics_enabled(EnabledStatistics::Chunk);
     let builder = encodings(builder, layout);
+    // Only what rows are sorted by differs from page to page: bounds of other columns' pages would rule out none.
+    let sorted = [schema::TRACE_ID, schema::NAME, schema::TIME].map(ColumnPath::from);
+    let builder = sorted.into_iter().fold(builder, |builder, column| {
+        builder.set_column_statistics_enabled(column, EnabledStatistics::Page)
+    });
     let ids = ColumnPath::from(schema::TRACE_ID);
     Ok(match signal {
         Signal::Traces | Signal::Logs => builder
