@@ -84,7 +84,7 @@ async fn wait_for_calm(store: &Store, table: &Table, shutdown: &CancellationToke
 
 /// How far apart in time blocks may be sealed that become one.
 fn apart(store: &Store, table: &Table) -> Duration {
-    store.options.max_age(table.key.signal) / AGE_PART
+    store.options.kept_for(table.key.signal) / AGE_PART
 }
 
 async fn rest(shutdown: &CancellationToken) {

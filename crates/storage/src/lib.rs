@@ -90,7 +90,7 @@ pub struct Options {
 
 impl Options {
     /// How long blocks of a signal are kept.
-    pub(crate) fn max_age(&self, signal: Signal) -> Duration {
+    pub(crate) fn kept_for(&self, signal: Signal) -> Duration {
         self.of_signal[signal as usize].max_age.unwrap_or(self.max_age)
     }
 }

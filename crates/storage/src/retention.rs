@@ -55,7 +55,7 @@ fn expired(store: &Store, now: Timestamp) -> Vec<(Arc<Table>, Arc<Block>)> {
     }
     blocks.sort_by_key(|(_, block)| (block.statistics().sealed, block.id));
     let oldest = Signal::ALL.map(|signal| {
-        let max_age = u64::try_from(store.options.max_age(signal).as_nanos()).unwrap_or(u64::MAX);
+        let max_age = u64::try_from(store.options.kept_for(signal).as_nanos()).unwrap_or(u64::MAX);
         Timestamp(now.0.saturating_sub(max_age))
     });
     let mut bytes = [0; 3];
