@@ -24,9 +24,9 @@ impl From<&str> for Test {
     }
 }
 
-/// A pattern over a whole text, when bare words have a `*`.
+/// A pattern over a whole text, when what is asked for has a `*`, or no words at all.
 pub fn as_glob(text: &str) -> Option<String> {
-    text.contains('*').then(|| format!("*{text}*"))
+    (text.contains('*') || Phrase::new(text).words().is_empty()).then(|| format!("*{text}*"))
 }
 
 impl From<&Comparison> for Test {

@@ -45,6 +45,8 @@ async fn words_find_the_same_in_blocks() {
         ("no17", 1),
         ("happened17", 1),
         ("zebra", 0),
+        ("\"->\"", 0),
+        ("\"[{\"", 59),
         ("refund zebra", 0),
         ("refund OR zebra", 59),
         ("-zebra", 59),
