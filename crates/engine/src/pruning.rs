@@ -6,35 +6,68 @@ use arrow::datatypes::Schema;
 use model::words::Phrase;
 use query::filter::{Expression, Field, Literal, Operator};
 
-/// Whether a row group may have a matching row, as far as its words tell; `has` says whether it may have a word.
-pub fn may_match(filter: &Expression, schema: &Schema, has: &dyn Fn(&str) -> bool) -> bool {
-    match filter {
-        Expression::And(parts) => parts.iter().all(|part| may_match(part, schema, has)),
-        Expression::Or(parts) => parts.iter().any(|part| may_match(part, schema, has)),
-        Expression::Text(text) => as_glob(text).is_some() || all(&Phrase::new(text), has),
-        Expression::Compare(comparison) if are_words(&comparison.field, schema) => {
-            match comparison.operator {
-                Operator::Equal if is_text(&comparison.value) => {
-                    all(&Phrase::new(&comparison.value.text), has)
+/// The words without which a row group has no matching row.
+pub enum Needs {
+    Nothing,
+    Words(Vec<String>),
+    All(Vec<Self>),
+    Any(Vec<Self>),
+}
+
+impl Needs {
+    /// Those of a filter over columns of this schema.
+    pub fn of(filter: &Expression, schema: &Schema) -> Self {
+        let each = |parts: &[Expression]| parts.iter().map(|part| Self::of(part, schema)).collect();
+        match filter {
+            Expression::And(parts) => Self::All(each(parts)),
+            Expression::Or(parts) => Self::Any(each(parts)),
+            Expression::Text(text) if as_glob(text).is_none() => Self::Words(words(text)),
+            Expression::Compare(comparison)
+                if are_words(&comparison.field, schema) && is_text(&comparison.value) =>
+            {
+                match comparison.operator {
+                    Operator::Equal => Self::Words(words(&comparison.value.text)),
+                    Operator::Matches => Self::Words(inner_words(&comparison.value.text)),
+                    _ => Self::Nothing,
                 }
-                Operator::Matches if is_text(&comparison.value) => inner(&comparison.value.text, has),
-                _ => true,
             }
+            Expression::All
+            | Expression::Not(_)
+            | Expression::Text(_)
+            | Expression::Compare(_)
+            | Expression::Exists(_) => Self::Nothing,
         }
-        Expression::All | Expression::Not(_) | Expression::Compare(_) | Expression::Exists(_) => true,
+    }
+
+    /// Whether every row group meets them, whatever its words.
+    pub fn are_none(&self) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Words(words) => words.is_empty(),
+            Self::All(parts) => parts.iter().all(Self::are_none),
+            Self::Any(parts) => parts.iter().any(Self::are_none),
+        }
+    }
+
+    /// Whether a row group meets them; `has` says whether it may have a word.
+    pub fn are_met(&self, has: &dyn Fn(&str) -> bool) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Words(words) => words.iter().all(|word| has(word)),
+            Self::All(parts) => parts.iter().all(|part| part.are_met(has)),
+            Self::Any(parts) => parts.iter().any(|part| part.are_met(has)),
+        }
     }
 }
 
-fn all(phrase: &Phrase, has: &dyn Fn(&str) -> bool) -> bool {
-    phrase.words().iter().all(|word| has(word))
+fn words(text: &str) -> Vec<String> {
+    Phrase::new(text).words().to_vec()
 }
 
-/// A part of a text may begin and end within a word; those between are whole.
-fn inner(text: &str, has: &dyn Fn(&str) -> bool) -> bool {
-    // Between backslashes one cannot tell what is a word.
-    let phrase = if text.contains('\\') { Phrase::new("") } else { Phrase::new(text) };
-    let words = phrase.words();
-    words.get(1..words.len().saturating_sub(1)).unwrap_or_default().iter().all(|word| has(word))
+/// A part of a text may begin and end within a word; those between are whole. Between backslashes one cannot tell.
+fn inner_words(text: &str) -> Vec<String> {
+    let words = if text.contains('\\') { Vec::new() } else { words(text) };
+    words.get(1..words.len().saturating_sub(1)).unwrap_or_default().to_vec()
 }
 
 /// What is compared as text alone: numbers and booleans have columns without words.

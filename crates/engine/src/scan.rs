@@ -1,7 +1,7 @@
 //! Runs one filter over a snapshot, source by source, newest first: each block and hot batch has columns of its own.
 
 use crate::predicate::Predicate;
-use crate::pruning::may_match;
+use crate::pruning::Needs;
 use crate::table::BlockTable;
 use crate::trace::internal;
 use arrow::array::RecordBatch;
@@ -179,11 +179,12 @@ impl Scanner {
 
 /// Which row groups of a block may have what is wanted; `None` when that is not known.
 async fn groups(block: &Arc<Block>, filter: &Expression) -> Result<Option<Vec<bool>>, Error> {
-    if *filter == Expression::All {
+    let needs = Needs::of(filter, block.schema());
+    if needs.are_none() {
         return Ok(None);
     }
-    let (block, filter) = (Arc::clone(block), filter.clone());
-    let looked = crate::compute(move || block.row_groups(|has| may_match(&filter, block.schema(), has)));
+    let block = Arc::clone(block);
+    let looked = crate::compute(move || block.row_groups(|has| needs.are_met(has)));
     // As with any error of reading: the block is marked, and the search goes on without it.
     looked.await?.map_err(|error| Error::Internal { message: error.to_string() })
 }

@@ -104,9 +104,7 @@ fn memory() -> u64 {
 }
 
 fn available(information: &str) -> Option<u64> {
-    let line = information.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes << 10)
+    super::process::memory(information, "MemAvailable:")
 }
 
 #[cfg(test)]

@@ -64,7 +64,12 @@ fn processor(stat: &str) -> Option<Duration> {
 }
 
 fn peak_memory(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    memory(status, "VmHWM:")
+}
+
+/// The bytes that a file of Linux tells under this name.
+pub fn memory(file: &str, name: &str) -> Option<u64> {
+    let line = file.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes << 10)
 }

@@ -26,8 +26,8 @@ pub async fn run(arguments: Export) -> Result<(), Failure> {
     let format = arguments.format.unwrap_or_else(|| FileFormat::of(arguments.output.as_deref()));
     match arguments.output {
         Some(path) => {
-            let unfinished = Unfinished::create(&path)?;
-            let items = write(bytes, signal, format, BufWriter::new(unfinished.file()?)).await?;
+            let unfinished = Unfinished::new(&path);
+            let items = write(bytes, signal, format, BufWriter::new(unfinished.create()?)).await?;
             unfinished.finish()?;
             let bytes = path.metadata().map_or(0, |metadata| metadata.len());
             eprint_line(&format!(
@@ -138,13 +138,13 @@ struct Unfinished {
 }
 
 impl Unfinished {
-    fn create(path: &Path) -> Result<Self, Failure> {
+    fn new(path: &Path) -> Self {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".part");
-        Ok(Self { temporary: path.with_file_name(name), path: path.to_owned() })
+        Self { temporary: path.with_file_name(name), path: path.to_owned() }
     }
 
-    fn file(&self) -> Result<File, Failure> {
+    fn create(&self) -> Result<File, Failure> {
         Ok(File::create(&self.temporary).with_context(|| format!("creating {}", self.temporary.display()))?)
     }
 

@@ -43,6 +43,22 @@ impl Key {
 
 type Access = (fn(&mut Config, &str) -> Result<(), String>, fn(&Config) -> String);
 
+/// The limit of a signal, numbered as in `Signal::ALL`.
+const fn max_age_of<const SIGNAL: usize>() -> Access {
+    (
+        |config, text| own(text, period).map(|it| config.storage.signal_max_age[SIGNAL] = it),
+        |config| shown(config.storage.signal_max_age[SIGNAL]),
+    )
+}
+
+/// Likewise.
+const fn max_bytes_of<const SIGNAL: usize>() -> Access {
+    (
+        |config, text| own(text, size).map(|it| config.storage.signal_max_bytes[SIGNAL] = it),
+        |config| shown(config.storage.signal_max_bytes[SIGNAL]),
+    )
+}
+
 /// All settings, in the order of the file.
 pub static TABLE: [Key; 19] = [
     Key::new(
@@ -113,55 +129,37 @@ pub static TABLE: [Key; 19] = [
         "storage.traces-max-age",
         "TIME",
         "How long traces are kept, when not as long as all else",
-        (
-            |config, text| own(text, period).map(|it| config.storage.signal_max_age[0] = it),
-            |config| shown(config.storage.signal_max_age[0]),
-        ),
+        max_age_of::<0>(),
     ),
     Key::new(
         "storage.traces-max-bytes",
         "SIZE",
         "How much of the disk traces may take, when less than all",
-        (
-            |config, text| own(text, size).map(|it| config.storage.signal_max_bytes[0] = it),
-            |config| shown(config.storage.signal_max_bytes[0]),
-        ),
+        max_bytes_of::<0>(),
     ),
     Key::new(
         "storage.logs-max-age",
         "TIME",
         "How long log records are kept, when not as long as all else",
-        (
-            |config, text| own(text, period).map(|it| config.storage.signal_max_age[1] = it),
-            |config| shown(config.storage.signal_max_age[1]),
-        ),
+        max_age_of::<1>(),
     ),
     Key::new(
         "storage.logs-max-bytes",
         "SIZE",
         "How much of the disk log records may take, when less than all",
-        (
-            |config, text| own(text, size).map(|it| config.storage.signal_max_bytes[1] = it),
-            |config| shown(config.storage.signal_max_bytes[1]),
-        ),
+        max_bytes_of::<1>(),
     ),
     Key::new(
         "storage.metrics-max-age",
         "TIME",
         "How long metric points are kept, when not as long as all else",
-        (
-            |config, text| own(text, period).map(|it| config.storage.signal_max_age[2] = it),
-            |config| shown(config.storage.signal_max_age[2]),
-        ),
+        max_age_of::<2>(),
     ),
     Key::new(
         "storage.metrics-max-bytes",
         "SIZE",
         "How much of the disk metric points may take, when less than all",
-        (
-            |config, text| own(text, size).map(|it| config.storage.signal_max_bytes[2] = it),
-            |config| shown(config.storage.signal_max_bytes[2]),
-        ),
+        max_bytes_of::<2>(),
     ),
     Key::new(
         "storage.seal-bytes",
