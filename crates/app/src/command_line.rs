@@ -146,9 +146,10 @@ pub struct Server {
     pub address: String,
 }
 
-#[derive(Debug, Args)]
-pub struct Demo {
-    /// Where to send it, by OTLP/HTTP
+/// Where telemetry is sent.
+#[derive(Debug, Clone, Args)]
+pub struct Receiver {
+    /// Where to send, by OTLP/HTTP in protobuf
     #[arg(
         long,
         value_name = "URL",
@@ -156,6 +157,12 @@ pub struct Demo {
         default_value = "http://127.0.0.1:4318"
     )]
     pub endpoint: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Demo {
+    #[command(flatten)]
+    pub receiver: Receiver,
     /// The same seed makes the same run with the same ids; without it each run is another
     #[arg(long)]
     pub seed: Option<u64>,
@@ -255,14 +262,8 @@ Exits with 1 when an answer was wrong: a stored trace that was not found, or a m
 
 #[derive(Debug, Args)]
 pub struct BenchIngest {
-    /// Where to send, by OTLP/HTTP in protobuf
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "OTEL_EXPORTER_OTLP_ENDPOINT",
-        default_value = "http://127.0.0.1:4318"
-    )]
-    pub endpoint: String,
+    #[command(flatten)]
+    pub receiver: Receiver,
     /// How many spans to send
     #[arg(long, default_value_t = 1_000_000)]
     pub spans: u64,
@@ -398,14 +399,8 @@ pub struct Import {
     /// Files; - is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Where to send, by OTLP/HTTP
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "OTEL_EXPORTER_OTLP_ENDPOINT",
-        default_value = "http://127.0.0.1:4318"
-    )]
-    pub endpoint: String,
+    #[command(flatten)]
+    pub receiver: Receiver,
 }
 
 #[derive(Debug, Args)]

@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 const MAX_RATE: f64 = 1_000.0;
 
 pub async fn run(arguments: Demo, output: &Output) -> Result<(), Failure> {
-    let receiver = Client::new(&arguments.endpoint)?;
+    let receiver = Client::new(&arguments.receiver.endpoint)?;
     let page = Client::new(&arguments.server.address)?;
     // Runs without a seed differ, as their ids must.
     let seed = arguments.seed.unwrap_or_else(|| Timestamp::now().0 ^ u64::from(std::process::id()) << 48);

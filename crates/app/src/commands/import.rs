@@ -21,7 +21,7 @@ const TRIES: u32 = 60;
 
 pub async fn run(arguments: Import, output: &Output) -> Result<(), Failure> {
     let mut sender = Sender {
-        receiver: Client::new(&arguments.endpoint)?,
+        receiver: Client::new(&arguments.receiver.endpoint)?,
         waiting: Vec::new(),
         refused: 0,
         unreadable: 0,

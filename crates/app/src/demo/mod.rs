@@ -28,4 +28,4 @@ pub fn generate(seed: u64, end: Timestamp) -> Run {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -12,7 +12,8 @@ fn runs() -> impl Iterator<Item = Run> {
     (0..50).map(|seed| generate(seed, END))
 }
 
-struct Keys<'a>(&'a Span);
+/// A span's attributes, as kinds are told from.
+pub struct Keys<'a>(pub &'a Span);
 
 impl semconv::node_kind::Attributes for Keys<'_> {
     fn text(&self, key: &str) -> Option<&str> {

@@ -1,6 +1,7 @@
 //! What holds for the load, whatever its seed.
 
 use super::{Request, Stream, Workload};
+use crate::demo::tests::Keys;
 use model::batch::Encoding;
 use model::{Signal, Span, SpanId, TenantId, Timestamp, TraceId, otlp};
 use semconv::NodeKind;
@@ -23,20 +24,6 @@ fn traces(spans: &[Span]) -> HashMap<TraceId, Vec<&Span>> {
     let mut traces: HashMap<TraceId, Vec<&Span>> = HashMap::new();
     spans.iter().for_each(|span| traces.entry(span.trace_id).or_default().push(span));
     traces
-}
-
-struct Keys<'a>(&'a Span);
-
-impl semconv::node_kind::Attributes for Keys<'_> {
-    fn text(&self, key: &str) -> Option<&str> {
-        self.0.attributes.iter().find(|attribute| attribute.key == key)?.value.as_str()
-    }
-    fn has(&self, key: &str) -> bool {
-        self.0.attributes.iter().any(|attribute| attribute.key == key)
-    }
-    fn span_kind(&self) -> i32 {
-        self.0.kind
-    }
 }
 
 fn says<'a>(span: &'a Span, key: &str) -> Option<&'a str> {

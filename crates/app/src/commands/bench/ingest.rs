@@ -80,7 +80,7 @@ fn load(arguments: &BenchIngest) -> Result<Load, Failure> {
     // The run decides the ids, so that sending once more adds to what is stored.
     let run = Timestamp::now().0;
     Ok(Load {
-        url: Client::new(&arguments.endpoint)?.below(&["v1", "traces"], &[]),
+        url: Client::new(&arguments.receiver.endpoint)?.below(&["v1", "traces"], &[]),
         workload: Workload { seed: arguments.seed, run, content: arguments.content },
         cut: Cut {
             spans: arguments.spans,

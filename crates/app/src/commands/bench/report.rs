@@ -110,7 +110,7 @@ impl Asked {
     fn of(asked: &BenchIngest) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
-            endpoint: asked.endpoint.clone(),
+            endpoint: asked.receiver.endpoint.clone(),
             spans: asked.spans,
             content: asked.content,
             connections: asked.connections,
