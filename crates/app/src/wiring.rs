@@ -85,6 +85,7 @@ fn storage_options(config: &Config) -> storage::Options {
     let settings = &config.storage;
     storage::Options {
         directory: settings.directory.clone(),
+        blocks_url: settings.blocks_url.clone(),
         max_age: settings.max_age.0,
         of_signal: std::array::from_fn(|signal| storage::Limits {
             max_age: settings.signal_max_age[signal].map(|age| age.0),

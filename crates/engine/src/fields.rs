@@ -51,7 +51,10 @@ pub async fn keys(scanner: &Scanner, snapshot: &Snapshot, range: TimeRange) -> R
     let mut resources = BTreeSet::new();
     for source in sources.iter().take(4) {
         let all = Wanted { signal: Signal::Traces, filter: &Expression::All, range };
-        scanner.each(source, all, &[schema::RESOURCE], |batch| resource_keys(batch, &mut resources)).await?;
+        let read = scanner
+            .each(source, all, &[schema::RESOURCE], |batch| resource_keys(batch, &mut resources))
+            .await;
+        read.or_else(|error| source.forgive(error))?;
     }
     let known =
         filter::Field::known_keys().into_iter().map(|key| field(key, FieldScope::Intrinsic, Vec::new()));
@@ -93,7 +96,12 @@ pub async fn values(
         }
         counted += source.statistics().rows;
         let all = Wanted { signal: Signal::Traces, filter: &Expression::All, range: request.range };
-        scanner.each(&source, all, &names, |batch| count(&field, batch, &mut counts)).await?;
+        if let Err(error) =
+            scanner.each(&source, all, &names, |batch| count(&field, batch, &mut counts)).await
+        {
+            source.forgive(error)?;
+            counts.complete = false;
+        }
     }
     let mut values: Vec<(String, u64)> = counts.values.into_iter().collect();
     values.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));

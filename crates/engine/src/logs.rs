@@ -64,11 +64,11 @@ async fn newest_first(
     let wanted = Wanted { signal: Signal::Logs, filter: &filter, range: request.range };
     let sources = sources(&snapshot, request.range);
     // One more than asked for tells that there is more.
-    let batches = newest::rows(scanner, &sources, wanted, request.limit.saturating_add(1)).await?;
-    let mut records: Vec<LogRecord> = batches.iter().flat_map(otlp::log_records).collect();
+    let newest = newest::rows(scanner, &sources, wanted, request.limit.saturating_add(1)).await?;
+    let mut records: Vec<LogRecord> = newest.rows.iter().flat_map(otlp::log_records).collect();
     records.retain(|record| request.range.contains(moment(record)));
     records.sort_by_key(|record| std::cmp::Reverse(moment(record)));
-    let complete = records.len() <= request.limit;
+    let complete = newest.whole && records.len() <= request.limit;
     records.truncate(request.limit);
     Ok(LogResult { records, complete })
 }

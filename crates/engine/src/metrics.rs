@@ -28,7 +28,8 @@ pub async fn names(scanner: &Scanner, snapshot: &Snapshot) -> Result<Vec<MetricN
         if unseen {
             let columns = [schema::NAME, schema::UNIT, schema::DESCRIPTION, schema::METRIC_KIND];
             let all = Wanted { signal: Signal::Metrics, filter: &Expression::All, range: TimeRange::ALL };
-            scanner.each(&source, all, &columns, |batch| describe(&mut names, batch)).await?;
+            let described = scanner.each(&source, all, &columns, |batch| describe(&mut names, batch)).await;
+            described.or_else(|error| source.forgive(error))?;
         }
     }
     Ok(names.into_values().collect())
@@ -72,10 +73,10 @@ pub async fn points(
     let mut sources = sources(snapshot, request.range);
     sources.retain(has_it);
     // One more than asked for tells that there is more.
-    let batches = newest::rows(scanner, &sources, wanted, request.limit.saturating_add(1)).await?;
-    let mut points: Vec<MetricPoint> = batches.iter().flat_map(otlp::metric_points).collect();
+    let newest = newest::rows(scanner, &sources, wanted, request.limit.saturating_add(1)).await?;
+    let mut points: Vec<MetricPoint> = newest.rows.iter().flat_map(otlp::metric_points).collect();
     points.sort_by_key(|point| point.time);
-    let complete = points.len() <= request.limit;
+    let complete = newest.whole && points.len() <= request.limit;
     let extra = points.len().saturating_sub(request.limit);
     Ok(MetricResult { points: points.split_off(extra), complete })
 }

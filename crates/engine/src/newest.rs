@@ -10,18 +10,31 @@ use query::Error;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+/// The newest rows.
+pub struct Newest {
+    pub rows: Vec<RecordBatch>,
+    /// Whether all sources could be read.
+    pub whole: bool,
+}
+
 /// The `limit` newest rows of these sources (which are in order), and some that are older.
 pub async fn rows(
     scanner: &Scanner,
     sources: &[Source],
     wanted: Wanted<'_>,
     limit: usize,
-) -> Result<Vec<RecordBatch>, Error> {
+) -> Result<Newest, Error> {
+    let mut whole = true;
     let mut times = Times { newest: BinaryHeap::new(), limit };
     let mut visited = 0;
     for (number, source) in sources.iter().enumerate() {
         let columns = [schema::TIME, schema::OBSERVED_TIME];
-        scanner.each(source, wanted, &columns, |batch| times.add(wanted.signal, batch)).await?;
+        if let Err(error) =
+            scanner.each(source, wanted, &columns, |batch| times.add(wanted.signal, batch)).await
+        {
+            source.forgive(error)?;
+            whole = false;
+        }
         visited = number + 1;
         if horizon(&sources[visited..]).is_some_and(|horizon| times.oldest_kept() >= Some(horizon)) {
             break;
@@ -32,10 +45,16 @@ pub async fn rows(
     let mut rows = Vec::new();
     for source in &sources[..visited] {
         if wanted.range.overlaps(source.statistics().first, source.statistics().last) {
-            rows.extend(scanner.newest(source, wanted, limit).await?);
+            match scanner.newest(source, wanted, limit).await {
+                Ok(newest) => rows.extend(newest),
+                Err(error) => {
+                    source.forgive(error)?;
+                    whole = false;
+                }
+            }
         }
     }
-    Ok(rows)
+    Ok(Newest { rows, whole })
 }
 
 /// The newest times, the oldest of them at hand.

@@ -1,6 +1,7 @@
 //! How often and how long operations ran: from the roll-ups of blocks where these answer, from the rows elsewhere.
 
 use crate::scan::{Scanner, Source, Wanted, damage, sources};
+use crate::trace::unread;
 use futures::stream::{self, StreamExt};
 use model::{Signal, schema};
 use query::result::{Operation, OperationStatistics, OperationsResult};
@@ -61,7 +62,7 @@ async fn of_source(scanner: &Scanner, source: &Source, request: &OperationsReque
     {
         let block = Arc::clone(block);
         let rollup = crate::compute(move || block.rollup()).await?;
-        if let Some(rollup) = rollup.map_err(|error| Error::Internal { message: error.to_string() })? {
+        if let Some(rollup) = rollup.map_err(|error| unread(&error))? {
             return Ok(rollup);
         }
     }

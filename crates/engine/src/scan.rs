@@ -3,7 +3,7 @@
 use crate::predicate::Predicate;
 use crate::pruning::Needs;
 use crate::table::BlockTable;
-use crate::trace::internal;
+use crate::trace::{internal, unread};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::memory_pool::GreedyMemoryPool;
@@ -109,12 +109,7 @@ impl Scanner {
                 if groups.as_ref().is_some_and(|groups| !groups.contains(&true)) {
                     return Ok(None);
                 }
-                self.context.read_table(Arc::new(BlockTable {
-                    path: block.path().to_string_lossy().into_owned(),
-                    bytes: block.bytes(),
-                    schema: Arc::clone(&schema),
-                    groups,
-                }))
+                self.context.read_table(Arc::new(BlockTable { block: Arc::clone(block), groups }))
             }
         };
         let predicate = Predicate { signal: wanted.signal, schema: &schema };
@@ -186,7 +181,7 @@ async fn groups(block: &Arc<Block>, filter: &Expression) -> Result<Option<Vec<bo
     let block = Arc::clone(block);
     let looked = crate::compute(move || block.row_groups(|has| needs.are_met(has)));
     // As with any error of reading: the block is marked, and the search goes on without it.
-    looked.await?.map_err(|error| Error::Internal { message: error.to_string() })
+    looked.await?.map_err(|error| unread(&error))
 }
 
 fn failed(error: datafusion::error::DataFusionError) -> Error {
@@ -195,8 +190,17 @@ fn failed(error: datafusion::error::DataFusionError) -> Error {
             message: "the query needs more memory than there is; narrow the time range or the filter"
                 .to_owned(),
         },
-        _ => internal(error),
+        root => match of_storage(root) {
+            Some(error) => unread(error),
+            None => internal(error),
+        },
     }
+}
+
+/// The failure of storage that is behind an error of DataFusion's.
+fn of_storage<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e storage::Error> {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.filter_map(|error| error.downcast_ref()).next()
 }
 
 /// When a row happened.

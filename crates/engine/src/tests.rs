@@ -31,6 +31,7 @@ impl Fixture {
         let directory = tempfile::tempdir().unwrap();
         let options = Options {
             directory: directory.path().to_owned(),
+            blocks_url: None,
             max_age: Duration::from_secs(3_600),
             max_bytes: 1 << 40,
             of_signal: [storage::Limits::default(); 3],

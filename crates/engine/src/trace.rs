@@ -5,7 +5,7 @@ use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use futures::future::try_join_all;
 use model::schema::{self, ColumnType, attribute_column};
-use model::{Signal, Span, SpanId, TenantId, Timestamp, TraceId, otlp};
+use model::{Kind, Signal, Span, SpanId, TenantId, Timestamp, TraceId, otlp};
 use query::Error;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use storage::Storage;
@@ -25,6 +25,14 @@ pub struct TraceRows {
 
 pub fn internal(error: impl std::fmt::Display) -> Error {
     Error::Internal { message: error.to_string() }
+}
+
+/// A failure of storage, as one of the query.
+pub fn unread(error: &storage::Error) -> Error {
+    match error.kind() {
+        Kind::Unavailable => Error::Busy { message: error.to_string() },
+        _ => internal(error),
+    }
 }
 
 /// Every row of a trace, blocks first, then hot.
@@ -52,7 +60,7 @@ pub async fn load_spans(
     let names: Option<Vec<&str>> = names.as_ref().map(|names| names.iter().map(String::as_str).collect());
     let blocks = snapshot.blocks.iter().map(|block| block.read_trace(trace, names.as_deref(), spans));
     let mut batches: Vec<RecordBatch> =
-        try_join_all(blocks).await.map_err(internal)?.into_iter().flatten().collect();
+        try_join_all(blocks).await.map_err(|error| unread(&error))?.into_iter().flatten().collect();
     batches.extend(snapshot.hot.iter().filter_map(|batch| batch.trace_rows(trace)));
     Ok(TraceRows { batches })
 }

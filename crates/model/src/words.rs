@@ -38,7 +38,9 @@ impl Phrase {
     #[must_use]
     pub fn is_in(&self, text: &str) -> bool {
         let Some(first) = self.words.first() else { return true };
-        if text.is_ascii() && first.is_ascii() && !text.contains('\\') && !has_start(text, first) {
+        // Of the escapes, only these could hide a letter.
+        let is_plain = |text: &str| memchr::memmem::find(text.as_bytes(), b"\\u").is_none();
+        if first.is_ascii() && text.is_ascii() && !has(text, first) && is_plain(text) {
             return false;
         }
         self.follows_in(text) || unescaped(text).is_some_and(|text| self.follows_in(&text))
@@ -64,12 +66,20 @@ impl Phrase {
     }
 }
 
-/// Whether a word may start somewhere: a cheap look, before words are told apart. Both are ASCII.
-fn has_start(text: &str, word: &str) -> bool {
+/// Letters from the most frequent to the rarest, in English; what is not among them is rarer still.
+const FREQUENT: &[u8] = b"etaoinsrhdlucmfywgpbvk";
+
+/// Whether a text has a word, or a longer one around it: a cheap look, before words are told apart. Both are ASCII.
+fn has(text: &str, word: &str) -> bool {
     let (text, word) = (text.as_bytes(), word.as_bytes());
-    let Some(first) = word.first() else { return true };
-    memchr::memchr2_iter(*first, first.to_ascii_uppercase(), text)
-        .any(|at| text.get(at..at + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word)))
+    // What is rare is looked for; the rest of the word is around it.
+    let rarity = |byte: &u8| FREQUENT.iter().position(|letter| letter == byte).unwrap_or(FREQUENT.len());
+    let Some((place, rare)) = word.iter().enumerate().max_by_key(|(_, byte)| rarity(byte)) else { return true };
+    memchr::memchr2_iter(*rare, rare.to_ascii_uppercase(), text).any(|at| {
+        let start = at.checked_sub(place);
+        let part = start.and_then(|start| text.get(start..start + word.len()));
+        part.is_some_and(|part| part.eq_ignore_ascii_case(word))
+    })
 }
 
 fn runs(text: &str, each: &mut impl FnMut(&str)) {

@@ -84,6 +84,7 @@ fn request(number: u64) -> Batch {
 fn options(directory: &Path) -> Options {
     Options {
         directory: directory.to_owned(),
+        blocks_url: None,
         max_age: Duration::from_secs(86_400),
         max_bytes: 1 << 40,
         of_signal: [clew_storage::Limits::default(); 3],

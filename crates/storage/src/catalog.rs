@@ -5,6 +5,7 @@
 
 use crate::block::{Checksums, Description};
 use crate::error::Error;
+use crate::place::{Place, Places};
 use crate::snapshot::{BlockStatistics, OperationCount};
 use crate::tables::TableKey;
 use arrow::datatypes::Schema;
@@ -17,7 +18,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The catalog's file in the data directory.
@@ -25,6 +26,9 @@ pub(crate) const CATALOG: &str = "catalog.sqlite";
 
 /// The version of the tables below and of the columns in blocks.
 const VERSION: i64 = 1;
+
+/// What tells this data directory from others that keep blocks in the same object store.
+const IDENTITY: &str = "CREATE TABLE IF NOT EXISTS identity AS SELECT lower(hex(randomblob(8))) AS id";
 
 const TABLES: [&str; 4] = [
     "CREATE TABLE meta (version INTEGER NOT NULL) STRICT",
@@ -57,7 +61,6 @@ const TABLES: [&str; 4] = [
 ];
 
 pub(crate) struct Catalog {
-    directory: PathBuf,
     pool: SqlitePool,
 }
 
@@ -72,8 +75,8 @@ pub(crate) struct Entry {
 #[derive(Default)]
 pub(crate) struct Contents {
     pub(crate) blocks: Vec<Entry>,
-    /// Files of blocks of which the catalog's row is damaged; they are to be left alone.
-    pub(crate) unreadable: Vec<PathBuf>,
+    /// Blocks of which the catalog's row is damaged; their files are to be left alone.
+    pub(crate) unreadable: Vec<Place>,
     /// Up to which sequence number each table is in blocks.
     pub(crate) sealed: HashMap<TableKey, u64>,
 }
@@ -84,8 +87,8 @@ fn noted(trace: Option<TraceId>) -> String {
 }
 
 impl Catalog {
-    /// Opens or creates the catalog of a data directory. Paths in it are relative to that directory.
-    pub(crate) async fn open(directory: &Path) -> Result<(Self, Contents), Error> {
+    /// Opens or creates the catalog of a data directory.
+    pub(crate) async fn open(directory: &Path) -> Result<Self, Error> {
         let options = SqliteConnectOptions::new()
             .filename(directory.join(CATALOG))
             .create_if_missing(true)
@@ -94,27 +97,50 @@ impl Catalog {
             // Names of operations are in here too: what is deleted is overwritten.
             .pragma("secure_delete", "ON");
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        let catalog = Self { directory: directory.to_owned(), pool };
-        catalog.prepare().await?;
-        let sealed = catalog.sealed().await?;
-        let mut contents = Contents { sealed, ..Contents::default() };
-        catalog.blocks(&mut contents).await?;
-        Ok((catalog, contents))
+        let catalog = Self { pool };
+        catalog.prepare(directory).await?;
+        Ok(catalog)
     }
 
     /// Reads the catalog of a data directory that may be in use, and changes nothing.
-    pub(crate) async fn read(directory: &Path) -> Result<Contents, Error> {
-        let options = SqliteConnectOptions::new().filename(directory.join(CATALOG)).read_only(true);
+    pub(crate) async fn read(places: &Places) -> Result<Contents, Error> {
+        let file = places.directory.join(CATALOG);
+        let options = SqliteConnectOptions::new().filename(file).read_only(true);
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        let catalog = Self { directory: directory.to_owned(), pool };
-        let mut contents = Contents { sealed: catalog.sealed().await?, ..Contents::default() };
-        catalog.blocks(&mut contents).await?;
+        let catalog = Self { pool };
+        let contents = catalog.contents(places).await;
         catalog.close().await;
+        contents
+    }
+
+    /// What tells this data directory from others.
+    pub(crate) async fn identity(&self) -> Result<String, Error> {
+        Ok(sqlx::query("SELECT id FROM identity").fetch_one(&self.pool).await?.try_get("id")?)
+    }
+
+    /// All that it holds.
+    pub(crate) async fn contents(&self, places: &Places) -> Result<Contents, Error> {
+        let mut contents = Contents { sealed: self.sealed().await?, ..Contents::default() };
+        for row in sqlx::query("SELECT * FROM blocks ORDER BY id").fetch_all(&self.pool).await? {
+            match entry(&row, places) {
+                Ok(entry) => contents.blocks.push(entry),
+                Err(error) => {
+                    let place = places.named(row.try_get("path")?);
+                    tracing::error!(%place, %error, "a block's row is damaged; the block is left out");
+                    contents.unreadable.push(place);
+                }
+            }
+        }
         Ok(contents)
     }
 
-    /// Enters a block and how far it seals its table; answers the block's id.
-    pub(crate) async fn add(&self, key: &TableKey, block: &Description, sequence: u64) -> Result<i64, Error> {
+    /// Enters a block, by what [`Places`] call it, and how far it seals its table; answers the block's id.
+    pub(crate) async fn add(
+        &self,
+        key: &TableKey,
+        (name, block): (&str, &Description),
+        sequence: u64,
+    ) -> Result<i64, Error> {
         let statistics = &block.statistics;
         let mut transaction = self.pool.begin().await?;
         let id = sqlx::query(
@@ -124,7 +150,7 @@ impl Catalog {
         )
         .bind(key.tenant.as_str())
         .bind(key.signal.as_str())
-        .bind(self.relative(&block.path))
+        .bind(name)
         .bind(statistics.rows.cast_signed())
         .bind(block.bytes.cast_signed())
         .bind(statistics.first.0.cast_signed())
@@ -149,19 +175,23 @@ impl Catalog {
 
     /// Puts a block in the place of others, and under the id of the first of them, so that blocks stay in order; or
     /// nothing, when no row was left.
-    pub(crate) async fn replace(&self, blocks: &[i64], with: Option<&Description>) -> Result<(), Error> {
+    pub(crate) async fn replace(
+        &self,
+        blocks: &[i64],
+        with: Option<(&str, &Description)>,
+    ) -> Result<(), Error> {
         let mut transaction = self.pool.begin().await?;
         let gone = if with.is_some() { blocks.get(1..) } else { Some(blocks) };
         for id in gone.unwrap_or_default() {
             sqlx::query("DELETE FROM blocks WHERE id = ?").bind(id).execute(&mut *transaction).await?;
         }
-        if let (Some(block), Some(first)) = (with, blocks.first()) {
+        if let (Some((name, block)), Some(first)) = (with, blocks.first()) {
             let statistics = &block.statistics;
             sqlx::query(
                 "UPDATE blocks SET path = ?, rows = ?, bytes = ?, first = ?, last = ?, sealed_at = ?,
                     operations = ?, schema = ?, schema_version = ?, checksums = ? WHERE id = ?",
             )
-            .bind(self.relative(&block.path))
+            .bind(name)
             .bind(statistics.rows.cast_signed())
             .bind(block.bytes.cast_signed())
             .bind(statistics.first.0.cast_signed())
@@ -217,10 +247,6 @@ impl Catalog {
         rows.iter().map(read).collect()
     }
 
-    fn relative(&self, path: &Path) -> String {
-        path.strip_prefix(&self.directory).unwrap_or(path).to_string_lossy().into_owned()
-    }
-
     /// Up to which sequence number each table is in blocks.
     pub(crate) async fn sealed(&self) -> Result<HashMap<TableKey, u64>, Error> {
         let rows = sqlx::query("SELECT tenant, signal, sequence FROM sealed").fetch_all(&self.pool).await?;
@@ -236,64 +262,51 @@ impl Catalog {
     }
 
     /// Creates the tables where there are none. Refuses those of a newer version.
-    async fn prepare(&self) -> Result<(), Error> {
+    async fn prepare(&self, directory: &Path) -> Result<(), Error> {
         let found = sqlx::query("SELECT name FROM sqlite_schema WHERE name = 'meta'")
             .fetch_optional(&self.pool)
             .await?;
         if found.is_none() {
-            let mut transaction = self.pool.begin().await?;
-            for table in TABLES {
-                sqlx::query(table).execute(&mut *transaction).await?;
-            }
-            sqlx::query("INSERT INTO meta (version) VALUES (?)")
-                .bind(VERSION)
-                .execute(&mut *transaction)
-                .await?;
-            transaction.commit().await?;
-            return Ok(());
+            self.create().await?;
         }
         let version: i64 =
             sqlx::query("SELECT version FROM meta").fetch_one(&self.pool).await?.try_get("version")?;
         if version > VERSION {
-            return Err(Error::TooNew { path: self.directory.clone(), version, known: VERSION });
+            return Err(Error::TooNew { path: directory.to_owned(), version, known: VERSION });
         }
+        sqlx::query(IDENTITY).execute(&self.pool).await?;
         Ok(())
     }
 
-    async fn blocks(&self, contents: &mut Contents) -> Result<(), Error> {
-        for row in sqlx::query("SELECT * FROM blocks ORDER BY id").fetch_all(&self.pool).await? {
-            match self.entry(&row) {
-                Ok(entry) => contents.blocks.push(entry),
-                Err(error) => {
-                    let path = self.directory.join(row.try_get::<String, _>("path")?);
-                    tracing::error!(path = %path.display(), %error, "a block's row is damaged; the block is left out");
-                    contents.unreadable.push(path);
-                }
-            }
+    async fn create(&self) -> Result<(), Error> {
+        let mut transaction = self.pool.begin().await?;
+        for table in TABLES {
+            sqlx::query(table).execute(&mut *transaction).await?;
         }
-        Ok(())
+        sqlx::query("INSERT INTO meta (version) VALUES (?)").bind(VERSION).execute(&mut *transaction).await?;
+        Ok(transaction.commit().await?)
     }
+}
 
-    fn entry(&self, row: &SqliteRow) -> Result<Entry, Error> {
-        let number = |name: &str| row.try_get::<i64, _>(name).map(i64::cast_unsigned);
-        let schema: Vec<u8> = row.try_get("schema")?;
-        let statistics = BlockStatistics {
-            rows: number("rows")?,
-            first: Timestamp(number("first")?),
-            last: Timestamp(number("last")?),
-            sealed: Timestamp(number("sealed_at")?),
-            operations: operations_from_json(row.try_get("operations")?)?,
-        };
-        let schema = root_as_schema(&schema).map(fb_to_schema).map_err(|error| damaged(&error))?;
-        let description = Description {
-            path: self.directory.join(row.try_get::<String, _>("path")?),
-            bytes: number("bytes")?,
-            statistics,
-            schema: Arc::new(schema),
-            checksums: Checksums::from_bytes(row.try_get("checksums")?),
-        };
-        Ok(Entry { id: row.try_get("id")?, key: key_of(row)?, description })
-    }
+fn entry(row: &SqliteRow, places: &Places) -> Result<Entry, Error> {
+    let number = |name: &str| row.try_get::<i64, _>(name).map(i64::cast_unsigned);
+    let schema: Vec<u8> = row.try_get("schema")?;
+    let statistics = BlockStatistics {
+        rows: number("rows")?,
+        first: Timestamp(number("first")?),
+        last: Timestamp(number("last")?),
+        sealed: Timestamp(number("sealed_at")?),
+        operations: operations_from_json(row.try_get("operations")?)?,
+    };
+    let schema = root_as_schema(&schema).map(fb_to_schema).map_err(|error| damaged(&error))?;
+    let description = Description {
+        place: places.named(row.try_get("path")?),
+        bytes: number("bytes")?,
+        statistics,
+        schema: Arc::new(schema),
+        checksums: Checksums::from_bytes(row.try_get("checksums")?),
+    };
+    Ok(Entry { id: row.try_get("id")?, key: key_of(row)?, description })
 }
 
 fn key_of(row: &SqliteRow) -> Result<TableKey, Error> {

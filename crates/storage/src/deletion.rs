@@ -31,6 +31,7 @@ pub(crate) async fn delete(
         Some(_) => 0,
         None => delete_from(store, tenant, Signal::Metrics, None).await?,
     };
+    store.places.settle().await?;
     store.catalog.end_deletion(tenant, trace).await?;
     steps::reached("delete: done");
     let trace = trace.map_or_else(|| "all".to_owned(), |trace| trace.to_string());

@@ -26,6 +26,8 @@ pub enum Error {
         path.display()
     )]
     TooNew { path: PathBuf, version: i64, known: i64 },
+    #[error("{what}: {detail}; see storage.blocks-url and the AWS_ variables of the environment")]
+    ObjectStore { what: String, detail: String },
     #[error("{what} is damaged: {detail}")]
     Damaged { what: String, detail: String },
     #[error("storage is shutting down")]
@@ -42,6 +44,11 @@ impl Error {
         }
     }
 
+    /// A block is in an object store that is not the one in use.
+    pub(crate) fn elsewhere(url: &str) -> Self {
+        Self::ObjectStore { what: url.to_owned(), detail: "it is not in the object store in use".to_owned() }
+    }
+
     /// The same error once more: everyone who waited for a group is told why it failed.
     pub(crate) fn repeat(&self) -> Self {
         match self {
@@ -55,6 +62,9 @@ impl Error {
             Self::Damaged { what, detail } => Self::Damaged { what: what.clone(), detail: detail.clone() },
             Self::TooNew { path, version, known } => {
                 Self::TooNew { path: path.clone(), version: *version, known: *known }
+            }
+            Self::ObjectStore { what, detail } => {
+                Self::ObjectStore { what: what.clone(), detail: detail.clone() }
             }
             Self::Closed => Self::Closed,
             Self::Parquet(_) | Self::Arrow(_) | Self::Catalog(_) => {
@@ -70,6 +80,7 @@ impl Error {
             Self::Busy { .. } => Kind::Busy,
             Self::DiskFull { .. }
             | Self::Io { .. }
+            | Self::ObjectStore { .. }
             | Self::Closed
             | Self::Locked { .. }
             | Self::TooNew { .. } => Kind::Unavailable,

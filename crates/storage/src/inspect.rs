@@ -5,6 +5,7 @@ use crate::catalog::{CATALOG, Catalog, Entry};
 use crate::error::Error;
 use crate::log::read_segment_report;
 pub use crate::log::{RecordReport, SegmentReport};
+use crate::place::{Place, Places};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use serde::Serialize;
@@ -27,7 +28,7 @@ pub enum Inspection {
 pub struct DirectoryReport {
     pub tables: Vec<TableReport>,
     /// Blocks that the catalog knows and that are missing, or of another length.
-    pub damaged: Vec<PathBuf>,
+    pub damaged: Vec<String>,
     pub log: Vec<SegmentReport>,
 }
 
@@ -90,12 +91,15 @@ pub async fn inspect(path: &Path) -> Result<Inspection, Error> {
 }
 
 async fn directory(path: &Path) -> Result<DirectoryReport, Error> {
-    let contents = Catalog::read(path).await?;
+    let contents = Catalog::read(&Places { directory: path.to_owned(), objects: None }).await?;
     let mut tables: BTreeMap<(String, &str), TableReport> = BTreeMap::new();
-    let mut damaged = contents.unreadable;
+    let mut damaged: Vec<String> = contents.unreadable.iter().map(ToString::to_string).collect();
     for Entry { key, description, .. } in contents.blocks {
-        if description.path.metadata().map_or(0, |found| found.len()) != description.bytes {
-            damaged.push(description.path.clone());
+        // An object store is not asked.
+        if let Place::Disk(file) = &description.place
+            && file.metadata().map_or(0, |found| found.len()) != description.bytes
+        {
+            damaged.push(description.place.to_string());
         }
         let (tenant, signal) = (key.tenant.as_str().to_owned(), key.signal.as_str());
         let statistics = description.statistics;

@@ -8,7 +8,8 @@
 //! ```text
 //! DIRECTORY/lock                                   held by the process that has the store open
 //! DIRECTORY/log/FIRST_SEQUENCE-SALT.log
-//! DIRECTORY/blocks/TENANT/SIGNAL/FIRST_SEQUENCE-LAST_SEQUENCE-ATTEMPT.parquet
+//! DIRECTORY/blocks/TENANT/SIGNAL/FIRST_SEQUENCE-LAST_SEQUENCE-ATTEMPT.parquet     or, when blocks go to an object store,
+//! s3://BUCKET/PREFIX/IDENTITY/TENANT/SIGNAL/FIRST_SEQUENCE-LAST_SEQUENCE-ATTEMPT.parquet
 //! DIRECTORY/catalog.sqlite
 //! ```
 //!
@@ -26,7 +27,9 @@ pub mod inspect;
 mod layout;
 mod log;
 mod merging;
+mod objects;
 mod opening;
+mod place;
 mod retention;
 mod rewriting;
 mod rollup;
@@ -48,6 +51,7 @@ use catalog::Catalog;
 use disk::FreeSpace;
 use log::Log;
 use model::{Batch, Signal, TenantId, TraceId};
+use place::Places;
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
@@ -72,6 +76,9 @@ pub struct Limits {
 #[derive(Debug, Clone)]
 pub struct Options {
     pub directory: PathBuf,
+    /// Blocks go to this object store, like `s3://bucket/prefix`, instead of the directory. How to get there and who one
+    /// is comes from the environment, by the names that AWS's tools have for it: `AWS_ACCESS_KEY_ID` ...
+    pub blocks_url: Option<String>,
     /// Blocks are deleted this long after they were sealed.
     pub max_age: Duration,
     /// Oldest blocks are deleted while blocks and log together are larger than this.
@@ -117,6 +124,7 @@ struct Store {
     tables: Tables,
     log: Log,
     catalog: Catalog,
+    places: Places,
     /// How far each table is sealed. Held while sealing: one block is written at a time.
     sealed: tokio::sync::Mutex<HashMap<TableKey, u64>>,
     /// Held by whoever replaces or deletes blocks: compaction, deletion, retention.

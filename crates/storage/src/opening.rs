@@ -1,19 +1,21 @@
 //! Opens a store: takes the directory, reads the catalog, puts the files in order, replays the log.
 
 use crate::block::Block;
-use crate::catalog::{CATALOG, Catalog, Contents, Entry};
+use crate::catalog::{CATALOG, Catalog, Entry};
 use crate::disk::{self, FreeSpace};
 use crate::error::Error;
 use crate::hot::Counted;
 use crate::log::{Log, Record};
 use crate::merging::{self, unite};
+use crate::objects::Objects;
+use crate::place::{self, BLOCKS, Place, Places};
 use crate::snapshot::HotBatch;
 use crate::tables::{TableKey, Tables};
 use crate::{Options, Store, blocking, writing};
 use arrow::record_batch::RecordBatch;
 use model::{Timestamp, otlp};
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use tokio::sync::{Notify, broadcast, mpsc};
@@ -24,7 +26,7 @@ const APPENDED: usize = 1024;
 pub(crate) async fn open(options: Options) -> Result<Store, Error> {
     let directory = options.directory.clone();
     let lock = blocking(move || {
-        for wanted in [directory.clone(), directory.join("log"), directory.join("blocks")] {
+        for wanted in [directory.clone(), directory.join("log"), directory.join(BLOCKS)] {
             std::fs::create_dir_all(&wanted).map_err(Error::io("creating", &wanted))?;
         }
         disk::sync_directory(&directory).map_err(Error::io("writing the directory", &directory))?;
@@ -33,12 +35,24 @@ pub(crate) async fn open(options: Options) -> Result<Store, Error> {
         Ok::<_, Error>(lock)
     })
     .await??;
-    let (catalog, contents) = Catalog::open(&options.directory).await?;
+    let catalog = Catalog::open(&options.directory).await?;
+    let places = places(&options, &catalog).await?;
+    let contents = catalog.contents(&places).await?;
+    let elsewhere = contents.blocks.iter().find_map(|entry| match &entry.description.place {
+        Place::Elsewhere(url) => Some(Error::elsewhere(url)),
+        _ => None,
+    });
+    if let Some(error) = elsewhere {
+        return Err(error);
+    }
+    let blocks = contents.blocks.iter().map(|entry| &entry.description.place);
+    let known: HashSet<String> = blocks.chain(&contents.unreadable).map(ToString::to_string).collect();
+    places.remove_orphans(&known).await;
     let interrupted = catalog.deletions().await?;
     let directory = options.directory.clone();
     let (tables, log, sealed) = blocking(move || {
         let tables = Tables::default();
-        remove_orphans(&directory.join("blocks"), &contents)?;
+        remove_orphans(&directory.join(BLOCKS), &known)?;
         add_blocks(&tables, contents.blocks);
         let log = replay(&directory.join("log"), &tables, &contents.sealed)?;
         Ok::<_, Error>((tables, log, contents.sealed))
@@ -49,6 +63,7 @@ pub(crate) async fn open(options: Options) -> Result<Store, Error> {
         tables,
         log,
         catalog,
+        places,
         sealed: tokio::sync::Mutex::new(sealed),
         rewriting: tokio::sync::Mutex::new(()),
         interrupted,
@@ -67,11 +82,20 @@ pub(crate) async fn open(options: Options) -> Result<Store, Error> {
     })
 }
 
+/// Where the blocks are, as the options say.
+async fn places(options: &Options, catalog: &Catalog) -> Result<Places, Error> {
+    let objects = match &options.blocks_url {
+        None => None,
+        Some(url) => Some(Arc::new(Objects::open(url, &catalog.identity().await?)?)),
+    };
+    Ok(Places { directory: options.directory.clone(), objects })
+}
+
 /// Blocks without the catalog that names them would be taken for leftovers and removed.
 fn refuse_without_catalog(directory: &Path) -> Result<(), Error> {
-    let blocks = directory.join("blocks");
+    let blocks = directory.join(BLOCKS);
     let mut files = Vec::new();
-    list_files(&blocks, &mut files).map_err(Error::io("reading the directory", &blocks))?;
+    place::list_files(&blocks, &mut files).map_err(Error::io("reading the directory", &blocks))?;
     if files.is_empty() || directory.join(CATALOG).exists() {
         return Ok(());
     }
@@ -80,12 +104,10 @@ fn refuse_without_catalog(directory: &Path) -> Result<(), Error> {
 }
 
 /// Removes the files that the catalog does not know: blocks that were not finished, or deleted but still being read.
-fn remove_orphans(directory: &Path, contents: &Contents) -> Result<(), Error> {
-    let known = contents.blocks.iter().map(|entry| entry.description.path.as_path());
-    let known: HashSet<&Path> = known.chain(contents.unreadable.iter().map(PathBuf::as_path)).collect();
+fn remove_orphans(directory: &Path, known: &HashSet<String>) -> Result<(), Error> {
     let mut files = Vec::new();
-    list_files(directory, &mut files).map_err(Error::io("reading the directory", directory))?;
-    files.retain(|path| !known.contains(path.as_path()));
+    place::list_files(directory, &mut files).map_err(Error::io("reading the directory", directory))?;
+    files.retain(|path| !known.contains(&*path.to_string_lossy()));
     for path in files {
         tracing::info!(path = %path.display(), "removing a file that the catalog does not know");
         disk::remove(&path);
@@ -93,32 +115,24 @@ fn remove_orphans(directory: &Path, contents: &Contents) -> Result<(), Error> {
     Ok(())
 }
 
-fn list_files(directory: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    for entry in directory.read_dir()? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            list_files(&entry.path(), files)?;
-        } else {
-            files.push(entry.path());
-        }
-    }
-    Ok(())
-}
-
-/// Adds the blocks whose files are there and as long as they should be. They are not opened.
+/// Adds the blocks whose files are there and as long as they should be. They are not opened, and an object store is not
+/// asked.
 fn add_blocks(tables: &Tables, blocks: Vec<Entry>) {
     let mut by_key: HashMap<TableKey, Vec<Arc<Block>>> = HashMap::new();
     for Entry { id, key, description } in blocks {
-        let path = description.path.display();
-        match description.path.metadata() {
-            Ok(found) if found.len() == description.bytes => {
+        let found = match &description.place {
+            Place::Disk(path) => path.metadata().map(|found| found.len()),
+            Place::Object(..) | Place::Elsewhere(_) => Ok(description.bytes),
+        };
+        match found {
+            Ok(found) if found == description.bytes => {
                 by_key.entry(key).or_default().push(Arc::new(Block::new(id, description)));
             }
             Ok(found) => {
-                let (expected, found) = (description.bytes, found.len());
-                tracing::error!(%path, expected, found, "a block is damaged: it has another length; left out");
+                let (place, expected) = (&description.place, description.bytes);
+                tracing::error!(%place, expected, found, "a block is damaged: it has another length; left out");
             }
-            Err(error) => tracing::error!(%path, %error, "a block is missing; left out"),
+            Err(error) => tracing::error!(place = %description.place, %error, "a block is missing; left out"),
         }
     }
     for (key, blocks) in by_key {

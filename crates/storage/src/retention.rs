@@ -36,14 +36,15 @@ async fn apply(store: &Store, now: Timestamp) {
     for (table, block) in expired(store, now) {
         match delete(store, &table, &block).await {
             Ok(()) => {
-                tracing::info!(path = %block.path().display(), "deleted a block that is past retention");
+                tracing::info!(block = block.name(), "deleted a block that is past retention");
             }
             Err(error) => {
-                tracing::error!(path = %block.path().display(), %error, "deleting a block failed");
+                tracing::error!(block = block.name(), %error, "deleting a block failed");
                 return;
             }
         }
     }
+    drop(store.places.settle().await);
 }
 
 /// The blocks to delete, oldest first.

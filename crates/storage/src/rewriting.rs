@@ -36,10 +36,16 @@ pub(crate) async fn replace(
         written
     })
     .await;
-    let written = written.inspect_err(|error| note_damage(error, blocks))?;
+    let mut written = written.inspect_err(|error| note_damage(error, blocks))?;
     steps::reached("rewrite: file named");
+    let mut name = String::new();
+    if let Some(description) = &mut written {
+        description.place = store.places.keep(description.place.clone()).await?;
+        name = store.places.name(&description.place);
+    }
+    steps::reached("rewrite: in its place");
     let ids: Vec<i64> = blocks.iter().map(|block| block.id).collect();
-    store.catalog.replace(&ids, written.as_ref()).await?;
+    store.catalog.replace(&ids, written.as_ref().map(|description| (name.as_str(), description))).await?;
     steps::reached("rewrite: in the catalog");
     let rows = |blocks: &[Arc<Block>]| blocks.iter().map(|block| block.statistics().rows).sum::<u64>();
     let left = written.as_ref().map_or(0, |description| description.statistics.rows);
@@ -53,7 +59,7 @@ pub(crate) async fn replace(
 /// A damaged block is found again by its path in the error.
 fn note_damage(error: &Error, blocks: &[Arc<Block>]) {
     let Error::Damaged { what, .. } = error else { return };
-    let hit = blocks.iter().filter(|block| what.contains(&*block.path().to_string_lossy()));
+    let hit = blocks.iter().filter(|block| what.contains(&block.name()));
     hit.for_each(|block| block.note_damage(error));
 }
 

@@ -5,6 +5,7 @@
 
 use crate::block::{Block, write_block};
 use crate::error::Error;
+use crate::place::BLOCKS;
 use crate::steps;
 use crate::tables::{Table, TableKey};
 use crate::{Store, blocking};
@@ -103,17 +104,20 @@ async fn seal_locked(
     let path = directory.join(format!("{first:020}-{last:020}-{attempt}.parquet"));
     let signal = table.key.signal;
     let holder = Arc::clone(store);
-    let description = blocking(move || {
+    let mut description = blocking(move || {
         create_directory(&holder.options.directory, &directory)?;
         write_block(&path, signal, &batches)
     })
     .await??;
     steps::reached("seal: file named");
+    description.place = store.places.keep(description.place).await?;
+    steps::reached("seal: in its place");
     // When this fails the file is left as it is, for the commit may have succeeded all the same.
-    let id = store.catalog.add(&table.key, &description, last).await?;
+    let name = store.places.name(&description.place);
+    let id = store.catalog.add(&table.key, (&name, &description), last).await?;
     steps::reached("seal: in the catalog");
     let rows = description.statistics.rows;
-    tracing::debug!(path = %description.path.display(), rows, bytes = description.bytes, "sealed a block");
+    tracing::debug!(place = %description.place, rows, bytes = description.bytes, "sealed a block");
     table.sealed(Arc::new(Block::new(id, description)));
     sealed.insert(table.key.clone(), last);
     steps::reached("seal: shown");
@@ -125,7 +129,7 @@ async fn seal_locked(
 
 /// Where a table's blocks are.
 pub(crate) fn directory(data: &Path, key: &TableKey) -> PathBuf {
-    data.join("blocks").join(key.tenant.as_str()).join(key.signal.as_str())
+    data.join(BLOCKS).join(key.tenant.as_str()).join(key.signal.as_str())
 }
 
 /// Creates the directory of a table's blocks, so that it survives a crash.

@@ -2,16 +2,18 @@
 
 /// Every step, in the order in which a store comes by them.
 #[cfg(test)]
-pub(crate) const ALL: [&str; 15] = [
+pub(crate) const ALL: [&str; 17] = [
     "append: segment made",
     "append: written",
     "append: synced",
     "seal: file written",
     "seal: file named",
+    "seal: in its place",
     "seal: in the catalog",
     "seal: shown",
     "trim: segment removed",
     "rewrite: file named",
+    "rewrite: in its place",
     "rewrite: in the catalog",
     "rewrite: shown",
     "delete: noted",

@@ -2,6 +2,7 @@
 
 mod content;
 pub(crate) mod crash;
+mod object_store;
 mod rewriting;
 
 use crate::{Error, Limits, Options, Storage};
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 fn options(directory: &Path) -> Options {
     Options {
         directory: directory.to_owned(),
+        blocks_url: object_store::url(),
         max_age: Duration::from_secs(3_600),
         max_bytes: 1 << 30,
         of_signal: [Limits::default(); 3],

@@ -44,7 +44,7 @@ fn show_directory(directory: &DirectoryReport, output: &Output) -> Result<(), Fa
         output.line("no blocks")?;
     }
     for path in &directory.damaged {
-        output.line(output.paint(Style::Bad, &format!("missing or damaged: {}", path.display())))?;
+        output.line(output.paint(Style::Bad, &format!("missing or damaged: {path}")))?;
     }
     for segment in &directory.log {
         output.line(segment.path.display())?;

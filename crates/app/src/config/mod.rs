@@ -43,6 +43,8 @@ pub struct Query {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Storage {
     pub directory: PathBuf,
+    /// Of an object store; `None` for blocks in the directory.
+    pub blocks_url: Option<String>,
     pub max_age: Period,
     pub max_bytes: ByteSize,
     /// Of each signal, in the order of `Signal::ALL`; `None` where it has no limits of its own.

@@ -60,7 +60,7 @@ const fn max_bytes_of<const SIGNAL: usize>() -> Access {
 }
 
 /// All settings, in the order of the file.
-pub static TABLE: [Key; 19] = [
+pub static TABLE: [Key; 20] = [
     Key::new(
         "otlp.grpc-address",
         "HOST:PORT",
@@ -107,6 +107,15 @@ pub static TABLE: [Key; 19] = [
         ),
     )
     .with_flag("data-directory"),
+    Key::new(
+        "storage.blocks-url",
+        "URL",
+        "Where blocks go instead of the data directory: s3://BUCKET/PREFIX; see the AWS_ variables in docs/storage.md",
+        (
+            |config, text| blocks_url(text).map(|it| config.storage.blocks_url = it),
+            |config| config.storage.blocks_url.clone().unwrap_or_default(),
+        ),
+    ),
     Key::new(
         "storage.max-age",
         "TIME",
@@ -234,6 +243,7 @@ impl Config {
             query: super::Query { address: local(16686), allowed_hosts: Vec::new() },
             storage: super::Storage {
                 directory: data_home.join("clew"),
+                blocks_url: None,
                 max_age: minutes(7 * 24 * 60),
                 max_bytes: ByteSize(20_000_000_000),
                 signal_max_age: [None; 3],
@@ -266,6 +276,16 @@ fn host_names(text: &str) -> Result<Vec<String>, String> {
 
 fn directory(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("a directory".to_owned()) } else { Ok(PathBuf::from(text)) }
+}
+
+/// Empty for none.
+fn blocks_url(text: &str) -> Result<Option<String>, String> {
+    let named = text.strip_prefix("s3://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
+    match (text.is_empty(), named) {
+        (true, _) => Ok(None),
+        (_, true) => Ok(Some(text.to_owned())),
+        _ => Err("s3://BUCKET/PREFIX, or nothing for the data directory".to_owned()),
+    }
 }
 
 /// A limit of one signal; empty where there is none.

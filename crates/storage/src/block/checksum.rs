@@ -3,14 +3,18 @@
 //! Parquet's own are optional and not written by its library. Ours are CRC-32C, one for each 16 KiB of the file, kept
 //! in the catalog; whoever reads a part of the file checks the chunks that it lies in.
 
+use crate::error::Error;
+use crate::objects::Objects;
+use crate::place::Place;
 use bytes::{Buf, Bytes};
-use parquet::errors::{ParquetError, Result};
+use object_store::path::Path as Key;
+use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Small, for a trace lookup reads a little of each column.
 const CHUNK: usize = 16 << 10;
@@ -81,72 +85,174 @@ impl<W: Write> Write for Summing<W> {
 /// A block's file, of which every part that is read is checked.
 #[derive(Clone)]
 pub(super) struct Checked {
-    file: Arc<File>,
-    length: usize,
+    place: Place,
+    content: Content,
+    length: u64,
     sums: Checksums,
 }
 
+#[derive(Clone)]
+enum Content {
+    Disk(Arc<File>),
+    Object(Arc<Object>),
+}
+
+struct Object {
+    objects: Arc<Objects>,
+    key: Key,
+    /// Why the last reading failed, if it did: errors of Parquet's library do not say.
+    failure: Mutex<Option<Error>>,
+}
+
 impl Checked {
-    pub(super) fn open(path: &Path, sums: &Checksums) -> io::Result<Self> {
-        let file = File::open(path)?;
-        let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
-        Ok(Self { file: Arc::new(file), length, sums: sums.clone() })
+    /// The file of a block that has so many bytes. To be read by threads that may wait.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub(super) fn open(place: &Place, length: u64, sums: &Checksums) -> Result<Self, Error> {
+        let content = match place {
+            Place::Disk(path) => {
+                Content::Disk(Arc::new(File::open(path).map_err(Error::io("opening", path))?))
+            }
+            Place::Object(objects, key) => {
+                let (objects, key) = (Arc::clone(objects), key.clone());
+                Content::Object(Arc::new(Object { objects, key, failure: Mutex::new(None) }))
+            }
+            Place::Elsewhere(url) => return Err(Error::elsewhere(url)),
+        };
+        Ok(Self { place: place.clone(), content, length, sums: sums.clone() })
+    }
+
+    /// What an error of reading means: that the object store does not answer, or that the file is damaged.
+    pub(super) fn fault(&self, error: &dyn std::fmt::Display) -> Error {
+        let failure = match &self.content {
+            Content::Disk(_) => None,
+            Content::Object(object) => object.failure().as_ref().map(Error::repeat),
+        };
+        failure.unwrap_or_else(|| Error::Damaged {
+            what: format!("block {}", self.place),
+            detail: error.to_string(),
+        })
     }
 
     /// A part of the file.
-    pub(super) fn read(&self, start: usize, length: usize) -> io::Result<Bytes> {
-        let end = start.checked_add(length).filter(|end| *end <= self.length);
-        let end = end.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
-        let from = start / CHUNK * CHUNK;
-        let to = end.next_multiple_of(CHUNK).min(self.length);
-        let mut bytes = vec![0; to - from];
-        self.file.read_exact_at(&mut bytes, from as u64)?;
-        for (number, chunk) in (from / CHUNK..).zip(bytes.chunks(CHUNK)) {
+    pub(super) fn read(&self, part: Range<u64>) -> io::Result<Bytes> {
+        let mut parts = self.read_parts(std::slice::from_ref(&part))?;
+        parts.pop().ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+
+    /// Several parts, in their order.
+    pub(super) fn read_parts(&self, parts: &[Range<u64>]) -> io::Result<Vec<Bytes>> {
+        // Whole chunks, for these have checksums; and each once, for parts are often smaller.
+        let chunks: Vec<Range<u64>> =
+            parts.iter().map(|part| self.chunks(part)).collect::<io::Result<_>>()?;
+        let whole = united(chunks);
+        let read = match &self.content {
+            Content::Disk(file) => {
+                whole.iter().map(|range| read_at(file, range)).collect::<io::Result<Vec<_>>>()?
+            }
+            Content::Object(object) => object.read(self.length, &whole)?,
+        };
+        for (range, bytes) in whole.iter().zip(&read) {
+            self.check(range, bytes)?;
+        }
+        let cut = |part: &Range<u64>| {
+            let place = whole.partition_point(|range| range.start <= part.start).checked_sub(1)?;
+            let start = usize::try_from(part.start - whole.get(place)?.start).ok()?;
+            let length = usize::try_from(part.end - part.start).ok()?;
+            let bytes = read.get(place)?;
+            (start + length <= bytes.len()).then(|| bytes.slice(start..start + length))
+        };
+        parts.iter().map(|part| cut(part).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())).collect()
+    }
+
+    /// The range of the chunks that a part lies in.
+    fn chunks(&self, part: &Range<u64>) -> io::Result<Range<u64>> {
+        if part.start > part.end || part.end > self.length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let chunk = CHUNK as u64;
+        Ok(part.start / chunk * chunk..part.end.next_multiple_of(chunk).min(self.length))
+    }
+
+    /// Checks whole chunks.
+    fn check(&self, chunks: &Range<u64>, bytes: &Bytes) -> io::Result<()> {
+        let first = usize::try_from(chunks.start).map_err(io::Error::other)? / CHUNK;
+        for (number, chunk) in (first..).zip(bytes.chunks(CHUNK)) {
             if self.sums.0.get(number) != Some(&crc32c::crc32c(chunk)) {
-                let at = number * CHUNK;
-                return Err(io::Error::other(format!(
-                    "the {} bytes at {at} are not what was written",
-                    chunk.len()
-                )));
+                let (at, length) = (number * CHUNK, chunk.len());
+                return Err(io::Error::other(format!("the {length} bytes at {at} are not what was written")));
             }
         }
-        Ok(Bytes::from(bytes).slice(start - from..end - from))
+        Ok(())
     }
+}
+
+/// The same ranges in order, those that touch as one.
+fn united(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    ranges.sort_unstable_by_key(|range| range.start);
+    let mut united: Vec<Range<u64>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match united.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => united.push(range),
+        }
+    }
+    united
+}
+
+impl Object {
+    fn read(&self, length: u64, parts: &[Range<u64>]) -> io::Result<Vec<Bytes>> {
+        let read = self.objects.read(&self.key, length, parts);
+        *self.failure() = read.as_ref().err().map(Error::repeat);
+        read.map_err(io::Error::other)
+    }
+
+    fn failure(&self) -> MutexGuard<'_, Option<Error>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn read_at(file: &File, range: &Range<u64>) -> io::Result<Bytes> {
+    let mut bytes = vec![0; usize::try_from(range.end - range.start).map_err(io::Error::other)?];
+    file.read_exact_at(&mut bytes, range.start)?;
+    Ok(bytes.into())
 }
 
 impl Length for Checked {
     fn len(&self) -> u64 {
-        self.length as u64
+        self.length
     }
 }
 
 impl ChunkReader for Checked {
     type T = Chunks;
 
-    fn get_read(&self, start: u64) -> Result<Chunks> {
-        let at = usize::try_from(start).map_err(|error| ParquetError::External(error.into()))?;
-        Ok(Chunks { file: self.clone(), at, chunk: Bytes::new() })
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Chunks> {
+        Ok(Chunks { file: self.clone(), at: start, chunk: Bytes::new() })
     }
 
-    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
-        let start = usize::try_from(start).map_err(|error| ParquetError::External(error.into()))?;
-        Ok(self.read(start, length)?)
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        let end = start.checked_add(length as u64);
+        let end = end.ok_or_else(|| ParquetError::EOF("a part without an end".to_owned()))?;
+        Ok(self.read(start..end)?)
     }
 }
 
 /// Reads on from some place, a chunk at a time.
 pub(super) struct Chunks {
     file: Checked,
-    at: usize,
+    at: u64,
     chunk: Bytes,
 }
 
 impl Read for Chunks {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.chunk.is_empty() {
-            let length = (self.file.length.saturating_sub(self.at)).min(CHUNK - self.at % CHUNK);
-            self.chunk = self.file.read(self.at, length)?;
-            self.at += length;
+            let next = (self.at + 1).next_multiple_of(CHUNK as u64);
+            let end = next.min(self.file.length.max(self.at));
+            self.chunk = self.file.read(self.at..end)?;
+            self.at = end;
         }
         let count = into.len().min(self.chunk.len());
         self.chunk.split_to(count).copy_to_slice(into.get_mut(..count).unwrap_or_default());
@@ -157,6 +263,7 @@ impl Read for Chunks {
 #[cfg(test)]
 mod tests {
     use super::{CHUNK, Checked, Checksums, Summing};
+    use crate::place::Place;
     use parquet::file::reader::ChunkReader;
     use std::io::{Read, Write};
 
@@ -173,7 +280,7 @@ mod tests {
         assert_eq!(sums, summing.checksums());
         content[CHUNK + 5] ^= 4;
         std::fs::write(&path, &content).unwrap();
-        let file = Checked::open(&path, &sums).unwrap();
+        let file = Checked::open(&Place::Disk(path), content.len() as u64, &sums).unwrap();
         let check = |start: usize, length: usize, whole: bool| {
             let read = file.get_bytes(start as u64, length);
             assert_eq!(

@@ -1,7 +1,7 @@
 //! Blocks: immutable Parquet files, sorted so that a trace is in one place.
 //!
-//! They are plain files, written under a temporary name, fsynced and renamed. Object storage is for the scaled-out
-//! roles and will come with them.
+//! They are plain files, written under a temporary name, fsynced and renamed; then, when an object store is set, put
+//! there ([`crate::place`]).
 
 mod checksum;
 mod gather;
@@ -19,18 +19,21 @@ pub(crate) use write::write_block;
 
 use self::checksum::Checked;
 use self::words::Lookup;
-use crate::disk;
 use crate::error::Error;
+use crate::place::Place;
 use crate::rollup::Rollup;
 use crate::snapshot::BlockStatistics;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
 use model::{SpanId, TraceId};
-use read::Reader;
+use parquet::file::metadata::ParquetMetaData;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use read::{Opened, Traces};
 use std::collections::HashSet;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 use tokio::sync::Semaphore;
 
@@ -38,16 +41,36 @@ use tokio::sync::Semaphore;
 static LOOKUPS: LazyLock<Semaphore> =
     LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(4, std::num::NonZero::get)));
 
+/// Memory for the footers and page indexes of blocks, of whatever store in this process.
+const OPENED_BYTES: u64 = 192 << 20;
+
+/// The blocks that were read last, by [`Block::number`].
+static OPENED: LazyLock<Cache<u64, Arc<Opened>, Weight>> =
+    LazyLock::new(|| Cache::with_weighter(1024, OPENED_BYTES, Weight));
+
+/// Tells the blocks of a process apart.
+static NUMBERS: AtomicU64 = AtomicU64::new(0);
+
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<u64, Arc<Opened>> for Weight {
+    fn weight(&self, _: &u64, opened: &Arc<Opened>) -> u64 {
+        opened.footer.metadata().memory_size() as u64
+    }
+}
+
 /// One immutable, sealed Parquet file. Its file lives as long as this value does.
 pub struct Block {
     pub(crate) id: i64,
-    path: PathBuf,
+    number: u64,
+    place: Place,
     bytes: u64,
     statistics: BlockStatistics,
     schema: SchemaRef,
     checksums: Checksums,
-    /// Opened when first read: a store of many blocks starts without touching them.
-    reader: OnceLock<Arc<Reader>>,
+    /// Read with the first lookup: a store of many blocks starts without touching them.
+    traces: OnceLock<Traces>,
     /// Set when a part of the file was found to be altered or unreadable.
     damaged: AtomicBool,
     /// Set when the catalog no longer has the block; the file goes when the last reader is done.
@@ -55,9 +78,9 @@ pub struct Block {
 }
 
 /// What the catalog knows of a block.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Description {
-    pub(crate) path: PathBuf,
+    pub(crate) place: Place,
     pub(crate) bytes: u64,
     pub(crate) statistics: BlockStatistics,
     pub(crate) schema: SchemaRef,
@@ -66,15 +89,16 @@ pub(crate) struct Description {
 
 impl Block {
     pub(crate) fn new(id: i64, description: Description) -> Self {
-        let Description { path, bytes, statistics, schema, checksums } = description;
+        let Description { place, bytes, statistics, schema, checksums } = description;
         Self {
             id,
-            path,
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            place,
             bytes,
             statistics,
             schema,
             checksums,
-            reader: OnceLock::new(),
+            traces: OnceLock::new(),
             damaged: AtomicBool::new(false),
             dead: AtomicBool::new(false),
         }
@@ -91,10 +115,10 @@ impl Block {
         &self.schema
     }
 
-    /// The Parquet file, for engines that read it themselves.
+    /// Where the Parquet file is: a path or a URL.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn name(&self) -> String {
+        self.place.to_string()
     }
 
     #[must_use]
@@ -115,41 +139,78 @@ impl Block {
     /// # Errors
     /// When the file cannot be opened.
     pub async fn read_trace(
-        &self,
+        self: &Arc<Self>,
         trace: TraceId,
         columns: Option<&[&str]>,
         spans: Option<&[SpanId]>,
     ) -> Result<Vec<RecordBatch>, Error> {
-        if self.reader.get().is_some_and(|reader| !reader.may_have(trace)) {
+        if self.traces.get().is_some_and(|traces| traces.groups(trace).is_empty()) {
             return Ok(Vec::new());
         }
         // Fails only when the semaphore is closed, which nobody does.
         let _turn = LOOKUPS.acquire().await.map_err(|_| Error::Closed)?;
-        let opened = self.reader.get().cloned();
-        let (path, checksums) = (self.path.clone(), self.checksums.clone());
+        let block = Arc::clone(self);
         let columns: Option<Vec<String>> =
             columns.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
         let spans: Option<HashSet<SpanId>> = spans.map(|spans| spans.iter().copied().collect());
         let read = crate::blocking(move || {
-            let reader = match opened {
-                Some(reader) => reader,
-                None => Arc::new(Reader::open(&path, &checksums)?),
-            };
-            let rows = reader.trace(trace, columns.as_deref(), spans)?;
-            Ok::<_, Error>((reader, rows))
-        })
-        .await?;
-        match read {
-            Ok((reader, rows)) => {
-                self.reader.get_or_init(|| reader);
-                Ok(rows)
+            let groups = block.traces()?.groups(trace);
+            match groups.is_empty() {
+                true => Ok(Vec::new()),
+                false => block.opened()?.trace(trace, groups, columns.as_deref(), spans),
             }
+        });
+        match read.await? {
             Err(error @ Error::Damaged { .. }) => {
                 self.note_damage(&error);
                 Ok(Vec::new())
             }
-            Err(error) => Err(error),
+            read => read,
         }
+    }
+
+    /// The footer of the Parquet file, with the page index.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is damaged.
+    pub async fn footer(self: &Arc<Self>) -> Result<Arc<ParquetMetaData>, Error> {
+        if let Some(opened) = OPENED.get(&self.number) {
+            return Ok(Arc::clone(opened.footer.metadata()));
+        }
+        let block = Arc::clone(self);
+        crate::blocking(move || Ok(Arc::clone(block.opened()?.footer.metadata()))).await?
+    }
+
+    /// Parts of the Parquet file, checked against what was written.
+    ///
+    /// # Errors
+    /// When they cannot be read, or are damaged.
+    pub async fn read(self: &Arc<Self>, parts: Vec<Range<u64>>) -> Result<Vec<Bytes>, Error> {
+        let block = Arc::clone(self);
+        crate::blocking(move || {
+            let opened = block.opened()?;
+            opened.file.read_parts(&parts).map_err(|error| opened.file.fault(&error))
+        })
+        .await?
+    }
+
+    /// For threads that may wait.
+    fn opened(&self) -> Result<Arc<Opened>, Error> {
+        OPENED.get_or_insert_with(&self.number, || Ok(Arc::new(Opened::read(self.file()?)?)))
+    }
+
+    /// Likewise.
+    fn traces(&self) -> Result<&Traces, Error> {
+        if let Some(traces) = self.traces.get() {
+            return Ok(traces);
+        }
+        let traces = Traces::read(&self.file()?)?;
+        Ok(self.traces.get_or_init(|| traces))
+    }
+
+    /// The file itself, opened anew.
+    fn file(&self) -> Result<Checked, Error> {
+        Checked::open(&self.place, self.bytes, &self.checksums)
     }
 
     /// Which row groups may have what is looked for, by the words that they have: `wanted` is asked for each row group
@@ -163,8 +224,7 @@ impl Block {
     ) -> Result<Option<Vec<bool>>, Error> {
         let listed = self.schema.metadata().get(words::KEY);
         let Some(location) = listed.and_then(|json| serde_json::from_str(json).ok()) else { return Ok(None) };
-        let file = Checked::open(&self.path, &self.checksums).map_err(Error::io("opening", &self.path))?;
-        let lookup = Lookup::new(file, &location);
+        let lookup = Lookup::new(self.file()?, &location);
         let failed = std::cell::OnceCell::new();
         let may_have = |group, word: &str| {
             lookup.may_have(group, word).unwrap_or_else(|error| {
@@ -176,7 +236,7 @@ impl Block {
         let groups = (0..lookup.groups()).map(|group| wanted(&|word: &str| may_have(group, word))).collect();
         match failed.into_inner() {
             None => Ok(Some(groups)),
-            Some(error) => Err(self.damage(&error)),
+            Some(error) => Err(lookup.fault(&error)),
         }
     }
 
@@ -186,20 +246,17 @@ impl Block {
     /// When the file cannot be read, or is damaged.
     pub fn rollup(&self) -> Result<Option<Rollup>, Error> {
         let place = self.schema.metadata().get(write::ROLLUP).and_then(|place| place.split_once('+'));
-        let place = place.and_then(|(offset, length)| Some((offset.parse().ok()?, length.parse().ok()?)));
+        let place = place
+            .and_then(|(offset, length)| Some((offset.parse::<u64>().ok()?, length.parse::<u64>().ok()?)));
         let Some((offset, length)) = place else { return Ok(None) };
-        let file = Checked::open(&self.path, &self.checksums).map_err(Error::io("opening", &self.path))?;
-        let rollup = file.read(offset, length).and_then(|bytes| Rollup::from_bytes(&bytes));
-        rollup.map(Some).map_err(|error| self.damage(&error))
-    }
-
-    fn damage(&self, error: &io::Error) -> Error {
-        Error::Damaged { what: format!("block {}", self.path.display()), detail: error.to_string() }
+        let file = self.file()?;
+        let rollup = file.read(offset..offset + length).and_then(|bytes| Rollup::from_bytes(&bytes));
+        rollup.map(Some).map_err(|error| file.fault(&error))
     }
 
     /// Notes what someone found who read the file by other means.
     pub fn mark_damaged(&self, detail: &str) {
-        let what = format!("block {}", self.path.display());
+        let what = format!("block {}", self.place);
         self.note_damage(&Error::Damaged { what, detail: detail.to_owned() });
     }
 
@@ -218,8 +275,9 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
+        OPENED.remove(&self.number);
         if self.dead.load(Ordering::Acquire) {
-            disk::remove(&self.path);
+            self.place.remove();
         }
     }
 }

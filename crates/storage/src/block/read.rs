@@ -1,6 +1,6 @@
 //! Finds a trace in a block: bloom filter, then the page index, then only the pages that have it.
 
-use super::checksum::{Checked, Checksums};
+use super::checksum::Checked;
 use crate::error::Error;
 use arrow::array::{Array, AsArray, BooleanArray};
 use arrow::error::ArrowError;
@@ -12,81 +12,90 @@ use parquet::arrow::arrow_reader::{
     ParquetRecordBatchReaderBuilder, RowFilter, RowSelection, RowSelector,
 };
 use parquet::bloom_filter::Sbbf;
-use parquet::file::metadata::PageIndexPolicy;
+use parquet::file::metadata::{PageIndexPolicy, RowGroupMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
+use parquet::file::statistics::Statistics;
 use parquet::schema::types::SchemaDescriptor;
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
-/// An open block.
-pub(super) struct Reader {
-    path: PathBuf,
-    file: Checked,
-    footer: ArrowReaderMetadata,
-    /// Of each row group; `None` when it has none.
-    blooms: Vec<Option<Sbbf>>,
-    /// Where the trace ids are among the Parquet columns; `None` for metrics.
-    ids: Option<usize>,
-    /// The footer once more with the page index, read when a bloom filter first says yes.
-    indexed: OnceLock<ArrowReaderMetadata>,
+/// In which row groups of a block a trace may be; kept for as long as the block is, so that a lookup touches no block
+/// that does not have its trace.
+pub(super) struct Traces {
+    groups: Vec<Group>,
 }
 
-impl Reader {
-    pub(super) fn open(path: &Path, checksums: &Checksums) -> Result<Self, Error> {
-        let file = Checked::open(path, checksums).map_err(Error::io("opening", path))?;
+/// What is known of the trace ids of a row group.
+struct Group {
+    smallest: Option<Box<[u8]>>,
+    largest: Option<Box<[u8]>>,
+    bloom: Option<Sbbf>,
+}
+
+impl Traces {
+    /// Those of a block; for metrics, none.
+    pub(super) fn read(file: &Checked) -> Result<Self, Error> {
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Skip);
-        let footer = ArrowReaderMetadata::load(&file, options).map_err(|error| damaged(path, &error))?;
-        let columns = footer.parquet_schema().columns();
-        let ids = columns.iter().position(|column| column.path().string() == schema::TRACE_ID);
-        let blooms = footer
-            .metadata()
-            .row_groups()
-            .iter()
-            .map(|group| match ids {
-                Some(ids) => Sbbf::read_from_column_chunk(group.column(ids), &file),
-                None => Ok(None),
-            })
-            .collect::<Result<_, _>>()
-            .map_err(|error| damaged(path, &error))?;
-        Ok(Self { path: path.to_owned(), file, footer, blooms, ids, indexed: OnceLock::new() })
+        let groups = ArrowReaderMetadata::load(file, options).and_then(|footer| {
+            let Some(ids) = ids(&footer) else { return Ok(Vec::new()) };
+            let group = |group: &RowGroupMetaData| {
+                let bounds = group.column(ids).statistics();
+                Ok(Group {
+                    smallest: bounds.and_then(Statistics::min_bytes_opt).map(Box::from),
+                    largest: bounds.and_then(Statistics::max_bytes_opt).map(Box::from),
+                    bloom: Sbbf::read_from_column_chunk(group.column(ids), file)?,
+                })
+            };
+            footer.metadata().row_groups().iter().map(group).collect()
+        });
+        Ok(Self { groups: groups.map_err(|error| file.fault(&error))? })
     }
 
-    /// Whether the trace can be in the block; false is certain.
-    pub(super) fn may_have(&self, trace: TraceId) -> bool {
-        !self.groups(trace).is_empty()
+    /// The row groups that can have the trace; that no other has it is certain.
+    pub(super) fn groups(&self, trace: TraceId) -> Vec<usize> {
+        let id = trace.0.as_slice();
+        let may_have = |group: &Group| {
+            group.smallest.as_deref().is_none_or(|smallest| smallest <= id)
+                && group.largest.as_deref().is_none_or(|largest| id <= largest)
+                && group.bloom.as_ref().is_none_or(|bloom| bloom.check(id))
+        };
+        let groups = self.groups.iter().enumerate();
+        groups.filter(|(_, group)| may_have(group)).map(|(number, _)| number).collect()
+    }
+}
+
+/// Where the trace ids are among the Parquet columns.
+fn ids(footer: &ArrowReaderMetadata) -> Option<usize> {
+    let mut columns = footer.parquet_schema().columns().iter();
+    columns.position(|column| column.path().string() == schema::TRACE_ID)
+}
+
+/// An open block.
+pub(super) struct Opened {
+    pub(super) file: Checked,
+    /// With the page index.
+    pub(super) footer: ArrowReaderMetadata,
+}
+
+impl Opened {
+    pub(super) fn read(file: Checked) -> Result<Self, Error> {
+        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+        let footer = ArrowReaderMetadata::load(&file, options).map_err(|error| file.fault(&error))?;
+        Ok(Self { file, footer })
     }
 
-    /// All rows of the trace.
+    /// All rows of the trace, which is in these row groups.
     pub(super) fn trace(
         &self,
         trace: TraceId,
+        groups: Vec<usize>,
         columns: Option<&[String]>,
         spans: Option<HashSet<SpanId>>,
     ) -> Result<Vec<RecordBatch>, Error> {
-        let groups = self.groups(trace);
-        let (Some(ids), false) = (self.ids, groups.is_empty()) else { return Ok(Vec::new()) };
-        self.read(trace, ids, groups, columns, spans).map_err(|error| damaged(&self.path, &error))
+        let Some(ids) = ids(&self.footer) else { return Ok(Vec::new()) };
+        self.rows(trace, ids, groups, columns, spans).map_err(|error| self.file.fault(&error))
     }
 
-    /// The row groups that can have the trace, by their bloom filters and smallest and largest ids.
-    fn groups(&self, trace: TraceId) -> Vec<usize> {
-        let Some(ids) = self.ids else { return Vec::new() };
-        let groups = self.footer.metadata().row_groups().iter().zip(&self.blooms).enumerate();
-        groups
-            .filter(|(_, (group, bloom))| {
-                let bounds = group.column(ids).statistics();
-                let smallest = bounds.and_then(|bounds| bounds.min_bytes_opt());
-                let largest = bounds.and_then(|bounds| bounds.max_bytes_opt());
-                smallest.is_none_or(|smallest| smallest <= trace.0.as_slice())
-                    && largest.is_none_or(|largest| trace.0.as_slice() <= largest)
-                    && bloom.as_ref().is_none_or(|bloom| bloom.check(trace.0.as_slice()))
-            })
-            .map(|(number, _)| number)
-            .collect()
-    }
-
-    fn read(
+    fn rows(
         &self,
         trace: TraceId,
         ids: usize,
@@ -94,7 +103,7 @@ impl Reader {
         columns: Option<&[String]>,
         spans: Option<HashSet<SpanId>>,
     ) -> parquet::errors::Result<Vec<RecordBatch>> {
-        let footer = self.indexed()?.clone();
+        let footer = self.footer.clone();
         let selection = pages(&footer, ids, &groups, trace);
         let parquet_schema = footer.metadata().file_metadata().schema_descr_ptr();
         let shown = match columns {
@@ -119,15 +128,6 @@ impl Reader {
             .build()?
             .collect::<Result<_, ArrowError>>()
             .map_err(Into::into)
-    }
-
-    fn indexed(&self) -> parquet::errors::Result<&ArrowReaderMetadata> {
-        if let Some(indexed) = self.indexed.get() {
-            return Ok(indexed);
-        }
-        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
-        let indexed = ArrowReaderMetadata::load(&self.file, options)?;
-        Ok(self.indexed.get_or_init(|| indexed))
     }
 }
 
@@ -171,8 +171,4 @@ fn pages(footer: &ArrowReaderMetadata, ids: usize, groups: &[usize], trace: Trac
         }
     }
     selectors.into()
-}
-
-pub(super) fn damaged(path: &Path, error: &parquet::errors::ParquetError) -> Error {
-    Error::Damaged { what: format!("block {}", path.display()), detail: error.to_string() }
 }

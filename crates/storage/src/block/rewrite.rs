@@ -156,10 +156,8 @@ fn copy(sources: &[Source], layout: &Layout, picks: &[Pick], out: &mut Out) -> R
 
 impl Feed {
     fn refill(&mut self, layout: &Layout, nulls: &mut Nulls) -> Result<(), Error> {
-        let batch = self.rows.next().transpose()?.ok_or_else(|| Error::Damaged {
-            what: format!("block {}", self.rows.path().display()),
-            detail: "it has fewer rows than ids".to_owned(),
-        })?;
+        let batch = self.rows.next().transpose()?;
+        let batch = batch.ok_or_else(|| self.rows.fault(&"it has fewer rows than ids"))?;
         self.batch = layout.arrange(&batch, nulls)?;
         self.done = 0;
         Ok(())

@@ -2,7 +2,6 @@
 
 use super::checksum::Checked;
 use super::order::{Keys, RowKey, key_columns};
-use super::read::damaged;
 use crate::error::Error;
 use crate::layout::{Filled, Part};
 use crate::snapshot::Block;
@@ -12,10 +11,8 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
-use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
-use std::path::{Path, PathBuf};
 
 /// Rows are read in portions of about this size.
 const PORTION_BYTES: u64 = 2 << 20;
@@ -23,24 +20,22 @@ const MOST_ROWS: u64 = 8192;
 
 /// An open block.
 pub(super) struct Source {
-    path: PathBuf,
     file: Checked,
     footer: ArrowReaderMetadata,
 }
 
 /// The rows of a block, portion by portion.
 pub(super) struct Rows {
-    path: PathBuf,
+    file: Checked,
     reader: ParquetRecordBatchReader,
 }
 
 impl Source {
     pub(super) fn open(block: &Block) -> Result<Self, Error> {
-        let path = block.path().to_owned();
-        let file = Checked::open(&path, &block.checksums).map_err(Error::io("opening", &path))?;
-        let footer = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
-            .map_err(|error| damaged(&path, &error))?;
-        Ok(Self { path, file, footer })
+        let file = block.file()?;
+        let footer = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new());
+        let footer = footer.map_err(|error| file.fault(&error))?;
+        Ok(Self { file, footer })
     }
 
     /// What its columns hold.
@@ -82,14 +77,13 @@ impl Source {
     }
 
     fn read(&self, columns: ProjectionMask, portion: usize) -> Result<Rows, Error> {
-        let failed = |error: ParquetError| damaged(&self.path, &error);
         let reader =
             ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.footer.clone())
                 .with_projection(columns)
                 .with_batch_size(portion)
                 .build()
-                .map_err(failed)?;
-        Ok(Rows { path: self.path.clone(), reader })
+                .map_err(|error| self.file.fault(&error))?;
+        Ok(Rows { file: self.file.clone(), reader })
     }
 
     /// How many rows to read at once.
@@ -116,8 +110,9 @@ pub(crate) fn filled_by(chunk: &ColumnChunkMetaData) -> Filled {
 }
 
 impl Rows {
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// What an error in these rows means.
+    pub(super) fn fault(&self, error: &dyn std::fmt::Display) -> Error {
+        self.file.fault(error)
     }
 }
 
@@ -126,6 +121,6 @@ impl Iterator for Rows {
 
     fn next(&mut self) -> Option<Self::Item> {
         let batch = self.reader.next()?;
-        Some(batch.map_err(|error| damaged(&self.path, &ParquetError::from(error))))
+        Some(batch.map_err(|error| self.file.fault(&error)))
     }
 }

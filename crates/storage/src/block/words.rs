@@ -20,8 +20,8 @@ use twox_hash::XxHash64;
 
 /// Where the schema's metadata says where the filters are.
 pub(super) const KEY: &str = "clew.words";
-/// About one word in a hundred that is not there seems to be.
-const BITS_PER_WORD: usize = 10;
+/// About one word in two hundred that is not there seems to be.
+const BITS_PER_WORD: usize = 12;
 /// Of a filter's blocks.
 const BLOCK_BYTES: usize = 32;
 /// A row group of more words has no filter: it may have any word.
@@ -205,6 +205,11 @@ impl<'b> Lookup<'b> {
         Self { file, location }
     }
 
+    /// What an error of reading means.
+    pub(super) fn fault(&self, error: &io::Error) -> crate::Error {
+        self.file.fault(error)
+    }
+
     pub(super) fn groups(&self) -> usize {
         self.location.lengths.len()
     }
@@ -221,7 +226,7 @@ impl<'b> Lookup<'b> {
         let placed = XxHash64::oneshot(0, &word.to_le_bytes()) >> 32;
         let block = (placed * (length / BLOCK_BYTES as u64)) >> 32;
         let offset = self.location.offset + before + block * BLOCK_BYTES as u64;
-        let bytes = self.file.read(usize::try_from(offset).unwrap_or(usize::MAX), BLOCK_BYTES)?;
+        let bytes = self.file.read(offset..offset + BLOCK_BYTES as u64)?;
         Ok(Sbbf::new(&bytes).check(&word))
     }
 }

@@ -8,6 +8,7 @@ use super::words::{self, Words};
 use crate::disk;
 use crate::error::Error;
 use crate::layout::{Layout, Nulls, Part};
+use crate::place::Place;
 use crate::rollup::Rollup;
 use crate::snapshot::{BlockStatistics, HotBatch};
 use crate::statistics;
@@ -188,7 +189,7 @@ impl Writer {
         disk::sync_directory(directory).map_err(Error::io("writing the directory", directory))?;
         let bytes = path.metadata().map_err(Error::io("reading", &path))?.len();
         let statistics = BlockStatistics { sealed, ..statistics::sum(&contents.parts) };
-        Ok(Description { path, bytes, statistics, schema, checksums })
+        Ok(Description { place: Place::Disk(path), bytes, statistics, schema, checksums })
     }
 }
 
