@@ -106,7 +106,7 @@ Its log records go with it. Spans of it that come later are stored again.")]
 Examples:
   clew inspect /var/lib/clew
   clew inspect /var/lib/clew/log/*.log
-  clew inspect /var/lib/clew/blocks/default/traces/*.parquet --json
+  clew inspect /var/lib/clew/blocks/default/traces/*/*.parquet --json
 
 Changes nothing; the directory may be in use.")]
     Inspect(Inspect),

@@ -74,7 +74,9 @@ fn has(text: &str, word: &str) -> bool {
     let (text, word) = (text.as_bytes(), word.as_bytes());
     // What is rare is looked for; the rest of the word is around it.
     let rarity = |byte: &u8| FREQUENT.iter().position(|letter| letter == byte).unwrap_or(FREQUENT.len());
-    let Some((place, rare)) = word.iter().enumerate().max_by_key(|(_, byte)| rarity(byte)) else { return true };
+    let Some((place, rare)) = word.iter().enumerate().max_by_key(|(_, byte)| rarity(byte)) else {
+        return true;
+    };
     memchr::memchr2_iter(*rare, rare.to_ascii_uppercase(), text).any(|at| {
         let start = at.checked_sub(place);
         let part = start.and_then(|start| text.get(start..start + word.len()));

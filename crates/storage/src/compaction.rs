@@ -2,11 +2,13 @@
 //!
 //! Blocks are of a *tier* by their size. When [`FAN_IN`] neighbours of one tier or lower ones are there, they become
 //! one block of a higher tier: each row is rewritten at most once per tier, and those of a busy server, whose blocks are
-//! sealed large, once. Blocks of the last tier stay as they are.
+//! sealed large, once. Blocks of the last tier stay as they are. Those sealed on different days stay apart, so that blocks
+//! are partitioned by time.
 
 use crate::Store;
 use crate::block::Block;
 use crate::error::Error;
+use crate::place::day;
 use crate::rewriting::replace;
 use crate::tables::Table;
 use std::sync::Arc;
@@ -117,13 +119,15 @@ fn together(run: &[Arc<Block>], apart: Duration, fan_in: usize) -> Option<&[Arc<
     if run.len() < fan_in {
         return None;
     }
-    let sealed = run.first().map_or(0, |block| block.statistics().sealed.0);
+    let sealed = run.first().map(|block| block.statistics().sealed).unwrap_or_default();
     let apart = u64::try_from(apart.as_nanos()).unwrap_or(u64::MAX);
     let (mut bytes, mut rows) = (0, 0);
     let fits = |block: &&Arc<Block>| {
         bytes += block.bytes();
         rows += block.statistics().rows;
-        bytes <= MOST_BYTES && rows <= MOST_ROWS && block.statistics().sealed.0.abs_diff(sealed) <= apart
+        let of_block = block.statistics().sealed;
+        let together = of_block.0.abs_diff(sealed.0) <= apart && day(of_block) == day(sealed);
+        bytes <= MOST_BYTES && rows <= MOST_ROWS && together
     };
     let count = run.iter().take(crate::block::MOST_BLOCKS).take_while(fits).count();
     run.get(..count).filter(|run| run.len() > 1)

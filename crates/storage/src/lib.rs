@@ -8,8 +8,8 @@
 //! ```text
 //! DIRECTORY/lock                                   held by the process that has the store open
 //! DIRECTORY/log/FIRST_SEQUENCE-SALT.log
-//! DIRECTORY/blocks/TENANT/SIGNAL/FIRST_SEQUENCE-LAST_SEQUENCE-ATTEMPT.parquet     or, when blocks go to an object store,
-//! s3://BUCKET/PREFIX/IDENTITY/TENANT/SIGNAL/FIRST_SEQUENCE-LAST_SEQUENCE-ATTEMPT.parquet
+//! DIRECTORY/blocks/TENANT/SIGNAL/DAY/FIRST_SEQUENCE-LAST_SEQUENCE-ATTEMPT.parquet     or, when they go to an object store,
+//! s3://BUCKET/PREFIX/IDENTITY/TENANT/SIGNAL/DAY/FIRST_SEQUENCE-LAST_SEQUENCE-ATTEMPT.parquet
 //! DIRECTORY/catalog.sqlite
 //! ```
 //!

@@ -112,6 +112,7 @@ fn remove_orphans(directory: &Path, known: &HashSet<String>) -> Result<(), Error
         tracing::info!(path = %path.display(), "removing a file that the catalog does not know");
         disk::remove(&path);
     }
+    place::remove_empty(directory);
     Ok(())
 }
 

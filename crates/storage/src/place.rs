@@ -3,6 +3,10 @@
 use crate::disk;
 use crate::error::Error;
 use crate::objects::Objects;
+use crate::tables::TableKey;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use model::Timestamp;
 use object_store::path::Path as Key;
 use std::collections::HashSet;
 use std::fmt;
@@ -111,6 +115,29 @@ impl Places {
         match &self.objects {
             Some(objects) => objects.settle().await,
             None => Ok(()),
+        }
+    }
+}
+
+/// The directory, below that of all blocks, of those that are sealed at some time: tables and, within them, days.
+pub(crate) fn directory(key: &TableKey, sealed: Timestamp) -> PathBuf {
+    let day = day(sealed).map_or_else(|| "undated".to_owned(), |day| day.to_string());
+    Path::new(key.tenant.as_str()).join(key.signal.as_str()).join(day)
+}
+
+/// The day of a time, in UTC; `None` for times beyond the calendar.
+pub(crate) fn day(time: Timestamp) -> Option<Date> {
+    let time = jiff::Timestamp::from_nanosecond(time.0.into()).ok()?;
+    Some(time.to_zoned(TimeZone::UTC).date())
+}
+
+/// Removes the directories below this one that have nothing in them: days that are over.
+pub(crate) fn remove_empty(directory: &Path) {
+    for entry in directory.read_dir().into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_empty(&entry.path());
+            // Fails when there is something in it.
+            drop(std::fs::remove_dir(entry.path()));
         }
     }
 }

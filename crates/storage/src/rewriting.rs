@@ -6,9 +6,10 @@
 
 use crate::block::{self, Block, Description};
 use crate::error::Error;
+use crate::sealing::create_directory;
 use crate::steps;
 use crate::tables::Table;
-use crate::{Store, sealing};
+use crate::{Store, place};
 use model::{Timestamp, TraceId};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -26,14 +27,13 @@ pub(crate) async fn replace(
 ) -> Result<u64, Error> {
     let Some(first) = blocks.first() else { return Ok(0) };
     let name = format!("{:020}-rewritten-{}.parquet", first.id, Timestamp::now().0);
-    let path = sealing::directory(&store.options.directory, &table.key).join(name);
+    let directory = place::directory(&table.key, first.statistics().sealed);
     let (signal, parts) = (table.key.signal, blocks.to_vec());
     // The thread holds the store, and with it the lock of the directory, until the disk is done.
     let holder = Arc::clone(store);
     let written = in_background(move || {
-        let written = block::rewrite(&path, signal, &parts, without);
-        drop(holder);
-        written
+        let directory = create_directory(&holder.options.directory, &directory)?;
+        block::rewrite(&directory.join(name), signal, &parts, without)
     })
     .await;
     let mut written = written.inspect_err(|error| note_damage(error, blocks))?;

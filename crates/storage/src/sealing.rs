@@ -5,7 +5,7 @@
 
 use crate::block::{Block, write_block};
 use crate::error::Error;
-use crate::place::BLOCKS;
+use crate::place::{self, BLOCKS};
 use crate::steps;
 use crate::tables::{Table, TableKey};
 use crate::{Store, blocking};
@@ -100,13 +100,13 @@ async fn seal_locked(
     let (Some(first), Some(last)) = (batches.first(), batches.last()) else { return Ok(()) };
     let (first, last) = (first.sequences.0, last.sequences.1);
     let attempt = store.attempts.fetch_add(1, Ordering::Relaxed);
-    let directory = directory(&store.options.directory, &table.key);
-    let path = directory.join(format!("{first:020}-{last:020}-{attempt}.parquet"));
+    let directory = place::directory(&table.key, Timestamp::now());
+    let name = format!("{first:020}-{last:020}-{attempt}.parquet");
     let signal = table.key.signal;
     let holder = Arc::clone(store);
     let mut description = blocking(move || {
-        create_directory(&holder.options.directory, &directory)?;
-        write_block(&path, signal, &batches)
+        let directory = create_directory(&holder.options.directory, &directory)?;
+        write_block(&directory.join(name), signal, &batches)
     })
     .await??;
     steps::reached("seal: file named");
@@ -127,19 +127,15 @@ async fn seal_locked(
     blocking(move || log.log.trim(&sealed)).await
 }
 
-/// Where a table's blocks are.
-pub(crate) fn directory(data: &Path, key: &TableKey) -> PathBuf {
-    data.join(BLOCKS).join(key.tenant.as_str()).join(key.signal.as_str())
-}
-
-/// Creates the directory of a table's blocks, so that it survives a crash.
-fn create_directory(data: &Path, directory: &Path) -> Result<(), Error> {
+/// Creates a directory of blocks, below that of all, so that it survives a crash; answers where it is.
+pub(crate) fn create_directory(data: &Path, below: &Path) -> Result<PathBuf, Error> {
+    let directory = data.join(BLOCKS).join(below);
     if directory.is_dir() {
-        return Ok(());
+        return Ok(directory);
     }
-    std::fs::create_dir_all(directory).map_err(Error::io("creating", directory))?;
+    std::fs::create_dir_all(&directory).map_err(Error::io("creating", &directory))?;
     for ancestor in directory.ancestors().take_while(|ancestor| ancestor.starts_with(data)) {
         crate::disk::sync_directory(ancestor).map_err(Error::io("writing the directory", ancestor))?;
     }
-    Ok(())
+    Ok(directory)
 }

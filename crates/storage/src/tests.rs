@@ -5,6 +5,7 @@ pub(crate) mod crash;
 mod object_store;
 mod rewriting;
 
+use crate::place::list_files;
 use crate::{Error, Limits, Options, Storage};
 use model::batch::Encoding;
 use model::{Attribute, Batch, LogRecord, Signal, Span, SpanId, TenantId, Timestamp, TraceId, Value, otlp};
@@ -14,6 +15,13 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// How many files there are below a directory.
+fn files(directory: &Path) -> usize {
+    let mut files = Vec::new();
+    list_files(directory, &mut files).unwrap();
+    files.len()
+}
 
 fn options(directory: &Path) -> Options {
     Options {
@@ -255,7 +263,7 @@ async fn retention_deletes_the_oldest_blocks_and_their_files() {
     let open = Open::new(Options { max_bytes: 1, ..options(directory.path()) }).await;
     open.storage.append(batch(&[span(1, 1, 2_000)])).await.unwrap();
     open.storage.seal().await.unwrap();
-    let files = || std::fs::read_dir(directory.path().join("blocks/default/traces")).unwrap().count();
+    let files = || files(&directory.path().join("blocks/default/traces"));
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
     // The file goes when the last reader of the block does.
     while open.storage.usage().blocks > 0 || files() > 0 {

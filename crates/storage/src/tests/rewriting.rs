@@ -1,6 +1,6 @@
 //! Blocks that are made of others have the same rows.
 
-use super::{Open, batch, options, read, span};
+use super::{Open, batch, files, options, read, span};
 use crate::{Options, Storage};
 use arrow::record_batch::RecordBatch;
 use model::batch::Encoding;
@@ -232,7 +232,7 @@ async fn everything_of_a_tenant_is_deleted_and_nothing_of_others() {
     assert_eq!(deleted.spans, 4);
     let snapshot = |tenant: &TenantId| open.storage.snapshot(tenant, model::Signal::Traces);
     assert!(snapshot(&other).blocks.is_empty() && snapshot(&other).hot.is_empty());
-    let files = std::fs::read_dir(directory.path().join("blocks/other/traces")).unwrap().count();
+    let files = files(&directory.path().join("blocks/other/traces"));
     assert_eq!(files, 0);
     for number in 1..5 {
         assert_eq!(read(&open.storage, number).await.len(), 1);
