@@ -110,6 +110,15 @@ Examples:
 
 Changes nothing; the directory may be in use.")]
     Inspect(Inspect),
+    /// Show what calls of models cost, and why
+    #[command(after_help = "\
+Examples:
+  clew prices list gpt-4o
+  clew prices explain 4bf92f3577b34da6a3ce929d0e0e4736")]
+    Prices {
+        #[command(subcommand)]
+        command: PricesCommand,
+    },
     /// Show or check the configuration
     Config {
         #[command(subcommand)]
@@ -132,6 +141,8 @@ Examples:
         directory: Option<PathBuf>,
     },
 }
+
+pub use crate::prices_line::PricesCommand;
 
 /// Which server to ask.
 #[derive(Debug, Clone, Args)]

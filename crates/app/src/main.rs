@@ -11,6 +11,8 @@ mod failure;
 mod files;
 mod listening;
 mod port_holder;
+mod prices_file;
+mod prices_line;
 mod status;
 mod supervisor;
 mod terminal;

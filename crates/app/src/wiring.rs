@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::disk;
 use crate::listening::Listeners;
+use crate::prices_file;
 use crate::status::Running;
 use crate::supervisor::{Stage, Supervisor};
 use async_trait::async_trait;
@@ -27,10 +28,11 @@ const ANSWER_TIME: Duration = Duration::from_secs(1);
 
 /// Opens the store and makes all components, not yet started.
 pub async fn wire(config: &Config, listeners: Listeners) -> anyhow::Result<Supervisor> {
+    let prices = prices_file::table(config.prices.file.as_deref())?;
     let options = storage_options(config);
     let max_bytes = options.max_bytes;
     let storage = Storage::open(options).await?;
-    let engine = engine::open(storage.clone())?;
+    let engine = engine::open(storage.clone(), prices)?;
     let exporter: Arc<dyn Exporter> = Arc::new(StorageExporter { storage: storage.clone() });
     let diagnostics = Diagnostics::default();
     let intake = Arc::new(Intake::new(Arc::clone(&exporter), limits(config), diagnostics.clone()));

@@ -184,7 +184,7 @@ fn count(field: &filter::Field, batch: &RecordBatch, counts: &mut Counts) {
                 own.and_then(|attribute| text(&attribute.value))
                     .or_else(|| from_resource(&spans, row, key, &mut resources))
             }
-            other => meaning(other).and_then(|meaning| spans.row(row).meaning(meaning)).map(str::to_owned),
+            other => meaning(other).and_then(|meaning| spans.row(row).meaning(meaning)).map(String::from),
         };
         if let Some(value) = value {
             counts.add(value);

@@ -4,6 +4,8 @@
 //! A trace by id goes straight to the blocks' indexes (`trace`); what needs a filter is a DataFusion plan for each block and
 //! hot batch (`scan`, `predicate`).
 
+mod account;
+mod entities;
 mod export;
 mod fields;
 mod logs;
@@ -11,8 +13,10 @@ mod metrics;
 mod newest;
 mod operations;
 mod predicate;
+pub mod prices;
 mod pruning;
 mod row;
+mod run;
 mod scan;
 mod search;
 mod skeleton;
@@ -24,18 +28,20 @@ mod trace;
 #[cfg(test)]
 mod tests;
 
+use crate::prices::PriceTable;
 use crate::scan::{Scanner, Wanted};
 use crate::trace::{Width, internal, load, load_spans};
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use model::{Signal, Span, SpanId, TenantId, TimeRange, TraceId, otlp};
 use query::result::{
-    Change, Field, FieldValues, LogResult, MetricName, MetricResult, Operation, OperationsResult,
-    SearchResult, Skeleton, Stored, TraceSummary,
+    Change, EntitiesResult, Field, FieldValues, LogResult, MetricName, MetricResult, Operation,
+    OperationsResult, SearchResult, Skeleton, Stored, TraceSummary,
 };
+use query::run::Run;
 use query::{
-    Deadline, Engine, Error, ExportRequest, Expression, FieldValuesRequest, LogRequest, MetricRequest,
-    OperationsRequest, SearchRequest,
+    Deadline, Engine, EntitiesRequest, Error, ExportRequest, Expression, FieldValuesRequest, LogRequest,
+    MetricRequest, OperationsRequest, SearchRequest,
 };
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -58,9 +64,10 @@ const SUMMARIES: usize = 8;
 ///
 /// # Errors
 /// When the query engine cannot be set up.
-pub fn open(storage: Storage) -> Result<Arc<dyn Engine>, Error> {
+pub fn open(storage: Storage, prices: PriceTable) -> Result<Arc<dyn Engine>, Error> {
     let (turns, exports) = (Semaphore::new(CONCURRENT), Arc::new(Semaphore::new(EXPORTS)));
-    Ok(Arc::new(StoredEngine { storage, scanner: Scanner::new()?, turns, exports }))
+    let (scanner, prices) = (Scanner::new()?, Arc::new(prices));
+    Ok(Arc::new(StoredEngine { storage, scanner, prices, turns, exports }))
 }
 
 fn busy() -> Error {
@@ -70,6 +77,7 @@ fn busy() -> Error {
 struct StoredEngine {
     storage: Storage,
     scanner: Scanner,
+    prices: Arc<PriceTable>,
     turns: Semaphore,
     exports: Arc<Semaphore>,
 }
@@ -98,7 +106,8 @@ impl StoredEngine {
 
     async fn summary(&self, tenant: &TenantId, trace: TraceId) -> Result<Option<TraceSummary>, Error> {
         let rows = load(&self.storage, tenant, Signal::Traces, trace, Width::Outline).await?;
-        compute(move || summary::build(trace, &rows)).await
+        let prices = Arc::clone(&self.prices);
+        compute(move || summary::build(trace, &rows, &prices)).await
     }
 
     /// The summary of a trace that was found, unless what was found in it is a version of a span that was sent again.
@@ -121,7 +130,8 @@ impl StoredEngine {
                 return Ok(None);
             }
         }
-        compute(move || summary::build(trace, &outline)).await
+        let prices = Arc::clone(&self.prices);
+        compute(move || summary::build(trace, &outline, &prices)).await
     }
 
     /// The spans, by start, as far as the blocks have them under the ids given.
@@ -187,7 +197,20 @@ impl Engine for StoredEngine {
     async fn skeleton(&self, tenant: &TenantId, trace: TraceId) -> Result<Option<Skeleton>, Error> {
         let rows = load(&self.storage, tenant, Signal::Traces, trace, Width::Outline).await?;
         let logged = self.logged_spans(tenant, trace).await?;
-        compute(move || skeleton::build(trace, &rows, &logged)).await
+        let prices = Arc::clone(&self.prices);
+        compute(move || skeleton::build(trace, &rows, &prices, &logged)).await
+    }
+
+    async fn run(&self, tenant: &TenantId, trace: TraceId) -> Result<Option<Run>, Error> {
+        let rows = load(&self.storage, tenant, Signal::Traces, trace, Width::Outline).await?;
+        let prices = Arc::clone(&self.prices);
+        compute(move || run::build(trace, &rows, &prices)).await
+    }
+
+    async fn entities(&self, tenant: &TenantId, request: EntitiesRequest) -> Result<EntitiesResult, Error> {
+        let snapshot = self.storage.snapshot(tenant, Signal::Traces);
+        let answering = entities::list(&self.scanner, &snapshot, &self.prices, &request);
+        self.answer(request.deadline, answering).await
     }
 
     async fn spans(

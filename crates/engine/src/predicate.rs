@@ -23,6 +23,12 @@ pub struct Predicate<'s> {
     pub schema: &'s Schema,
 }
 
+/// An attribute under all its names: a filter on one finds spans that have another.
+pub fn spellings(key: &str) -> impl Iterator<Item = &str> {
+    let others = semconv::table::aliases(key).iter().copied().filter(move |other| *other != key);
+    std::iter::once(key).chain(others)
+}
+
 fn any(parts: Vec<Expr>) -> Expr {
     parts.into_iter().reduce(Expr::or).unwrap_or_else(|| lit(false))
 }
@@ -78,10 +84,13 @@ impl Predicate<'_> {
             Field::ScopeName => self.scope(test, |scope| scope.name),
             Field::ScopeVersion => self.scope(test, |scope| scope.version),
             Field::Attribute(key) => {
-                let mut parts = self.attribute(key, test);
-                // Without this part, a block that cannot have the value is ruled out by its statistics alone.
-                if resource_may_hold(self.schema, key) {
-                    parts.push(self.resource(key, test));
+                let mut parts = Vec::new();
+                for key in spellings(key) {
+                    parts.extend(self.attribute(key, test));
+                    // Without this part, a block that cannot have the value is ruled out by its statistics alone.
+                    if resource_may_hold(self.schema, key) {
+                        parts.push(self.resource(key, test));
+                    }
                 }
                 any(parts)
             }
@@ -276,16 +285,15 @@ impl Predicate<'_> {
     }
 
     fn tokens(&self, test: &Test) -> Expr {
-        let keys = Meaning::InputTokens.keys().iter().chain(Meaning::OutputTokens.keys()).copied();
+        let meanings =
+            [Meaning::InputTokens, Meaning::OutputTokens, Meaning::CachedTokens, Meaning::CacheWriteTokens];
+        let keys = meanings.into_iter().flat_map(Meaning::needed_keys);
         let columns = Self::with_keys(keys, &[schema::ATTRIBUTES_TAIL]);
         let test = test.clone();
         let matches = move |batch: &RecordBatch| {
             let spans = SpanBatch::new(batch);
-            let tokens = |row| {
-                let span = spans.row(row);
-                let (input, output) = (span.number(Meaning::InputTokens), span.number(Meaning::OutputTokens));
-                (input.is_some() || output.is_some()).then(|| input.unwrap_or(0.0) + output.unwrap_or(0.0))
-            };
+            #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+            let tokens = |row| spans.row(row).usage().map(|usage| usage.total() as f64);
             (0..batch.num_rows())
                 .map(|row| Some(tokens(row).is_some_and(|tokens| test.number(tokens))))
                 .collect()

@@ -1,5 +1,6 @@
 //! What a filter says about the words that a matching row has: row groups without them need not be read.
 
+use crate::predicate::spellings;
 use crate::row::resource_may_hold;
 use crate::test::as_glob;
 use arrow::datatypes::Schema;
@@ -89,7 +90,7 @@ fn are_words(field: &Field, schema: &Schema) -> bool {
         | Field::User
         | Field::Input
         | Field::Output => true,
-        Field::Attribute(key) => !resource_may_hold(schema, key),
+        Field::Attribute(key) => !spellings(key).any(|key| resource_may_hold(schema, key)),
         _ => false,
     }
 }

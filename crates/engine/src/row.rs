@@ -2,17 +2,25 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int64Type, Schema};
+use model::json_path::inside;
 use model::otlp::columns::Columns;
 use model::otlp::{any_value, tail_find};
 use model::schema::{self, ColumnType, parse_attribute_column};
 use model::{SpanId, Value, otlp};
-use semconv::{Meaning, NodeKind};
-use std::collections::HashMap;
+use semconv::table::Source;
+use semconv::{Meaning, NodeKind, Usage};
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 
 /// A batch of spans, prepared for asking rows.
 pub struct SpanBatch<'a> {
     pub columns: Columns<'a>,
     keyed: HashMap<&'a str, Vec<(ColumnType, &'a ArrayRef)>>,
+    /// The keys that tails have; `None` for any.
+    in_tails: Option<HashSet<String>>,
+    /// By the number of the meaning: where it may stand in this batch.
+    present: [OnceCell<Vec<&'static Source>>; Meaning::ALL.len()],
 }
 
 impl<'a> SpanBatch<'a> {
@@ -23,7 +31,26 @@ impl<'a> SpanBatch<'a> {
                 keyed.entry(key).or_default().push((column_type, array));
             }
         }
-        Self { columns: Columns::new(batch), keyed }
+        let listed = batch.schema_ref().metadata().get(schema::TAIL_KEYS);
+        let in_tails = listed.and_then(|json| serde_json::from_str(json).ok());
+        Self {
+            columns: Columns::new(batch),
+            keyed,
+            in_tails,
+            present: std::array::from_fn(|_| OnceCell::new()),
+        }
+    }
+
+    /// The spellings of a meaning that any row of this batch may have.
+    fn present(&self, meaning: Meaning) -> &[&'static Source] {
+        let may_have =
+            |source: &&'static Source| self.keyed.contains_key(source.key) || self.tails_may_have(source.key);
+        let find = || meaning.sources().iter().copied().filter(may_have).collect();
+        self.present.get(meaning as usize).map_or(&[], |present| present.get_or_init(find))
+    }
+
+    fn tails_may_have(&self, key: &str) -> bool {
+        self.in_tails.as_ref().is_none_or(|keys| keys.contains(key))
     }
 
     /// Whether a row may be a pending span: hardly any batch has one.
@@ -72,7 +99,7 @@ impl<'a> SpanRow<'a> {
     }
 
     fn in_tail(&self, key: &str) -> Option<&'a [u8]> {
-        self.tail.and_then(|tail| tail_find(tail, key))
+        self.tail.filter(|_| self.batch.tails_may_have(key)).and_then(|tail| tail_find(tail, key))
     }
 
     fn text_of(&self, key: &str) -> Option<&'a str> {
@@ -105,27 +132,48 @@ impl<'a> SpanRow<'a> {
     }
 
     /// The first text that carries this meaning.
-    pub fn meaning(&self, meaning: Meaning) -> Option<&'a str> {
-        meaning.keys().iter().find_map(|key| self.text_of(key)).filter(|text| !text.is_empty())
+    pub fn meaning(&self, meaning: Meaning) -> Option<Cow<'a, str>> {
+        self.batch.present(meaning).iter().find_map(|source| {
+            let text = self.text_of(source.key).filter(|_| source.counts(self))?;
+            let text = match source.path {
+                None => Cow::Borrowed(text),
+                Some(path) => Cow::Owned(inside(text, path)?.as_str()?.to_owned()),
+            };
+            Some(text).filter(|text| !text.is_empty() && text != REDACTED)
+        })
     }
 
     /// The first number that carries this meaning.
     pub fn number(&self, meaning: Meaning) -> Option<f64> {
-        meaning.keys().iter().find_map(|key| self.number_of(key)).filter(|number| number.is_finite())
+        self.batch.present(meaning).iter().find_map(|source| {
+            let number = match source.path {
+                None => self.number_of(source.key),
+                Some(path) => self.text_of(source.key).and_then(|text| inside(text, path)?.as_f64()),
+            };
+            number.filter(|number| number.is_finite() && source.counts(self))
+        })
     }
 
-    /// A count: never negative.
-    pub fn count(&self, meaning: Meaning) -> u64 {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "not negative, and saturating is right"
-        )]
-        self.number(meaning).map_or(0, |number| number.max(0.0) as u64)
+    /// The first truth value that carries this meaning.
+    pub fn flag(&self, meaning: Meaning) -> Option<bool> {
+        self.batch.present(meaning).iter().find_map(|source| {
+            let column = self.cells(source.key).find(|(column_type, _)| *column_type == ColumnType::Bool);
+            let value = column.map(|(_, array)| array.as_boolean().value(self.row));
+            value.or_else(|| match any_value(self.in_tail(source.key)?) {
+                Value::Bool(value) => Some(value),
+                _ => None,
+            })
+        })
+    }
+
+    /// What a call of a model used.
+    pub fn usage(&self) -> Option<Usage> {
+        Usage::of(self, |meaning| self.number(meaning))
     }
 
     pub fn has_meaning(&self, meaning: Meaning) -> bool {
-        meaning.keys().iter().any(|key| semconv::node_kind::Attributes::has(self, key))
+        use semconv::node_kind::Attributes;
+        self.batch.present(meaning).iter().any(|source| self.has(source.key) && source.counts(self))
     }
 
     /// What a pending span stands for: the id of the span that is running, and of that one's parent. Logfire sends it
@@ -156,6 +204,9 @@ impl semconv::node_kind::Attributes for SpanRow<'_> {
     }
 }
 
+/// What some senders put in the place of content.
+const REDACTED: &str = "<REDACTED>";
+
 /// Logfire's mark of a span that tells of another's beginning ...
 const SPAN_TYPE: &str = "logfire.span_type";
 /// ... and the parent of that other.
@@ -166,22 +217,35 @@ pub fn asked_keys() -> Vec<&'static str> {
     use Meaning as M;
     let meanings = [
         M::Operation,
+        M::Provider,
         M::Model,
         M::Agent,
         M::Tool,
         M::InputTokens,
         M::OutputTokens,
+        M::CachedTokens,
+        M::CacheWriteTokens,
+        M::ReasoningTokens,
+        M::AudioInputTokens,
+        M::AudioOutputTokens,
+        M::ResponseId,
         M::Cost,
         M::InputMessages,
         M::Workflow,
+        M::Step,
         M::Policy,
+        M::Approval,
         M::DataSource,
         M::Destination,
         M::Table,
         M::Route,
         M::HttpMethod,
         M::RpcMethod,
+        M::McpMethod,
     ];
-    let others = [SPAN_TYPE, PENDING_PARENT].into_iter().chain(NodeKind::keys());
-    meanings.iter().flat_map(|meaning| meaning.keys()).copied().chain(others).collect()
+    let others = [SPAN_TYPE, PENDING_PARENT, "error.type"].into_iter().chain(NodeKind::keys());
+    let mut keys: Vec<_> = meanings.into_iter().flat_map(Meaning::needed_keys).chain(others).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
 }

@@ -1,5 +1,7 @@
 //! A whole trace without bodies, in depth-first order: iterative, for traces may be deeper than any stack.
 
+use crate::account;
+use crate::prices::PriceTable;
 use crate::row::SpanBatch;
 use crate::trace::TraceRows;
 use model::{SpanId, Timestamp, TraceId, otlp, schema};
@@ -37,13 +39,18 @@ struct Tables {
 }
 
 /// The skeleton of these rows; `logged` are the spans that log records point to.
-pub fn build(trace_id: TraceId, rows: &TraceRows, logged: &HashSet<SpanId>) -> Option<Skeleton> {
+pub fn build(
+    trace_id: TraceId,
+    rows: &TraceRows,
+    prices: &PriceTable,
+    logged: &HashSet<SpanId>,
+) -> Option<Skeleton> {
     let batches: Vec<_> = rows.batches.iter().map(SpanBatch::new).collect();
     let mut tables =
         Tables { names: Texts::new(), services: Texts::new(), agents: Texts::new(), subjects: Texts::new() };
     let mut spans: Vec<(SkeletonRow, Option<SpanId>)> = Vec::new();
     for (batch, row) in rows.distinct() {
-        spans.push(read(&batches[batch], row, &mut tables, logged));
+        spans.push(read(&batches[batch], row, (prices, logged), &mut tables));
     }
     let start = spans.iter().map(|(row, _)| row.start).min()?;
     let rows = depth_first(spans);
@@ -63,8 +70,8 @@ pub fn build(trace_id: TraceId, rows: &TraceRows, logged: &HashSet<SpanId>) -> O
 fn read(
     batch: &SpanBatch<'_>,
     row: usize,
+    (prices, logged): (&PriceTable, &HashSet<SpanId>),
     tables: &mut Tables,
-    logged: &HashSet<SpanId>,
 ) -> (SkeletonRow, Option<SpanId>) {
     let (columns, span) = (&batch.columns, batch.row(row));
     let kind = span.kind();
@@ -73,7 +80,8 @@ fn read(
     let stands_for = span.stands_for();
     let (span_id, parent) = stands_for.unwrap_or((sent_id, sent_parent));
     let subject = kind.subject().and_then(|meaning| span.meaning(meaning)).unwrap_or_default();
-    let tokens = span.count(Meaning::InputTokens).saturating_add(span.count(Meaning::OutputTokens));
+    let call = account::read(&span, prices).node.call;
+    let tokens = call.as_ref().map_or(0, |call| call.usage.total());
     let ended = if stands_for.is_none() { columns.uint64(schema::END, row) } else { None };
     let end = ended.unwrap_or_default();
     let mut flags = if logged.contains(&span_id) { flag::LOGS } else { 0 };
@@ -93,15 +101,15 @@ fn read(
         flags |= flag::CONTENT;
     }
     #[expect(clippy::cast_possible_truncation, reason = "dollars need no more digits than f32 has")]
-    let cost = span.number(Meaning::Cost).map_or(f32::NAN, |cost| cost as f32);
+    let cost = call.as_ref().and_then(account::cost).map_or(f32::NAN, |cost| cost as f32);
     let skeleton = SkeletonRow {
         span_id,
         start: Timestamp(columns.uint64(schema::START, row).unwrap_or_default()),
         end: Timestamp(end),
         name: tables.names.add(columns.text(schema::NAME, row).unwrap_or_default()),
         service: tables.services.add(columns.text(schema::SERVICE, row).unwrap_or_default()),
-        agent: tables.agents.add(span.meaning(Meaning::Agent).unwrap_or_default()),
-        subject: tables.subjects.add(subject),
+        agent: tables.agents.add(&span.meaning(Meaning::Agent).unwrap_or_default()),
+        subject: tables.subjects.add(&subject),
         kind: kind as u8,
         status: u8::try_from(columns.int32(schema::STATUS_CODE, row)).unwrap_or(0),
         flags,

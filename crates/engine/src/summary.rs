@@ -1,6 +1,8 @@
 //! A trace in one line: counts, totals, and what was asked of the agent.
 
-use crate::row::{SpanBatch, SpanRow};
+use crate::account::{self, Accounts};
+use crate::prices::PriceTable;
+use crate::row::SpanBatch;
 use crate::skeleton;
 use crate::trace::TraceRows;
 use model::{TraceId, schema};
@@ -14,13 +16,13 @@ const NAMES: usize = 20;
 const INPUT_CHARACTERS: usize = 200;
 
 /// Sums a trace up; `None` when no span of it is there.
-pub fn build(trace_id: TraceId, rows: &TraceRows) -> Option<TraceSummary> {
-    let skeleton = skeleton::build(trace_id, rows, &HashSet::new())?;
+pub fn build(trace_id: TraceId, rows: &TraceRows, prices: &PriceTable) -> Option<TraceSummary> {
+    let skeleton = skeleton::build(trace_id, rows, prices, &HashSet::new())?;
     let root = skeleton.rows.iter().find(|row| row.parent.is_none() && row.flags & flag::ORPHAN == 0);
     let root = root.or_else(|| skeleton.rows.iter().min_by_key(|row| row.start))?;
     let end = skeleton.rows.iter().map(|row| row.end.max(row.start)).max()?;
     let text = |texts: &[String], place: u32| texts.get(place as usize).cloned().unwrap_or_default();
-    let totals = totals(rows);
+    let totals = totals(rows, prices);
     Some(TraceSummary {
         trace_id,
         root_name: text(&skeleton.names, root.name),
@@ -48,50 +50,23 @@ fn kinds(rows: &[SkeletonRow]) -> Vec<(&'static str, u64)> {
     counts.into_iter().map(|(kind, count)| (kind.as_str(), count)).collect()
 }
 
-/// Tokens and cost, counted once: agents repeat what their model calls say, so they count only when no model call does.
-fn totals(rows: &TraceRows) -> TraceSummary {
+/// What else the rows say: usage, models, input.
+fn totals(rows: &TraceRows, prices: &PriceTable) -> TraceSummary {
     let batches: Vec<_> = rows.batches.iter().map(SpanBatch::new).collect();
     let spans: Vec<_> = rows.distinct().into_iter().map(|(batch, row)| batches[batch].row(row)).collect();
-    let usage = |wanted: &dyn Fn(NodeKind) -> bool| {
-        let mut sum = TraceSummary::default();
-        for span in spans.iter().filter(|span| wanted(span.kind())) {
-            sum.input_tokens += span.count(Meaning::InputTokens);
-            sum.output_tokens += span.count(Meaning::OutputTokens);
-            if let Some(cost) = span.number(Meaning::Cost) {
-                *sum.cost.get_or_insert(0.0) += cost;
-            }
-        }
-        sum
-    };
-    let mut totals = usage(&NodeKind::counts_tokens);
-    if totals == TraceSummary::default() {
-        totals = topmost_agent(&spans);
-    }
+    let accounts = Accounts::new(spans.iter().map(|span| account::read(span, prices)).collect());
+    let mut totals = TraceSummary { account: accounts.total(), ..TraceSummary::default() };
     for span in &spans {
         let model = span.meaning(Meaning::Model).filter(|_| totals.models.len() < NAMES);
         if let Some(model) = model.filter(|model| !totals.models.iter().any(|known| known == model)) {
-            totals.models.push(model.to_owned());
+            totals.models.push(model.into_owned());
         }
     }
     let mut asked: Vec<_> = spans.iter().filter(|span| span.has_meaning(Meaning::InputMessages)).collect();
     asked.sort_by_key(|span| span.columns().uint64(schema::START, span.row));
-    totals.input = asked.iter().find_map(|span| span.meaning(Meaning::InputMessages)).and_then(first_input);
+    let input = asked.iter().find_map(|span| span.meaning(Meaning::InputMessages));
+    totals.input = input.and_then(|input| first_input(&input));
     totals
-}
-
-/// What the agent that started first says of itself.
-fn topmost_agent(spans: &[SpanRow<'_>]) -> TraceSummary {
-    let used = |span: &&SpanRow<'_>| span.count(Meaning::InputTokens) + span.count(Meaning::OutputTokens) > 0;
-    let agents = spans.iter().filter(|span| span.kind() == NodeKind::Agent).filter(used);
-    let Some(agent) = agents.min_by_key(|span| span.columns().uint64(schema::START, span.row)) else {
-        return TraceSummary::default();
-    };
-    TraceSummary {
-        input_tokens: agent.count(Meaning::InputTokens),
-        output_tokens: agent.count(Meaning::OutputTokens),
-        cost: agent.number(Meaning::Cost),
-        ..TraceSummary::default()
-    }
 }
 
 /// The text of the last user message, or the text itself when it is not a list of messages.

@@ -140,7 +140,7 @@ fn contains(text: &str, wanted: &str) -> bool {
 }
 
 /// Whether `*` in the pattern can stand for what is in the text. Linear: greedy from the left, the last part at the end.
-fn glob(text: &str, pattern: &str) -> bool {
+pub fn glob(text: &str, pattern: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = text.strip_prefix(first) else { return false };

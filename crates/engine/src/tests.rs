@@ -6,6 +6,7 @@ mod indexes;
 mod logs;
 mod metrics;
 mod resent;
+mod runs;
 mod trees;
 
 use model::batch::Encoding;
@@ -44,7 +45,11 @@ impl Fixture {
         let running = storage.clone();
         #[expect(clippy::disallowed_methods, reason = "the test is the supervisor")]
         drop(tokio::spawn(async move { running.run(CancellationToken::new()).await }));
-        Self { engine: crate::open(storage.clone()).unwrap(), storage, _directory: directory }
+        Self {
+            engine: crate::open(storage.clone(), crate::prices::PriceTable::default()).unwrap(),
+            storage,
+            _directory: directory,
+        }
     }
 
     async fn append(&self, signal: Signal, wire: Vec<u8>) {

@@ -75,6 +75,7 @@ fn outline_columns() -> Vec<String> {
         schema::START,
         schema::END,
         schema::STATUS_CODE,
+        schema::STATUS_MESSAGE,
         schema::SERVICE,
         schema::EVENTS,
         schema::LINKS,

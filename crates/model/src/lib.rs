@@ -8,6 +8,7 @@ pub mod batch;
 pub mod durations;
 pub mod error_kind;
 pub mod id;
+pub mod json_path;
 pub mod log_record;
 pub mod metric;
 pub mod otlp;

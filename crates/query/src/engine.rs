@@ -2,12 +2,14 @@
 
 use crate::Error;
 use crate::request::{
-    ExportRequest, FieldValuesRequest, LogRequest, MetricRequest, OperationsRequest, SearchRequest,
+    EntitiesRequest, ExportRequest, FieldValuesRequest, LogRequest, MetricRequest, OperationsRequest,
+    SearchRequest,
 };
 use crate::result::{
-    Change, Field, FieldValues, LogResult, MetricName, MetricResult, Operation, OperationsResult,
-    SearchResult, Skeleton, Stored, TraceSummary,
+    Change, EntitiesResult, Field, FieldValues, LogResult, MetricName, MetricResult, Operation,
+    OperationsResult, SearchResult, Skeleton, Stored, TraceSummary,
 };
+use crate::run::Run;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use model::{Span, SpanId, TenantId, TimeRange, TraceId};
@@ -24,6 +26,12 @@ pub trait Engine: Send + Sync {
 
     /// Every span of a trace, without bodies. `None` when no span of it is stored.
     async fn skeleton(&self, tenant: &TenantId, trace: TraceId) -> Result<Option<Skeleton>, Error>;
+
+    /// A trace as the run of an agent. `None` when no span of it is stored.
+    async fn run(&self, tenant: &TenantId, trace: TraceId) -> Result<Option<Run>, Error>;
+
+    /// Agents, models, tools, conversations and so on, with what they did.
+    async fn entities(&self, tenant: &TenantId, request: EntitiesRequest) -> Result<EntitiesResult, Error>;
 
     /// Whole spans of a trace, by start time: all, or those named. Empty when none is stored.
     async fn spans(

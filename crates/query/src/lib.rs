@@ -8,10 +8,12 @@ pub mod error;
 pub mod filter;
 pub mod request;
 pub mod result;
+pub mod run;
 
 pub use engine::Engine;
 pub use error::Error;
 pub use filter::{Expression, ParseError};
 pub use request::{
-    Deadline, ExportRequest, FieldValuesRequest, LogRequest, MetricRequest, OperationsRequest, SearchRequest,
+    Deadline, EntitiesRequest, EntityKind, ExportRequest, FieldValuesRequest, LogRequest, MetricRequest,
+    OperationsRequest, SearchRequest,
 };

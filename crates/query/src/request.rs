@@ -98,3 +98,59 @@ pub struct OperationsRequest {
     /// How long it may take.
     pub deadline: Deadline,
 }
+
+/// What spans speak of by a name of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntityKind {
+    /// Who acts.
+    Agent,
+    /// Who answers.
+    Model,
+    /// What is called.
+    Tool,
+    /// What turns belong to, over several traces.
+    Conversation,
+    /// Whom it is done for.
+    User,
+    /// What decides.
+    Policy,
+    /// What is gone through.
+    Workflow,
+}
+
+impl EntityKind {
+    /// Every kind.
+    pub const ALL: [Self; 7] =
+        [Self::Agent, Self::Model, Self::Tool, Self::Conversation, Self::User, Self::Policy, Self::Workflow];
+
+    /// The name in paths and answers.
+    #[must_use]
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Agent => "agents",
+            Self::Model => "models",
+            Self::Tool => "tools",
+            Self::Conversation => "conversations",
+            Self::User => "users",
+            Self::Policy => "policies",
+            Self::Workflow => "workflows",
+        }
+    }
+}
+
+/// What some kind of entity did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EntitiesRequest {
+    /// Which kind.
+    pub kind: EntityKind,
+    /// Only this one, with a series over time.
+    pub name: Option<String>,
+    /// What a span must satisfy to be counted.
+    pub filter: Expression,
+    /// When it must have started.
+    pub range: TimeRange,
+    /// The most entities to return.
+    pub limit: usize,
+    /// How long it may take.
+    pub deadline: Deadline,
+}

@@ -1,5 +1,7 @@
 //! The answers.
 
+use crate::run::Account;
+use model::durations::Durations;
 use model::{LogRecord, MetricPoint, SpanId, Timestamp, TraceId};
 
 /// A trace in one line. Search answers are these, never whole traces.
@@ -31,12 +33,8 @@ pub struct TraceSummary {
     pub models: Vec<String>,
     /// How many spans of each kind, by kind name.
     pub kinds: Vec<(&'static str, u64)>,
-    /// Tokens of model calls; agents repeat them and count only where no call does.
-    pub input_tokens: u64,
-    /// Likewise.
-    pub output_tokens: u64,
-    /// US dollars as the spans report them; `None` when none does.
-    pub cost: Option<f64>,
+    /// What its calls of models used and cost, each once.
+    pub account: Account,
     /// The first 200 characters of the first user input.
     pub input: Option<String>,
     /// Whether a span has no end yet.
@@ -107,7 +105,7 @@ pub struct SkeletonRow {
     pub flags: u16,
     /// Input and output.
     pub tokens: u32,
-    /// US dollars, NaN where not reported.
+    /// US dollars as reported or, where they are not, by the table of prices; NaN where neither is known.
     pub cost: f32,
 }
 
@@ -246,7 +244,7 @@ pub struct OperationStatistics {
     /// Those whose status is error.
     pub errors: u64,
     /// Of those that have ended.
-    pub durations: model::durations::Durations,
+    pub durations: Durations,
 }
 
 /// Operations, those that took the most time together first.
@@ -254,6 +252,57 @@ pub struct OperationStatistics {
 pub struct OperationsResult {
     /// The operations.
     pub operations: Vec<OperationStatistics>,
+    /// Whether these are all.
+    pub complete: bool,
+    /// Why spans may be missing.
+    pub incomplete: Option<String>,
+}
+
+/// An agent, a model, a tool, a conversation ..., and what it did.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Entity {
+    /// What it is called.
+    pub name: String,
+    /// Spans of its own: runs of an agent, calls of a model or tool; of conversations and users, all of theirs.
+    pub spans: u64,
+    /// How many traces it is in.
+    pub traces: u64,
+    /// Spans of its own whose status is error.
+    pub errors: u64,
+    /// Of its own spans that have ended.
+    pub durations: Durations,
+    /// What was used for it, and what that cost.
+    pub account: Account,
+    /// When its first span started ...
+    pub first: Timestamp,
+    /// ... and its last.
+    pub last: Timestamp,
+    /// Of policies: how often each decision was taken.
+    pub decisions: Vec<(String, u64)>,
+    /// The same over time, when one was asked for by its name: parts of equal length, oldest first.
+    pub series: Vec<EntityPart>,
+}
+
+/// What an entity did in a part of the time.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct EntityPart {
+    /// When the part begins.
+    pub start: Timestamp,
+    /// Spans of its own that started in it.
+    pub spans: u64,
+    /// Of these, those whose status is error.
+    pub errors: u64,
+    /// Of these, those that have ended.
+    pub durations: Durations,
+    /// What was used.
+    pub account: Account,
+}
+
+/// Entities, those with the most spans first.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct EntitiesResult {
+    /// The entities.
+    pub entities: Vec<Entity>,
     /// Whether these are all.
     pub complete: bool,
     /// Why spans may be missing.

@@ -7,7 +7,7 @@ use crate::Meaning;
 #[repr(u8)]
 pub enum NodeKind {
     #[default]
-    Internal = 0,
+    Other = 0,
     Agent = 1,
     Llm = 2,
     Tool = 3,
@@ -21,9 +21,15 @@ pub enum NodeKind {
     Memory = 11,
     Evaluator = 12,
     Embedding = 13,
+    Reranker = 14,
+    Guardrail = 15,
+    Approval = 16,
+    Step = 17,
+    Plan = 18,
+    Mcp = 19,
 }
 
-/// What [`NodeKind::classify`] looks at: a span's attributes and its OTLP `SpanKind`.
+/// What a span's attributes are asked for.
 pub trait Attributes {
     /// The text of a string attribute.
     fn text(&self, key: &str) -> Option<&str>;
@@ -33,9 +39,40 @@ pub trait Attributes {
     fn span_kind(&self) -> i32;
 }
 
+/// Attributes that say a span's kind by a word of their convention.
+const WORDS: [&str; 11] = [
+    "openinference.span.kind",
+    "traceloop.span.kind",
+    "langfuse.observation.type",
+    "mlflow.spanType",
+    "langsmith.span.kind",
+    "lmnr.span.type",
+    "genkit:metadata:subtype",
+    "span.type",
+    "entity.type",
+    "ext.node.kind",
+    "node.kind",
+];
+
+/// Attributes whose presence tells a kind, besides those of meanings.
+const TELLING: [&str; 12] = [
+    "policy.decision",
+    "policy.id",
+    "policy.name",
+    "approval.id",
+    "approval.status",
+    "db.system.name",
+    "db.system",
+    "messaging.system",
+    "rpc.system",
+    "rpc.system.name",
+    "workflow.id",
+    "node.id",
+];
+
 impl NodeKind {
-    pub const ALL: [Self; 14] = [
-        Self::Internal,
+    pub const ALL: [Self; 20] = [
+        Self::Other,
         Self::Agent,
         Self::Llm,
         Self::Tool,
@@ -49,13 +86,19 @@ impl NodeKind {
         Self::Memory,
         Self::Evaluator,
         Self::Embedding,
+        Self::Reranker,
+        Self::Guardrail,
+        Self::Approval,
+        Self::Step,
+        Self::Plan,
+        Self::Mcp,
     ];
 
     /// The name in queries, answers and on the page.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Internal => "internal",
+            Self::Other => "other",
             Self::Agent => "agent",
             Self::Llm => "llm",
             Self::Tool => "tool",
@@ -69,6 +112,12 @@ impl NodeKind {
             Self::Memory => "memory",
             Self::Evaluator => "evaluator",
             Self::Embedding => "embedding",
+            Self::Reranker => "reranker",
+            Self::Guardrail => "guardrail",
+            Self::Approval => "approval",
+            Self::Step => "step",
+            Self::Plan => "plan",
+            Self::Mcp => "mcp",
         }
     }
 
@@ -78,103 +127,102 @@ impl NodeKind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
-    /// What a span is: by its GenAI operation, then by OpenInference's kind, then by the names it carries. A chain is
-    /// not an agent.
+    /// What a span is: by its GenAI operation, then by the word that its convention has for it, then by the names it
+    /// carries. A chain is not an agent, and neither is a prompt.
     #[must_use]
     pub fn classify(span: &dyn Attributes) -> Self {
-        let operation = Meaning::Operation.keys().iter().find_map(|key| span.text(key));
+        let operation = OPERATIONS.iter().filter(|key| span.has(key)).find_map(|key| span.text(key));
         operation
             .and_then(Self::from_operation)
-            .or_else(|| span.text("openinference.span.kind").and_then(Self::from_openinference))
-            .or_else(|| span.text("traceloop.span.kind").and_then(Self::from_traceloop))
+            .or_else(|| WORDS.iter().find_map(|key| Self::from_word(span.text(key)?)))
             .unwrap_or_else(|| Self::from_keys(span))
     }
 
     /// The attributes that [`Self::classify`] looks at.
     #[must_use]
     pub fn keys() -> Vec<&'static str> {
-        let meanings = [Meaning::Operation, Meaning::Tool, Meaning::HttpMethod];
-        let others = [
-            "openinference.span.kind",
-            "traceloop.span.kind",
-            "policy.decision",
-            "policy.id",
-            "policy.name",
-            "mcp.method.name",
-            "db.system.name",
-            "db.system",
-            "messaging.system",
-            "rpc.system",
-            "rpc.system.name",
-            "llm.model_name",
-            "model.name",
-            "llm.model",
-            "workflow.id",
-            "node.id",
-        ];
-        meanings.iter().flat_map(|meaning| meaning.keys()).copied().chain(others).collect()
+        let meanings = [Meaning::Tool, Meaning::HttpMethod, Meaning::RequestModel, Meaning::McpMethod];
+        let named = meanings.into_iter().flat_map(Meaning::needed_keys);
+        OPERATIONS.into_iter().chain(WORDS).chain(TELLING).chain(named).collect()
     }
 
     fn from_operation(operation: &str) -> Option<Self> {
+        // The Vercel AI SDK's `operation.name` goes on with the name of the function.
+        let operation = operation.split_whitespace().next()?;
         Some(match operation {
-            "invoke_agent" | "create_agent" | "plan" => Self::Agent,
+            "invoke_agent" | "create_agent" | "handle_conversation_turn" => Self::Agent,
+            "plan" => Self::Plan,
             "invoke_workflow" => Self::Workflow,
-            "chat" | "text_completion" | "completion" | "generate_content" | "fetch_response" => Self::Llm,
-            "execute_tool" | "ai.toolCall" => Self::Tool,
-            "embeddings" | "embedding" => Self::Embedding,
-            "retrieval" | "rerank" => Self::Retrieval,
-            "apply_guardrail" => Self::Policy,
+            "chat" | "text_completion" | "generate_content" | "fetch_response" | "transcription"
+            | "realtime_inference" => Self::Llm,
+            "execute_tool" | "load_skill" => Self::Tool,
+            "embeddings" => Self::Embedding,
+            "retrieval" => Self::Retrieval,
+            "rerank" | "ai.rerank.doRerank" => Self::Reranker,
+            "apply_guardrail" => Self::Guardrail,
+            "agent_step" | "execute_task" | "ai.embed" | "ai.embedMany" | "ai.rerank" => Self::Step,
             "evaluate" => Self::Evaluator,
             memory if memory.contains("memory") => Self::Memory,
-            vercel if vercel.starts_with("ai.") && vercel.contains(".do") => Self::Llm,
-            _ => return None,
+            other => {
+                let canonical = crate::table::value("gen_ai.operation.name", other)?;
+                return if canonical == other { None } else { Self::from_operation(canonical) };
+            }
         })
     }
 
-    fn from_openinference(kind: &str) -> Option<Self> {
-        Some(match kind.to_ascii_uppercase().as_str() {
-            "AGENT" => Self::Agent,
-            "LLM" => Self::Llm,
-            "TOOL" => Self::Tool,
-            "RETRIEVER" | "RERANKER" => Self::Retrieval,
-            "EMBEDDING" => Self::Embedding,
-            "GUARDRAIL" => Self::Policy,
-            "EVALUATOR" => Self::Evaluator,
-            "CHAIN" | "PROMPT" => Self::Internal,
-            _ => return None,
-        })
-    }
-
-    fn from_traceloop(kind: &str) -> Option<Self> {
-        Some(match kind {
-            "agent" => Self::Agent,
-            "tool" => Self::Tool,
+    /// By a word of some convention; `None` for one that says nothing.
+    fn from_word(word: &str) -> Option<Self> {
+        // MLflow writes it as JSON; Claude Code with or without its name before it.
+        let word = word.trim_matches('"').to_ascii_lowercase();
+        Some(match word.strip_prefix("claude_code.").unwrap_or(&word) {
+            "agent" | "interaction" => Self::Agent,
+            "llm" | "chat_model" | "generation" | "model" | "background-model" | "llm_request" | "cached" => {
+                Self::Llm
+            }
+            "tool" | "tool.v2" => Self::Tool,
+            "retriever" | "retrieval" => Self::Retrieval,
+            "reranker" => Self::Reranker,
+            "embedding" | "embedder" => Self::Embedding,
+            "guardrail" => Self::Guardrail,
+            "policy" => Self::Policy,
+            "evaluator" | "evaluation" => Self::Evaluator,
             "workflow" => Self::Workflow,
-            "task" => Self::Internal,
+            "memory" => Self::Memory,
+            "plan" | "planner" => Self::Plan,
+            "human" | "approval" | "human_approval" => Self::Approval,
+            "chain" | "task" | "step" | "decision" | "branch" | "parser" | "executor" | "pipeline"
+            | "tool.execution" | "hook" => Self::Step,
             _ => return None,
         })
     }
 
     fn from_keys(span: &dyn Attributes) -> Self {
-        let has_any = |meaning: Meaning| meaning.keys().iter().any(|key| span.has(key));
-        if span.has("policy.decision") || span.has("policy.id") || span.has("policy.name") {
+        let has_any = |keys: &[&str]| keys.iter().any(|key| span.has(key));
+        let means = |meaning: Meaning| meaning.carrier(span).is_some();
+        if has_any(&["policy.decision", "policy.id", "policy.name"]) {
             Self::Policy
-        } else if has_any(Meaning::Tool) || span.has("mcp.method.name") {
+        } else if has_any(&["approval.id", "approval.status"]) {
+            Self::Approval
+        } else if means(Meaning::Tool) {
             Self::Tool
-        } else if span.has("db.system.name") || span.has("db.system") {
+        } else if means(Meaning::McpMethod) {
+            Self::Mcp
+        } else if has_any(&["db.system.name", "db.system"]) {
             Self::Db
         } else if span.has("messaging.system") || matches!(span.span_kind(), 4 | 5) {
             Self::Message
-        } else if span.has("rpc.system") || span.has("rpc.system.name") {
+        } else if has_any(&["rpc.system", "rpc.system.name"]) {
             Self::Rpc
-        } else if has_any(Meaning::HttpMethod) {
+        } else if means(Meaning::HttpMethod) {
             Self::Http
-        } else if span.has("llm.model_name") || span.has("model.name") || span.has("llm.model") {
+        } else if means(Meaning::RequestModel) {
             Self::Llm
-        } else if span.has("workflow.id") && !span.has("node.id") {
+        } else if span.has("node.id") {
+            Self::Step
+        } else if span.has("workflow.id") {
             Self::Workflow
         } else {
-            Self::Internal
+            Self::Other
         }
     }
 
@@ -182,32 +230,40 @@ impl NodeKind {
     #[must_use]
     pub const fn subject(self) -> Option<Meaning> {
         Some(match self {
-            Self::Agent => Meaning::Agent,
-            Self::Llm | Self::Embedding => Meaning::Model,
+            Self::Agent | Self::Plan => Meaning::Agent,
+            Self::Llm | Self::Embedding | Self::Reranker => Meaning::Model,
             Self::Tool => Meaning::Tool,
             Self::Retrieval => Meaning::DataSource,
-            Self::Policy => Meaning::Policy,
+            Self::Policy | Self::Guardrail => Meaning::Policy,
             Self::Message => Meaning::Destination,
             Self::Db => Meaning::Table,
             Self::Http => Meaning::Route,
             Self::Rpc => Meaning::RpcMethod,
             Self::Workflow => Meaning::Workflow,
-            Self::Internal | Self::Memory | Self::Evaluator => return None,
+            Self::Step => Meaning::Step,
+            Self::Approval => Meaning::Approval,
+            Self::Mcp => Meaning::McpMethod,
+            Self::Other | Self::Memory | Self::Evaluator => return None,
         })
     }
 
-    /// Whether a span of this kind adds to token totals: agents and workflows repeat what their model calls say.
+    /// Whether a span of this kind asks a model, so that what it used is its own: agents, workflows and steps repeat what
+    /// those below them used.
     #[must_use]
-    pub const fn counts_tokens(self) -> bool {
-        matches!(self, Self::Llm | Self::Embedding | Self::Retrieval)
+    pub const fn is_inference(self) -> bool {
+        matches!(self, Self::Llm | Self::Embedding | Self::Reranker | Self::Retrieval)
     }
 }
 
+/// Attributes that name the operation.
+const OPERATIONS: [&str; 4] =
+    ["gen_ai.operation.name", "llm.request.type", "ai.operationId", "operation.name"];
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::{Attributes, NodeKind};
 
-    struct Pairs(&'static [(&'static str, &'static str)], i32);
+    pub(crate) struct Pairs(pub(crate) &'static [(&'static str, &'static str)], pub(crate) i32);
 
     impl Attributes for Pairs {
         fn text(&self, key: &str) -> Option<&str> {
@@ -255,12 +311,25 @@ mod tests {
         check(&[("gen_ai.operation.name", "invoke_agent")], 1, NodeKind::Agent);
         check(&[("gen_ai.operation.name", "chat"), ("http.method", "POST")], 3, NodeKind::Llm);
         check(&[("gen_ai.operation.name", "search_memory")], 1, NodeKind::Memory);
-        check(&[("openinference.span.kind", "CHAIN")], 1, NodeKind::Internal);
+        check(&[("openinference.span.kind", "CHAIN")], 1, NodeKind::Step);
+        check(&[("openinference.span.kind", "PROMPT")], 1, NodeKind::Other);
+        check(&[("openinference.span.kind", "GUARDRAIL")], 1, NodeKind::Guardrail);
+        check(&[("mlflow.spanType", "\"CHAT_MODEL\"")], 1, NodeKind::Llm);
+        check(&[("traceloop.span.kind", "task")], 1, NodeKind::Step);
+        check(&[("gen_ai.operation.name", "chat_streaming")], 1, NodeKind::Llm);
+        check(&[("gen_ai.operation.name", "plan")], 1, NodeKind::Plan);
+        check(&[("gen_ai.operation.name", "rerank")], 1, NodeKind::Reranker);
+        check(&[("ai.operationId", "ai.generateText")], 1, NodeKind::Agent);
+        check(&[("ai.operationId", "ai.toolCall")], 1, NodeKind::Tool);
+        check(&[("mcp.method.name", "tools/list")], 3, NodeKind::Mcp);
+        check(&[("node.id", "n3"), ("node.kind", "human")], 1, NodeKind::Approval);
+        check(&[("node.id", "n1"), ("node.kind", "task")], 1, NodeKind::Step);
+        check(&[("span.type", "llm_request")], 1, NodeKind::Llm);
         check(&[("policy.decision", "deny")], 1, NodeKind::Policy);
         check(&[("db.system", "postgresql")], 3, NodeKind::Db);
         check(&[], 4, NodeKind::Message);
         check(&[("http.request.method", "GET")], 2, NodeKind::Http);
         check(&[("ai.operationId", "ai.generateText.doGenerate")], 1, NodeKind::Llm);
-        check(&[], 1, NodeKind::Internal);
+        check(&[], 1, NodeKind::Other);
     }
 }

@@ -10,6 +10,7 @@ mod export;
 mod import;
 mod inspect;
 mod manual;
+mod prices;
 mod search;
 mod serve;
 mod tail;
@@ -37,6 +38,7 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Import(arguments) => wait(import::run(arguments, &output)),
         Command::Delete(arguments) => wait(delete::run(arguments, &output)),
         Command::Inspect(arguments) => wait(inspect::run(arguments, &output)),
+        Command::Prices { command } => wait(prices::run(command, &output)),
         Command::Config { command: ConfigCommand::Print { json, settings } } => {
             configuration::print(&load(&settings, &environment)?, json, &output)
         }

@@ -24,6 +24,7 @@ pub struct Config {
     pub query: Query,
     pub storage: Storage,
     pub limits: Limits,
+    pub prices: Prices,
     pub log: Log,
 }
 
@@ -53,6 +54,12 @@ pub struct Storage {
     pub seal_bytes: ByteSize,
     pub seal_age: Period,
     pub hot_limit: ByteSize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prices {
+    /// Of the user's own prices.
+    pub file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

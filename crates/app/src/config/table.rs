@@ -60,7 +60,7 @@ const fn max_bytes_of<const SIGNAL: usize>() -> Access {
 }
 
 /// All settings, in the order of the file.
-pub static TABLE: [Key; 20] = [
+pub static TABLE: [Key; 21] = [
     Key::new(
         "otlp.grpc-address",
         "HOST:PORT",
@@ -207,6 +207,15 @@ pub static TABLE: [Key; 20] = [
         ),
     ),
     Key::new(
+        "prices.file",
+        "FILE",
+        "Prices of models besides those that are built in, in YAML; `clew prices --help` has an example",
+        (
+            |config, text| path(text).map(|it| config.prices.file = it),
+            |config| config.prices.file.as_ref().map_or_else(String::new, |path| path.display().to_string()),
+        ),
+    ),
+    Key::new(
         "log.level",
         "LEVEL",
         "How much is logged to standard error: error, warn, info, debug or trace",
@@ -253,6 +262,7 @@ impl Config {
                 hot_limit: ByteSize(256 << 20),
             },
             limits: super::Limits { request_bytes: ByteSize(64 << 20) },
+            prices: super::Prices { file: None },
             log: super::Log { level: LevelFilter::INFO, format: LogFormat::Human },
         }
     }
@@ -276,6 +286,11 @@ fn host_names(text: &str) -> Result<Vec<String>, String> {
 
 fn directory(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("a directory".to_owned()) } else { Ok(PathBuf::from(text)) }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as other keys are set")]
+fn path(text: &str) -> Result<Option<PathBuf>, String> {
+    Ok(Some(PathBuf::from(text)).filter(|_| !text.is_empty()))
 }
 
 /// Empty for none.

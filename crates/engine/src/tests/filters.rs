@@ -108,7 +108,8 @@ async fn the_same_is_found_hot_sealed_and_mixed() {
     check_all(&fixture).await;
     let tenant = TenantId::default();
     let summary = &fixture.engine.summaries(&tenant, &[TraceId([1; 16])]).await.unwrap()[0];
-    assert_eq!((summary.spans, summary.input_tokens, summary.output_tokens), (2, 150, 200));
+    let usage = summary.account.usage;
+    assert_eq!((summary.spans, usage.input, usage.output), (2, 150, 200));
     assert_eq!(
         (summary.agents.as_slice(), summary.input.as_deref()),
         (&["planner".to_owned()][..], Some("Refund me"))

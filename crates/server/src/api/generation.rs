@@ -1,9 +1,12 @@
 //! What a span says of a model call, a tool call or an agent, by meaning.
 
 use super::{messages, values};
+use model::json_path::inside;
 use model::{Span, Value};
-use semconv::{Meaning, NodeKind};
+use semconv::table::Source;
+use semconv::{Meaning, NodeKind, Usage};
 use serde_json::{Value as Json, json};
+use std::borrow::Cow;
 
 /// A span that is asked by meaning.
 pub struct Asked<'a>(pub &'a Span);
@@ -27,33 +30,40 @@ impl<'a> Asked<'a> {
         self.0.attributes.iter().find(|attribute| attribute.key == key).map(|attribute| &attribute.value)
     }
 
+    /// The spellings of a meaning that the span has, and that count.
+    fn spelled(&self, meaning: Meaning) -> impl Iterator<Item = (&'static Source, &'a Value)> {
+        let here = meaning.sources().iter().filter_map(|source| Some((*source, self.value(source.key)?)));
+        here.filter(|(source, _)| source.counts(self))
+    }
+
     /// The first text that carries this meaning.
-    pub fn meaning(&self, meaning: Meaning) -> Option<&'a str> {
-        meaning.keys().iter().find_map(|key| self.value(key)?.as_str()).filter(|text| !text.is_empty())
-    }
-
-    /// The first attribute that carries this meaning, with its key.
-    pub fn carrier(&self, meaning: Meaning) -> Option<(&'static str, &'a Value)> {
-        meaning.keys().iter().find_map(|key| Some((*key, self.value(key)?)))
-    }
-
-    /// The first whole number that carries this meaning, in decimal.
-    fn count(&self, meaning: Meaning) -> Option<String> {
-        meaning.keys().iter().find_map(|key| match self.value(key)? {
-            Value::Int(number) => Some(number.to_string()),
-            Value::Double(number) if number.is_finite() => Some(format!("{:.0}", number.round())),
-            Value::String(text) => text.parse::<u64>().ok().map(|number| number.to_string()),
-            _ => None,
+    pub fn meaning(&self, meaning: Meaning) -> Option<Cow<'a, str>> {
+        self.spelled(meaning).find_map(|(source, value)| {
+            let text = value.as_str()?;
+            let text = match source.path {
+                None => Cow::Borrowed(text),
+                Some(path) => Cow::Owned(inside(text, path)?.as_str()?.to_owned()),
+            };
+            Some(text).filter(|text| !text.is_empty())
         })
+    }
+
+    /// The first attribute that carries this meaning as a whole, with its key.
+    pub fn carrier(&self, meaning: Meaning) -> Option<(&'static str, &'a Value)> {
+        let is_said = |value: &Value| value.as_str().is_none_or(|text| !semconv::usage::is_absent(text));
+        let mut whole = self.spelled(meaning).filter(|(source, _)| source.path.is_none());
+        whole.find(|(_, value)| is_said(value)).map(|(source, value)| (source.key, value))
     }
 
     /// The first number that carries this meaning.
     fn number(&self, meaning: Meaning) -> Option<f64> {
-        meaning.keys().iter().find_map(|key| match self.value(key)? {
+        self.spelled(meaning).find_map(|(source, value)| match (value, source.path) {
+            (Value::String(text), Some(path)) => inside(text, path)?.as_f64(),
+            (_, Some(_)) => None,
             #[expect(clippy::cast_precision_loss, reason = "costs and times are small")]
-            Value::Int(number) => Some(*number as f64),
-            Value::Double(number) => Some(*number),
-            Value::String(text) => text.parse().ok(),
+            (Value::Int(number), None) => Some(*number as f64),
+            (Value::Double(number), None) => Some(*number),
+            (Value::String(text), None) => text.parse().ok(),
             _ => None,
         })
     }
@@ -68,19 +78,27 @@ pub fn view(asked: &Asked<'_>, kind: NodeKind) -> Json {
         Some(list) => list,
         None => json!([]),
     };
+    let usage = Usage::of(asked, |meaning| asked.number(meaning));
+    let count = |count: fn(&Usage) -> u64| usage.as_ref().map(|usage| count(usage).to_string());
+    let sent = asked.number(Meaning::TimeToFirstToken);
+    let first_token = sent.map(|sent| semconv::usage::seconds_to_first_token(asked, sent) * 1_000.0);
+    let reasons: Vec<&str> = finish.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
     json!({
         "operation": asked.meaning(Meaning::Operation),
-        "provider": asked.meaning(Meaning::Provider),
+        "provider": asked.meaning(Meaning::Provider).and_then(|sent| semconv::usage::provider(&sent)),
         "model": asked.meaning(Meaning::Model),
         "agent": asked.meaning(Meaning::Agent),
         "tool": asked.meaning(Meaning::Tool),
         "conversation": asked.meaning(Meaning::Conversation),
-        "inputTokens": asked.count(Meaning::InputTokens),
-        "outputTokens": asked.count(Meaning::OutputTokens),
-        "cachedTokens": asked.count(Meaning::CachedTokens),
+        "inputTokens": count(|usage| usage.input),
+        "outputTokens": count(|usage| usage.output),
+        "cachedTokens": count(|usage| usage.cache_read),
+        "cacheWriteTokens": count(|usage| usage.cache_write),
+        "reasoningTokens": count(|usage| usage.reasoning),
         "cost": asked.number(Meaning::Cost).map(values::double),
         "finishReasons": finish,
-        "timeToFirstTokenMs": asked.number(Meaning::TimeToFirstToken).map(|seconds| values::double(seconds * 1_000.0)),
+        "canonicalFinishReasons": reasons.into_iter().map(semconv::usage::finish_reason).collect::<Vec<_>>(),
+        "timeToFirstTokenMs": first_token.map(values::double),
         "messages": messages::view(asked, kind),
     })
 }

@@ -2,6 +2,7 @@
 
 mod body;
 mod deletion;
+mod entities;
 mod export;
 mod fields;
 mod generation;
@@ -12,6 +13,7 @@ mod metrics;
 pub mod openapi;
 mod operations;
 mod parameters;
+mod run;
 pub mod skeleton;
 mod spans;
 pub mod status;
@@ -52,6 +54,7 @@ pub fn router() -> Router<State> {
         .route("/traces", get(traces::search))
         .route("/traces/{trace}", get(traces::summary))
         .route("/traces/{trace}", delete(deletion::trace))
+        .route("/traces/{trace}/run", get(run::run))
         .route("/traces/{trace}/skeleton", get(skeleton::skeleton))
         .route("/traces/{trace}/spans/{span}", get(spans::one))
         .route("/traces/{trace}/spans/{span}/body/{key}", get(body::body))
@@ -65,6 +68,7 @@ pub fn router() -> Router<State> {
         .route("/fields/{key}/values", get(fields::values))
         .route("/everything", delete(deletion::everything))
         .route("/export/{signal}", get(export::export))
+        .merge(entities::router())
         .route("/live", get(live::events))
         .route("/status", get(status::status))
         .route("/sample", post(status::sample))

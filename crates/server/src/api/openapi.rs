@@ -92,6 +92,39 @@ const STATUS: &[&str] = &[
     "events",
 ];
 
+const ENTITIES: &[&str] = &["q", "from", "to", "limit"];
+
+const ENTITY: &[&str] = &[
+    "name",
+    "spans",
+    "traces",
+    "errors",
+    "duration",
+    "usage",
+    "first",
+    "last",
+    "decisions",
+    "series",
+    "complete",
+    "incompleteReason",
+];
+
+const CONVERSATION: &[&str] = &[
+    "name",
+    "spans",
+    "traces",
+    "errors",
+    "duration",
+    "usage",
+    "first",
+    "last",
+    "decisions",
+    "series",
+    "turns",
+    "complete",
+    "incompleteReason",
+];
+
 /// Every path of ours.
 pub const PATHS: &[Described] = &[
     get(
@@ -110,6 +143,22 @@ pub const PATHS: &[Described] = &[
             &["traceId", "spans", "logRecords"],
         )
     },
+    get(
+        "/api/v1/traces/{trace}/run",
+        "a trace as the run of an agent: usage and cost, state and first failure, critical path, findings",
+        &[],
+        &[
+            "traceId",
+            "state",
+            "total",
+            "byModel",
+            "byAgent",
+            "calls",
+            "firstFailure",
+            "criticalPath",
+            "findings",
+        ],
+    ),
     Described {
         answer: "application/vnd.clew.skeleton",
         ..get("/api/v1/traces/{trace}/skeleton", "every span of a trace without bodies, in binary", &[], &[])
@@ -171,6 +220,60 @@ pub const PATHS: &[Described] = &[
         &["q", "from", "to", "limit"],
         &["operations", "complete", "incompleteReason"],
     ),
+    get(
+        "/api/v1/agents",
+        "agents and what they did, those with the most spans first",
+        ENTITIES,
+        &["agents", "complete", "incompleteReason"],
+    ),
+    get("/api/v1/agents/{name}", "one of the agents, with a series over time", ENTITIES, ENTITY),
+    get(
+        "/api/v1/models",
+        "models and what they did, those with the most spans first",
+        ENTITIES,
+        &["models", "complete", "incompleteReason"],
+    ),
+    get("/api/v1/models/{name}", "one of the models, with a series over time", ENTITIES, ENTITY),
+    get(
+        "/api/v1/tools",
+        "tools and what they did, those with the most spans first",
+        ENTITIES,
+        &["tools", "complete", "incompleteReason"],
+    ),
+    get("/api/v1/tools/{name}", "one of the tools, with a series over time", ENTITIES, ENTITY),
+    get(
+        "/api/v1/conversations",
+        "conversations and what they did, those with the most spans first",
+        ENTITIES,
+        &["conversations", "complete", "incompleteReason"],
+    ),
+    get(
+        "/api/v1/conversations/{name}",
+        "one of the conversations, with a series over time and its turns",
+        ENTITIES,
+        CONVERSATION,
+    ),
+    get(
+        "/api/v1/users",
+        "users and what they did, those with the most spans first",
+        ENTITIES,
+        &["users", "complete", "incompleteReason"],
+    ),
+    get("/api/v1/users/{name}", "one of the users, with a series over time", ENTITIES, ENTITY),
+    get(
+        "/api/v1/policies",
+        "policies and what they did, those with the most spans first",
+        ENTITIES,
+        &["policies", "complete", "incompleteReason"],
+    ),
+    get("/api/v1/policies/{name}", "one of the policies, with a series over time", ENTITIES, ENTITY),
+    get(
+        "/api/v1/workflows",
+        "workflows and what they did, those with the most spans first",
+        ENTITIES,
+        &["workflows", "complete", "incompleteReason"],
+    ),
+    get("/api/v1/workflows/{name}", "one of the workflows, with a series over time", ENTITIES, ENTITY),
     get("/api/v1/fields", "keys that queries may name", &["from", "to"], &["fields"]),
     get(
         "/api/v1/fields/{key}/values",

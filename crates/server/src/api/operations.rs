@@ -8,6 +8,7 @@ use crate::extract::Query;
 use crate::tenant::Tenant;
 use axum::Json;
 use axum::extract::State as From;
+use model::durations::Durations;
 use query::result::OperationStatistics;
 use query::{Deadline, OperationsRequest};
 use serde::Deserialize;
@@ -43,22 +44,26 @@ pub async fn statistics(
     })))
 }
 
-fn view(operation: &OperationStatistics) -> Value {
-    let durations = &operation.durations;
+/// How durations are distributed, in nanoseconds; null where nothing has ended.
+pub fn distribution(durations: &Durations) -> Value {
     let quantile = |part| durations.quantile(part).map(|duration| duration.to_string());
+    json!({
+        "total": durations.total().to_string(),
+        "p50": quantile(0.5),
+        "p90": quantile(0.9),
+        "p95": quantile(0.95),
+        "p99": quantile(0.99),
+        "max": (durations.count() > 0).then(|| durations.longest().to_string()),
+    })
+}
+
+fn view(operation: &OperationStatistics) -> Value {
     json!({
         "service": operation.service,
         "name": operation.operation.name,
         "spanKind": span_kind(operation.operation.kind),
         "spans": operation.spans.to_string(),
         "errors": operation.errors.to_string(),
-        "duration": {
-            "total": durations.total().to_string(),
-            "p50": quantile(0.5),
-            "p90": quantile(0.9),
-            "p95": quantile(0.95),
-            "p99": quantile(0.99),
-            "max": (durations.count() > 0).then(|| durations.longest().to_string()),
-        },
+        "duration": distribution(&operation.durations),
     })
 }

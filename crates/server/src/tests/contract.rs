@@ -41,6 +41,10 @@ async fn what_is_routed_is_described() {
             routed.insert((format!("{prefix}{path}"), method));
         }
     }
+    for kind in query::EntityKind::ALL.map(query::EntityKind::plural) {
+        routed.insert((format!("/api/v1/{kind}"), "get"));
+        routed.insert((format!("/api/v1/{kind}/{{name}}"), "get"));
+    }
     let described: BTreeSet<_> = PATHS.iter().map(|each| (each.path.to_owned(), each.method)).collect();
     assert_eq!(routed, described);
     let document = get(&[], "/api/v1/openapi.json").await.json();

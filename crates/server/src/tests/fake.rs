@@ -12,12 +12,14 @@ use model::{
 };
 use query::filter::{Comparison, Expression, Field, Operator};
 use query::result::{
-    Change, Field as NamedField, FieldScope, FieldValues, LogResult, MetricName, MetricResult, Operation,
-    OperationStatistics, OperationsResult, SearchResult, Skeleton, SkeletonRow, Stored, TraceSummary,
+    Change, EntitiesResult, Entity, Field as NamedField, FieldScope, FieldValues, LogResult, MetricName,
+    MetricResult, Operation, OperationStatistics, OperationsResult, SearchResult, Skeleton, SkeletonRow,
+    Stored, TraceSummary,
 };
+use query::run::Run;
 use query::{
-    Engine, Error, ExportRequest, FieldValuesRequest, LogRequest, MetricRequest, OperationsRequest,
-    SearchRequest,
+    Engine, EntitiesRequest, Error, ExportRequest, FieldValuesRequest, LogRequest, MetricRequest,
+    OperationsRequest, SearchRequest,
 };
 use std::sync::Arc;
 
@@ -91,7 +93,7 @@ impl FakeEngine {
                 .map(|span| crate::api::values::service(&span.resource).to_owned())
                 .collect(),
             kinds: vec![("internal", 3)],
-            cost: Some(f64::NAN),
+            account: query::run::Account { cost: Some(f64::NAN), ..query::run::Account::default() },
             ..TraceSummary::default()
         })
     }
@@ -179,6 +181,15 @@ impl Engine for FakeEngine {
             rows: spans.iter().enumerate().map(row).collect(),
             orphans: 0,
         }))
+    }
+
+    async fn run(&self, tenant: &TenantId, trace: TraceId) -> Result<Option<Run>, Error> {
+        Ok(self.summary(tenant, trace).map(|_| Run { trace_id: trace, ..Run::default() }))
+    }
+
+    async fn entities(&self, _: &TenantId, request: EntitiesRequest) -> Result<EntitiesResult, Error> {
+        let entity = Entity { name: request.name.unwrap_or_default(), ..Entity::default() };
+        Ok(EntitiesResult { entities: vec![entity], complete: true, incomplete: None })
     }
 
     async fn spans(

@@ -1,0 +1,217 @@
+//! What the spans of a trace used and cost, each call counted once.
+//!
+//! Only calls of models count. Agents, workflows and steps repeat what those below them used; where none below says
+//! anything, the topmost agent counts. Of calls within each other (a framework's and its provider's client) the inner one
+//! counts, and of calls with the same response id the first.
+
+use crate::prices::PriceTable;
+use crate::row::{SpanBatch, SpanRow};
+use crate::trace::TraceRows;
+use model::{SpanId, Timestamp, schema};
+use query::run::{Account, Bill, Call, Counted};
+use semconv::{Meaning, NodeKind, Usage, usage};
+use std::collections::{HashMap, HashSet};
+
+/// One span of a trace.
+pub struct Node {
+    pub span_id: SpanId,
+    /// Place of the parent, when it is there and not below this one.
+    pub parent: Option<usize>,
+    pub kind: NodeKind,
+    pub start: Timestamp,
+    pub agent: Option<String>,
+    /// When the span says what it used.
+    pub call: Option<Call>,
+}
+
+/// All spans of a trace, with what they used.
+pub struct Accounts {
+    pub nodes: Vec<Node>,
+}
+
+impl Accounts {
+    /// Reads them, and decides which count.
+    pub fn read(rows: &TraceRows, prices: &PriceTable) -> Self {
+        let batches: Vec<_> = rows.batches.iter().map(SpanBatch::new).collect();
+        let spans = rows.distinct().into_iter().map(|(batch, row)| read(&batches[batch].row(row), prices));
+        Self::new(spans.collect())
+    }
+
+    /// Decides which of the spans of one trace count.
+    pub fn new(spans: Vec<Read>) -> Self {
+        let mut nodes = Vec::with_capacity(spans.len());
+        let mut parents = Vec::with_capacity(spans.len());
+        let mut responses = Vec::with_capacity(spans.len());
+        for Read { node, parent, response } in spans {
+            nodes.push(node);
+            parents.push(parent);
+            responses.push(response);
+        }
+        link(&mut nodes, &parents);
+        let mut accounts = Self { nodes };
+        accounts.inherit_agents();
+        accounts.decide(&responses);
+        accounts
+    }
+
+    /// The calls that count.
+    pub fn counted(&self) -> impl Iterator<Item = (&Node, &Call)> {
+        let calls = self.nodes.iter().filter_map(|node| Some((node, node.call.as_ref()?)));
+        calls.filter(|(_, call)| call.counted == Counted::Yes)
+    }
+
+    /// What all of them used and cost.
+    pub fn total(&self) -> Account {
+        let mut total = Account::default();
+        self.counted().for_each(|(_, call)| add(&mut total, call));
+        total
+    }
+
+    /// A span without an agent works for its nearest ancestor's.
+    fn inherit_agents(&mut self) {
+        for place in 0..self.nodes.len() {
+            let above = self.ancestors(place).find_map(|above| self.nodes[above].agent.clone());
+            let node = &mut self.nodes[place];
+            node.agent = node.agent.take().or(above);
+        }
+    }
+
+    /// From the parent to the root.
+    pub fn ancestors(&self, place: usize) -> impl Iterator<Item = usize> + '_ {
+        std::iter::successors(self.nodes[place].parent, |place| self.nodes[*place].parent)
+    }
+
+    fn decide(&mut self, responses: &[Option<String>]) {
+        let says = |node: &Node| node.call.as_ref().is_some_and(|call| call.usage.total() > 0);
+        let mut call_below = vec![false; self.nodes.len()];
+        let mut below = HashSet::new();
+        for (place, node) in self.nodes.iter().enumerate() {
+            if node.kind.is_inference() && says(node) {
+                // What is marked has all its ancestors marked.
+                for above in self.ancestors(place) {
+                    if !below.insert(above) {
+                        break;
+                    }
+                    call_below[above] = true;
+                }
+            }
+        }
+        let is_top = |place: usize| {
+            let others = self.ancestors(place).filter(|above| !call_below[*above]);
+            others.into_iter().all(|above| !says(&self.nodes[above]))
+        };
+        let mut decided: Vec<Counted> = (0..self.nodes.len())
+            .map(|place| match () {
+                () if call_below[place] => Counted::RepeatsCallsBelow,
+                () if !self.nodes[place].kind.is_inference() && !is_top(place) => Counted::RepeatedAbove,
+                () => Counted::Yes,
+            })
+            .collect();
+        let mut order: Vec<usize> = (0..self.nodes.len()).collect();
+        order.sort_by_key(|place| (self.nodes[*place].start, self.nodes[*place].span_id));
+        let mut answered = HashSet::new();
+        for place in order {
+            if decided[place] == Counted::Yes
+                && let Some(response) = &responses[place]
+                && !answered.insert(response)
+            {
+                decided[place] = Counted::SameResponse;
+            }
+        }
+        for (node, counted) in self.nodes.iter_mut().zip(decided) {
+            if let Some(call) = &mut node.call {
+                call.counted = counted;
+            }
+        }
+    }
+}
+
+/// A span, before it is known what is above it.
+pub struct Read {
+    pub node: Node,
+    pub parent: Option<SpanId>,
+    /// The id of the answer, of spans that say what they used.
+    response: Option<String>,
+}
+
+/// Reads a span.
+pub fn read(span: &SpanRow<'_>, prices: &PriceTable) -> Read {
+    let columns = span.columns();
+    let sent = columns.id(schema::SPAN_ID, span.row).map(SpanId).unwrap_or_default();
+    let sent_parent = columns.id(schema::PARENT_SPAN_ID, span.row).map(SpanId);
+    let (span_id, parent) = span.stands_for().unwrap_or((sent, sent_parent));
+    let start = Timestamp(columns.uint64(schema::START, span.row).unwrap_or_default());
+    let call = span.usage().map(|usage| call(span, span_id, start, usage, prices));
+    let response = call.as_ref().and_then(|_| span.meaning(Meaning::ResponseId)).map(String::from);
+    let agent = span.meaning(Meaning::Agent).map(String::from);
+    Read { node: Node { span_id, parent: None, kind: span.kind(), start, agent, call }, parent, response }
+}
+
+/// Sets the parents, and none where spans go in circles.
+fn link(nodes: &mut [Node], parents: &[Option<SpanId>]) {
+    let places: HashMap<SpanId, usize> =
+        nodes.iter().enumerate().map(|(place, node)| (node.span_id, place)).collect();
+    let above: Vec<Option<usize>> =
+        parents.iter().map(|parent| places.get(parent.as_ref()?).copied()).collect();
+    // 0: not looked at; otherwise the walk that came by.
+    let mut walks = vec![0usize; nodes.len()];
+    for start in 0..nodes.len() {
+        let mut place = start;
+        while walks[place] == 0 {
+            walks[place] = start + 1;
+            let Some(next) = above[place].filter(|next| walks[*next] != start + 1) else { break };
+            nodes[place].parent = Some(next);
+            place = next;
+        }
+    }
+}
+
+fn call(span: &SpanRow<'_>, span_id: SpanId, start: Timestamp, used: Usage, prices: &PriceTable) -> Call {
+    let provider = span.meaning(Meaning::Provider).and_then(|sent| usage::provider(&sent));
+    let answered = span.meaning(Meaning::Model);
+    let asked = span.meaning(Meaning::RequestModel);
+    let computed = [answered.as_deref(), asked.as_deref()]
+        .into_iter()
+        .flatten()
+        .find_map(|model| prices.cost(provider.as_deref(), model, &used, start));
+    let bill = computed.map(|computed| Bill {
+        dollars: computed.dollars,
+        price: computed.price.id,
+        version: computed.price.version.to_owned(),
+        lines: computed.lines.iter().map(|line| (line.class, line.tokens, line.rate, line.dollars)).collect(),
+    });
+    Call {
+        span_id,
+        counted: Counted::Yes,
+        provider,
+        model: answered.map(String::from),
+        usage: used,
+        reported: span.number(Meaning::Cost),
+        bill,
+    }
+}
+
+/// What a call cost: as reported or, where it is not, by the table of prices.
+pub fn cost(call: &Call) -> Option<f64> {
+    call.reported.or_else(|| call.bill.as_ref().map(|bill| bill.dollars))
+}
+
+/// Adds a call to an account.
+pub fn add(account: &mut Account, call: &Call) {
+    let computed = call.bill.as_ref().map(|bill| bill.dollars);
+    account.calls += 1;
+    account.usage.add(&call.usage);
+    for (sum, dollars) in [
+        (&mut account.cost, cost(call)),
+        (&mut account.reported, call.reported),
+        (&mut account.computed, computed),
+    ] {
+        if let Some(dollars) = dollars {
+            *sum.get_or_insert(0.0) += dollars;
+        }
+    }
+    let unknown = call.model.as_ref().filter(|_| cost(call).is_none() && call.usage.total() > 0);
+    if let Some(model) = unknown.filter(|model| !account.unpriced.contains(model)) {
+        account.unpriced.push(model.clone());
+    }
+}
