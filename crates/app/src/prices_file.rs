@@ -1,4 +1,4 @@
-//! Reads prices of the user's own, from YAML, and from LiteLLM's file.
+//! Reads prices of the user's own, from YAML, and from `LiteLLM`'s file.
 
 use anyhow::{Context, bail};
 use engine::prices::{Own, PriceTable};
@@ -66,7 +66,7 @@ fn json_of(yaml: &Yaml<'_>) -> Value {
     }
 }
 
-/// LiteLLM's file, which has dollars for one token, as YAML of ours.
+/// `LiteLLM`'s file, which has dollars for one token, as YAML of ours.
 pub fn from_litellm(text: &str) -> anyhow::Result<String> {
     let names = [
         ("input_cost_per_token", "input_mtok"),

@@ -52,7 +52,7 @@ Examples:
         #[command(flatten)]
         server: Server,
     },
-    /// Print LiteLLM's file of prices as one of ours
+    /// Print prices of the gateway litellm as a file of ours
     #[command(after_help = "\
 Examples:
   clew prices import model_prices_and_context_window.json > prices.yaml")]

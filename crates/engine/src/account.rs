@@ -81,21 +81,25 @@ impl Accounts {
         std::iter::successors(self.nodes[place].parent, |place| self.nodes[*place].parent)
     }
 
-    fn decide(&mut self, responses: &[Option<String>]) {
-        let says = |node: &Node| node.call.as_ref().is_some_and(|call| call.usage.total() > 0);
-        let mut call_below = vec![false; self.nodes.len()];
-        let mut below = HashSet::new();
-        for (place, node) in self.nodes.iter().enumerate() {
-            if node.kind.is_inference() && says(node) {
-                // What is marked has all its ancestors marked.
-                for above in self.ancestors(place) {
-                    if !below.insert(above) {
-                        break;
-                    }
-                    call_below[above] = true;
-                }
+    /// Which spans have a call of a model below them that says what it used.
+    fn with_calls_below(&self) -> Vec<bool> {
+        let mut below = vec![false; self.nodes.len()];
+        for place in (0..self.nodes.len()).filter(|place| {
+            let node = &self.nodes[*place];
+            node.kind.is_inference() && says(node)
+        }) {
+            // What is marked has all its ancestors marked.
+            let mut above = self.nodes[place].parent;
+            while let Some(place) = above.filter(|place| !below[*place]) {
+                below[place] = true;
+                above = self.nodes[place].parent;
             }
         }
+        below
+    }
+
+    fn decide(&mut self, responses: &[Option<String>]) {
+        let call_below = self.with_calls_below();
         let is_top = |place: usize| {
             let others = self.ancestors(place).filter(|above| !call_below[*above]);
             others.into_iter().all(|above| !says(&self.nodes[above]))
@@ -145,6 +149,10 @@ pub fn read(span: &SpanRow<'_>, prices: &PriceTable) -> Read {
     let response = call.as_ref().and_then(|_| span.meaning(Meaning::ResponseId)).map(String::from);
     let agent = span.meaning(Meaning::Agent).map(String::from);
     Read { node: Node { span_id, parent: None, kind: span.kind(), start, agent, call }, parent, response }
+}
+
+fn says(node: &Node) -> bool {
+    node.call.as_ref().is_some_and(|call| call.usage.total() > 0)
 }
 
 /// Sets the parents, and none where spans go in circles.

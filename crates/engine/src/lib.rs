@@ -55,6 +55,8 @@ use tokio::sync::broadcast::error::RecvError;
 const CONCURRENT: usize = 8;
 /// How long a question waits for its turn at most.
 const WAIT: Duration = Duration::from_secs(5);
+/// Countings of what agents, models and so on did that are under way at the same time: each keeps many spans.
+const COUNTS: usize = 2;
 /// Exports that are under way at the same time; each keeps what it reads from being deleted.
 const EXPORTS: usize = 2;
 /// Traces that are summed up at the same time.
@@ -66,8 +68,9 @@ const SUMMARIES: usize = 8;
 /// When the query engine cannot be set up.
 pub fn open(storage: Storage, prices: PriceTable) -> Result<Arc<dyn Engine>, Error> {
     let (turns, exports) = (Semaphore::new(CONCURRENT), Arc::new(Semaphore::new(EXPORTS)));
+    let counts = Semaphore::new(COUNTS);
     let (scanner, prices) = (Scanner::new()?, Arc::new(prices));
-    Ok(Arc::new(StoredEngine { storage, scanner, prices, turns, exports }))
+    Ok(Arc::new(StoredEngine { storage, scanner, prices, turns, counts, exports }))
 }
 
 fn busy() -> Error {
@@ -79,6 +82,7 @@ struct StoredEngine {
     scanner: Scanner,
     prices: Arc<PriceTable>,
     turns: Semaphore,
+    counts: Semaphore,
     exports: Arc<Semaphore>,
 }
 
@@ -209,7 +213,10 @@ impl Engine for StoredEngine {
 
     async fn entities(&self, tenant: &TenantId, request: EntitiesRequest) -> Result<EntitiesResult, Error> {
         let snapshot = self.storage.snapshot(tenant, Signal::Traces);
-        let answering = entities::list(&self.scanner, &snapshot, &self.prices, &request);
+        let answering = async {
+            let _turn = self.counts.acquire().await.map_err(internal)?;
+            entities::list(&self.scanner, &snapshot, &self.prices, &request).await
+        };
         self.answer(request.deadline, answering).await
     }
 

@@ -174,7 +174,9 @@ impl<'s> Tree<'s> {
 
     fn segment(&self, path: &mut Vec<Segment>, place: usize, start: u64, end: u64) {
         if let Some(row) = self.rows.get(place).filter(|_| end > start) {
-            let part = part_of(skeleton::kind_of(row));
+            // The root's own work is that of the program that was asked, not of one that it asks.
+            let is_root = self.root == Some(place);
+            let part = if is_root { Part::Gap } else { part_of(skeleton::kind_of(row)) };
             path.push(Segment { span_id: row.span_id, start: Timestamp(start), length: end - start, part });
         }
     }

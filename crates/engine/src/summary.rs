@@ -8,6 +8,7 @@ use crate::trace::TraceRows;
 use model::{TraceId, schema};
 use query::result::{SkeletonRow, TraceSummary, flag};
 use semconv::{Meaning, NodeKind};
+use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 
 /// The most agents, services and models that a summary names.
@@ -64,20 +65,36 @@ fn totals(rows: &TraceRows, prices: &PriceTable) -> TraceSummary {
     }
     let mut asked: Vec<_> = spans.iter().filter(|span| span.has_meaning(Meaning::InputMessages)).collect();
     asked.sort_by_key(|span| span.columns().uint64(schema::START, span.row));
-    let input = asked.iter().find_map(|span| span.meaning(Meaning::InputMessages));
-    totals.input = input.and_then(|input| first_input(&input));
+    totals.input = asked.iter().find_map(|span| first_input(&span.meaning(Meaning::InputMessages)?));
     totals
 }
 
 /// The text of the last user message, or the text itself when it is not a list of messages.
 fn first_input(content: &str) -> Option<String> {
     let shorten = |text: &str| text.trim().chars().take(INPUT_CHARACTERS).collect::<String>();
-    let Ok(serde_json::Value::Array(messages)) = serde_json::from_str(content) else {
-        return Some(shorten(content)).filter(|text| !text.is_empty());
+    let messages = match serde_json::from_str(content) {
+        Ok(Value::Array(messages)) => messages,
+        Ok(Value::Object(mut fields)) => {
+            match fields.remove("messages").or_else(|| fields.remove("prompt")) {
+                Some(Value::Array(messages)) => messages,
+                Some(Value::String(text)) => return Some(shorten(&text)),
+                _ => return Some(shorten(content)),
+            }
+        }
+        _ => return Some(shorten(content)).filter(|text| !text.is_empty()),
     };
-    let user = messages.iter().rev().find(|message| message["role"] == "user")?;
-    let parts = user["parts"].as_array();
-    let part = parts
-        .and_then(|parts| parts.iter().find_map(|part| part["content"].as_str().or(part["text"].as_str())));
-    part.or(user["content"].as_str()).map(shorten)
+    let text = messages.iter().rev().find_map(user_text)?;
+    Some(shorten(text))
+}
+
+/// What a message of the user's says; some write it as a pair of role and text.
+fn user_text(message: &Value) -> Option<&str> {
+    if message[0] == "user" {
+        return message[1].as_str();
+    }
+    let parts = message["parts"].as_array().or_else(|| message["content"].as_array());
+    let said = |part: &'_ Value| part["content"].is_string() || part["text"].is_string();
+    let part = parts.and_then(|parts| parts.iter().find(|part| said(part)));
+    let text = part.and_then(|part| part["content"].as_str().or_else(|| part["text"].as_str()));
+    text.or_else(|| message["content"].as_str()).filter(|_| message["role"] == "user")
 }

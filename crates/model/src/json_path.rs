@@ -11,8 +11,8 @@ pub fn inside(text: &str, path: &str) -> Option<Value> {
         value = serde_json::from_str(inner).ok()?;
     }
     let pointer = path.replace('[', ".").replace(']', "");
-    let steps = pointer.split('.').filter(|step| !step.is_empty());
-    let found = steps.fold(Some(&value), |value, step| match value? {
+    let mut steps = pointer.split('.').filter(|step| !step.is_empty());
+    let found = steps.try_fold(&value, |value, step| match value {
         Value::Array(items) => items.get(step.parse::<usize>().ok()?),
         other => other.get(step),
     });

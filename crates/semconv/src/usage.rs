@@ -55,9 +55,7 @@ impl Usage {
         let (input, output) = (count(Meaning::InputTokens), count(Meaning::OutputTokens));
         let cache_read = count(Meaning::CachedTokens);
         let cache_write = count(Meaning::CacheWriteTokens);
-        if input.or(output).or(cache_read).or(cache_write).is_none() {
-            return None;
-        }
+        input.or(output).or(cache_read).or(cache_write)?;
         let part = |meaning| count(meaning).unwrap_or(0);
         let convention = || Meaning::InputTokens.carrier(span).map_or("", |source| source.convention);
         let mut usage = Self {

@@ -5,6 +5,7 @@ import type {
   LogRecord,
   ParsedQuery,
   ServerStatus,
+  Run,
   Span,
   TracePage,
   TraceSummary,
@@ -75,6 +76,7 @@ export const api = {
   traces: (search: SearchRequest, signal?: AbortSignal) =>
     json<TracePage>(`/api/v1/traces${queryString({ ...search })}`, { signal }),
   trace: (id: string) => json<TraceSummary>(`/api/v1/traces/${id}`),
+  run: (id: string) => json<Run>(`/api/v1/traces/${id}/run`),
   parse: (q: string, signal?: AbortSignal) =>
     json<ParsedQuery>(`/api/v1/query/parse${queryString({ q })}`, { signal }),
   fields: () => json<{ fields: Field[] }>('/api/v1/fields'),

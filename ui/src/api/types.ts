@@ -18,7 +18,11 @@ export interface TraceSummary {
   kinds: Record<string, number>;
   inputTokens: string;
   outputTokens: string;
+  cachedTokens: string;
   cost: number | null;
+  reportedCost: number | null;
+  computedCost: number | null;
+  unpricedModels: string[];
   input: string | null;
   running: boolean;
   orphans: number;
@@ -175,4 +179,42 @@ export interface ServerStatus {
   receivers: { name: string; address: string; accepting: boolean }[];
   health: 'ok' | 'backPressure' | 'rejecting';
   events: ReceiverEvent[];
+}
+
+/** What calls of models used and cost; a cost that nobody knows is null. */
+export interface Account {
+  calls: number;
+  inputTokens: string;
+  outputTokens: string;
+  cachedTokens: string;
+  cost: number | null;
+  reportedCost: number | null;
+  computedCost: number | null;
+  unpricedModels: string[];
+}
+
+export type RunPart = 'model' | 'tool' | 'wait' | 'gap';
+
+export interface PathSegment {
+  spanId: string;
+  start: string;
+  length: string;
+  part: RunPart;
+}
+
+/** A trace as the run of an agent. */
+export interface Run {
+  state: 'running' | 'succeeded' | 'recovered' | 'failed';
+  total: Account;
+  byModel: (Account & { name: string })[];
+  byAgent: (Account & { name: string })[];
+  firstFailure: {
+    spanId: string;
+    name: string;
+    message: string;
+    errorType: string | null;
+    failedSpans: number;
+  } | null;
+  criticalPath: { length: string; parts: Record<RunPart, string>; segments: PathSegment[] };
+  findings: { kind: string; spanId: string | null; detail: string }[];
 }

@@ -10,7 +10,7 @@ function spanWith(changes: Partial<Span>, attributes: Record<string, string> = {
     value,
   }));
   return {
-    kind: 'internal',
+    kind: 'other',
     status: { code: 'unset', message: '' },
     attributes: list,
     events: [],

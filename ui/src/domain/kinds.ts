@@ -8,7 +8,7 @@ export interface Kind {
 }
 
 export const KINDS: Kind[] = [
-  { name: 'internal', label: 'Internal', token: 'internal' },
+  { name: 'other', label: 'Other', token: 'internal' },
   { name: 'agent', label: 'Agent', token: 'agent' },
   { name: 'llm', label: 'Model call', token: 'llm' },
   { name: 'tool', label: 'Tool', token: 'tool' },
@@ -22,6 +22,12 @@ export const KINDS: Kind[] = [
   { name: 'memory', label: 'Memory', token: 'retrieval' },
   { name: 'evaluator', label: 'Evaluation', token: 'internal' },
   { name: 'embedding', label: 'Embedding', token: 'retrieval' },
+  { name: 'reranker', label: 'Reranker', token: 'retrieval' },
+  { name: 'guardrail', label: 'Guardrail', token: 'policy' },
+  { name: 'approval', label: 'Approval', token: 'policy' },
+  { name: 'step', label: 'Step', token: 'internal' },
+  { name: 'plan', label: 'Plan', token: 'agent' },
+  { name: 'mcp', label: 'MCP', token: 'tool' },
 ];
 
 export const KIND = Object.fromEntries(KINDS.map((kind, index) => [kind.name, index])) as Record<

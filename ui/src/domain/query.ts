@@ -155,7 +155,7 @@ export const SHORT_NAMES: { key: string; about: string }[] = [
 
 const KNOWN_VALUES: Record<string, string[]> = {
   has: ['error'],
-  kind: 'agent llm tool retrieval policy message db http rpc workflow memory evaluator embedding internal'.split(
+  kind: 'agent llm tool retrieval embedding reranker guardrail policy approval evaluator workflow step memory plan mcp message http rpc db other'.split(
     ' ',
   ),
   status: ['error', 'ok', 'unset'],

@@ -8,7 +8,7 @@ import type { OpenTrace } from './trace.svelte';
 interface Actions {
   show: () => void;
   find: () => void;
-  setView: (view: 'timeline' | 'conversation' | 'logs') => void;
+  setView: (view: 'timeline' | 'conversation' | 'run' | 'logs') => void;
   toggleDetail: () => void;
 }
 

@@ -1,0 +1,69 @@
+"""A fake of OpenAI's and Anthropic's APIs: the same question gets the same answer, with usage that has cached tokens."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+TOOL_CALL = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Paris"}'}}
+
+
+def chat(request):
+    """A tool call when tools are offered and none was answered yet, else an answer."""
+    answered = any(message.get("role") == "tool" for message in request["messages"])
+    calls = bool(request.get("tools")) and not answered
+    message = {"role": "assistant", "content": None if calls else "It is sunny in Paris."}
+    if calls:
+        message["tool_calls"] = [TOOL_CALL]
+    return {
+        "id": f"chatcmpl-{len(request['messages'])}", "object": "chat.completion", "created": 1790000000,
+        "model": "gpt-4o-2024-08-06",
+        "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls" if calls else "stop", "logprobs": None}],
+        "usage": {
+            "prompt_tokens": 1200, "completion_tokens": 40, "total_tokens": 1240,
+            "prompt_tokens_details": {"cached_tokens": 1024, "audio_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+        },
+    }
+
+
+def messages(request):
+    return {
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-sonnet-4-5-20250929",
+        "content": [{"type": "text", "text": "It is sunny in Paris."}], "stop_reason": "end_turn", "stop_sequence": None,
+        "usage": {
+            "input_tokens": 12, "output_tokens": 40, "cache_read_input_tokens": 1024, "cache_creation_input_tokens": 100,
+            "service_tier": "standard",
+        },
+    }
+
+
+def embeddings(request):
+    return {
+        "object": "list", "model": "text-embedding-3-small", "usage": {"prompt_tokens": 7, "total_tokens": 7},
+        "data": [{"object": "embedding", "index": 0, "embedding": [0.1, 0.2, 0.3]}],
+    }
+
+
+ANSWERS = {"/v1/chat/completions": chat, "/v1/messages": messages, "/v1/embeddings": embeddings}
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        answer = ANSWERS.get(self.path.split("?")[0])
+        body = json.dumps(answer(request) if answer else {"error": {"message": f"no {self.path} here"}}).encode()
+        self.send_response(200 if answer else 404)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        pass
+
+
+def serve():
+    """Serves on a free port until the process ends; answers where."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"

@@ -1,0 +1,45 @@
+"""Records what libraries send: runs each sender against the fake provider, and keeps its telemetry as OTLP's JSON.
+
+    python3 -m venv /tmp/corpus && /tmp/corpus/bin/pip install -r requirements.txt
+    npm install
+    CLEW_BIN=../../target/release/clew /tmp/corpus/bin/python record.py
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import requests
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+import provider  # noqa: E402
+from clew import Clew  # noqa: E402
+from senders import SENDERS  # noqa: E402
+
+
+def main():
+    url = provider.serve()
+    with tempfile.TemporaryDirectory() as directory:
+        server = Clew(Path(directory) / "data").start()
+        for name in sys.argv[1:] or [*SENDERS, "vercel"]:
+            environment = {
+                **os.environ, "OPENAI_API_KEY": "none", "ANTHROPIC_API_KEY": "none", "OPENAI_BASE_URL": f"{url}/v1",
+                "ANTHROPIC_BASE_URL": url, "OTEL_EXPORTER_OTLP_ENDPOINT": server.otlp_http, "OTEL_SERVICE_NAME": name,
+                "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "true", "TRACELOOP_METRICS_ENABLED": "false",
+            }
+            command = ["node", HERE / "vercel.mjs"] if name == "vercel" else [sys.executable, HERE / "senders.py", name]
+            subprocess.run(command, env=environment, check=True, timeout=120)
+            lines = requests.get(f"{server.api}/api/v1/export/traces", params={"q": f"service:={name}"}, timeout=30)
+            lines.raise_for_status()
+            assert lines.text, f"{name} sent nothing"
+            (HERE / "payloads" / f"{name}.jsonl").write_text(lines.text)
+            print(name, len(lines.text), "bytes")
+        server.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""Small agents, each instrumented by another library. `python senders.py NAME` runs one; OPENAI_BASE_URL and
+ANTHROPIC_BASE_URL say where the provider is, the OTEL_ variables where telemetry goes."""
+
+import sys
+
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+PROVIDER = TracerProvider()
+PROVIDER.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter()))
+trace.set_tracer_provider(PROVIDER)
+
+QUESTION = "How is the weather in Paris?"
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "get_weather", "description": "The weather of a city",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+
+
+def ask_openai():
+    from openai import OpenAI
+
+    client = OpenAI()
+    asked = [{"role": "system", "content": "Be short."}, {"role": "user", "content": QUESTION}]
+    first = client.chat.completions.create(model="gpt-4o", messages=asked, tools=[TOOL], temperature=0.7, max_tokens=256)
+    call = first.choices[0].message.tool_calls[0]
+    asked += [first.choices[0].message.model_dump(exclude_none=True),
+              {"role": "tool", "tool_call_id": call.id, "content": "sunny"}]
+    client.chat.completions.create(model="gpt-4o", messages=asked, tools=[TOOL])
+    client.embeddings.create(model="text-embedding-3-small", input="Paris")
+
+
+def ask_anthropic():
+    from anthropic import Anthropic
+
+    Anthropic().messages.create(
+        model="claude-sonnet-4-5", max_tokens=100, messages=[{"role": "user", "content": QUESTION}],
+        system=[{"type": "text", "text": "Be short.", "cache_control": {"type": "ephemeral"}}],
+    )
+
+
+def otel_openai():
+    from opentelemetry.instrumentation.openai_v2 import OpenAIInstrumentor
+
+    OpenAIInstrumentor().instrument()
+    ask_openai()
+
+
+def openinference_openai():
+    from openinference.instrumentation.openai import OpenAIInstrumentor
+
+    OpenAIInstrumentor().instrument()
+    ask_openai()
+
+
+def openinference_anthropic():
+    from openinference.instrumentation.anthropic import AnthropicInstrumentor
+
+    AnthropicInstrumentor().instrument()
+    ask_anthropic()
+
+
+def openllmetry_openai():
+    from opentelemetry.instrumentation.openai import OpenAIInstrumentor
+
+    OpenAIInstrumentor().instrument()
+    ask_openai()
+
+
+def openllmetry_anthropic():
+    from opentelemetry.instrumentation.anthropic import AnthropicInstrumentor
+
+    AnthropicInstrumentor().instrument()
+    ask_anthropic()
+
+
+def openinference_langgraph():
+    from langchain_core.tools import tool
+    from langchain_openai import ChatOpenAI
+    from langgraph.prebuilt import create_react_agent
+    from openinference.instrumentation.langchain import LangChainInstrumentor
+
+    LangChainInstrumentor().instrument()
+
+    @tool
+    def get_weather(city: str) -> str:
+        """The weather of a city."""
+        return "sunny"
+
+    agent = create_react_agent(ChatOpenAI(model="gpt-4o"), [get_weather], name="weather")
+    agent.invoke({"messages": [("user", QUESTION)]}, {"configurable": {"thread_id": "talk-1"}, "metadata": {"session_id": "talk-1"}})
+
+
+def pydantic_ai():
+    from pydantic_ai import Agent
+    from pydantic_ai.models.instrumented import InstrumentationSettings
+
+    Agent.instrument_all(InstrumentationSettings())
+    agent = Agent("openai-chat:gpt-4o", name="weather", instructions="Be short.")
+
+    @agent.tool_plain
+    def get_weather(city: str) -> str:
+        """The weather of a city."""
+        return "sunny"
+
+    agent.run_sync(QUESTION)
+
+
+SENDERS = {
+    each.__name__: each
+    for each in (otel_openai, openinference_openai, openinference_anthropic, openllmetry_openai, openllmetry_anthropic,
+                 openinference_langgraph, pydantic_ai)
+}
+
+if __name__ == "__main__":
+    SENDERS[sys.argv[1]]()
+    PROVIDER.shutdown()

@@ -1,0 +1,50 @@
+"""What real libraries sent, recorded by `corpus/record.py`, is understood: kinds, models, tokens and cost of each trace."""
+
+import json
+from pathlib import Path
+
+import pytest
+import requests
+
+PAYLOADS = sorted((Path(__file__).parent / "corpus" / "payloads").glob("*.jsonl"))
+
+
+def understood(clew, service):
+    """What Clew makes of the traces of a service, in a form that a person can check."""
+    traces = requests.get(f"{clew.api}/api/v1/traces", params={"q": f"service:={service}"}, timeout=30).json()["traces"]
+    for trace in sorted(traces, key=lambda trace: trace["start"]):
+        run = requests.get(f"{clew.api}/api/v1/traces/{trace['traceId']}/run", timeout=30).json()
+        total = run["total"]
+        counts = ("inputTokens", "outputTokens", "cachedTokens", "cacheWriteTokens", "reasoningTokens")
+        yield {
+            "root": trace["rootName"], "kinds": trace["kinds"], "agents": trace["agents"], "models": trace["models"],
+            "input": trace["input"], "state": run["state"], "calls": total["calls"],
+            "usage": {count: int(total[count]) for count in counts},
+            "cost": total["cost"] and round(total["cost"], 9), "unpriced": total["unpricedModels"],
+            "notCounted": [call["notCountedBecause"] for call in run["calls"] if not call["counted"]],
+        }
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: payload.stem)
+def test_recorded_payload(clew, payload):
+    lines = payload.read_text().splitlines()
+    for line in lines:
+        answer = requests.post(
+            f"{clew.otlp_http}/v1/traces", data=line.encode(), headers={"content-type": "application/json"}, timeout=30
+        )
+        assert answer.ok, answer.text
+    expected = json.loads(payload.with_suffix(".expected.json").read_text())
+    assert list(understood(clew, payload.stem)) == expected
+
+    # What was sent goes out again as it came in.
+    sent = {attribute["key"] for line in lines for attribute in attributes(json.loads(line))}
+    exported = requests.get(f"{clew.api}/api/v1/export/traces", params={"q": f"service:={payload.stem}"}, timeout=30)
+    kept = {attribute["key"] for line in exported.text.splitlines() for attribute in attributes(json.loads(line))}
+    assert sent == kept
+
+
+def attributes(request):
+    for resource in request["resourceSpans"]:
+        for scope in resource["scopeSpans"]:
+            for span in scope["spans"]:
+                yield from span.get("attributes", [])
