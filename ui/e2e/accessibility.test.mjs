@@ -28,6 +28,11 @@ const PAGES = [
     path: `${trace}?view=conversation`,
     ready: (page) => page.getByRole('list', { name: 'Conversation' }).getByText('I will look it up.'),
   },
+  {
+    name: 'run',
+    path: `${trace}?view=run`,
+    ready: (page) => page.getByRole('heading', { name: 'What it used' }),
+  },
   { name: 'logs', path: `${trace}?view=logs`, ready: (page) => page.getByText('No log record carries') },
   { name: 'settings', path: '/settings', ready: (page) => page.getByRole('heading', { name: 'Receivers' }) },
   {

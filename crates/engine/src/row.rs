@@ -2,6 +2,7 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int64Type, Schema};
+use foldhash::fast::RandomState;
 use model::json_path::inside;
 use model::otlp::columns::Columns;
 use model::otlp::{any_value, tail_find};
@@ -16,16 +17,16 @@ use std::collections::{HashMap, HashSet};
 /// A batch of spans, prepared for asking rows.
 pub struct SpanBatch<'a> {
     pub columns: Columns<'a>,
-    keyed: HashMap<&'a str, Vec<(ColumnType, &'a ArrayRef)>>,
+    keyed: HashMap<&'a str, Vec<(ColumnType, &'a ArrayRef)>, RandomState>,
     /// The keys that tails have; `None` for any.
-    in_tails: Option<HashSet<String>>,
+    in_tails: Option<HashSet<String, RandomState>>,
     /// By the number of the meaning: where it may stand in this batch.
     present: [OnceCell<Vec<&'static Source>>; Meaning::ALL.len()],
 }
 
 impl<'a> SpanBatch<'a> {
     pub fn new(batch: &'a RecordBatch) -> Self {
-        let mut keyed: HashMap<&str, Vec<_>> = HashMap::new();
+        let mut keyed: HashMap<&str, Vec<_>, RandomState> = HashMap::default();
         for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
             if let Some((key, column_type)) = parse_attribute_column(field.name()) {
                 keyed.entry(key).or_default().push((column_type, array));
@@ -197,6 +198,10 @@ impl semconv::node_kind::Attributes for SpanRow<'_> {
 
     fn has(&self, key: &str) -> bool {
         self.cells(key).next().is_some() || self.in_tail(key).is_some()
+    }
+
+    fn means(&self, meaning: Meaning) -> bool {
+        self.has_meaning(meaning)
     }
 
     fn span_kind(&self) -> i32 {

@@ -35,6 +35,8 @@ pub trait Attributes {
     fn text(&self, key: &str) -> Option<&str>;
     /// Whether the span has an attribute of any type under this key.
     fn has(&self, key: &str) -> bool;
+    /// Whether an attribute carries a meaning: [`Meaning::carrier`], or something faster.
+    fn means(&self, meaning: Meaning) -> bool;
     /// OTLP's `SpanKind`: 4 producer, 5 consumer.
     fn span_kind(&self) -> i32;
 }
@@ -198,14 +200,13 @@ impl NodeKind {
 
     fn from_keys(span: &dyn Attributes) -> Self {
         let has_any = |keys: &[&str]| keys.iter().any(|key| span.has(key));
-        let means = |meaning: Meaning| meaning.carrier(span).is_some();
         if has_any(&["policy.decision", "policy.id", "policy.name"]) {
             Self::Policy
         } else if has_any(&["approval.id", "approval.status"]) {
             Self::Approval
-        } else if means(Meaning::Tool) {
+        } else if span.means(Meaning::Tool) {
             Self::Tool
-        } else if means(Meaning::McpMethod) {
+        } else if span.means(Meaning::McpMethod) {
             Self::Mcp
         } else if has_any(&["db.system.name", "db.system"]) {
             Self::Db
@@ -213,9 +214,9 @@ impl NodeKind {
             Self::Message
         } else if has_any(&["rpc.system", "rpc.system.name"]) {
             Self::Rpc
-        } else if means(Meaning::HttpMethod) {
+        } else if span.means(Meaning::HttpMethod) {
             Self::Http
-        } else if means(Meaning::RequestModel) {
+        } else if span.means(Meaning::RequestModel) {
             Self::Llm
         } else if span.has("node.id") {
             Self::Step
@@ -262,6 +263,7 @@ const OPERATIONS: [&str; 4] =
 #[cfg(test)]
 pub(crate) mod tests {
     use super::{Attributes, NodeKind};
+    use crate::Meaning;
 
     pub(crate) struct Pairs(pub(crate) &'static [(&'static str, &'static str)], pub(crate) i32);
 
@@ -271,6 +273,9 @@ pub(crate) mod tests {
         }
         fn has(&self, key: &str) -> bool {
             self.text(key).is_some()
+        }
+        fn means(&self, meaning: Meaning) -> bool {
+            meaning.carrier(self).is_some()
         }
         fn span_kind(&self) -> i32 {
             self.1
@@ -287,6 +292,9 @@ pub(crate) mod tests {
         }
         fn has(&self, key: &str) -> bool {
             self.text(key).is_some()
+        }
+        fn means(&self, meaning: Meaning) -> bool {
+            meaning.carrier(self).is_some()
         }
         fn span_kind(&self) -> i32 {
             1

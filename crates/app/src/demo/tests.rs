@@ -22,6 +22,9 @@ impl semconv::node_kind::Attributes for Keys<'_> {
     fn has(&self, key: &str) -> bool {
         self.0.attributes.iter().any(|attribute| attribute.key == key)
     }
+    fn means(&self, meaning: semconv::Meaning) -> bool {
+        meaning.carrier(self).is_some()
+    }
     fn span_kind(&self) -> i32 {
         self.0.kind
     }

@@ -11,7 +11,8 @@ use matching::{Condition, provider_id, spellings};
 use model::Timestamp;
 use semconv::Usage;
 use serde::Deserialize;
-use std::sync::LazyLock;
+use std::collections::HashMap;
+use std::sync::{LazyLock, PoisonError, RwLock};
 
 /// The version of the table: the day it was taken.
 pub const VERSION: &str = "genai-prices 2026-08-21";
@@ -151,7 +152,32 @@ pub fn listed_models(when: Timestamp) -> impl Iterator<Item = Price> {
     })
 }
 
+/// A model of the table.
+type Entry = (&'static Provider, &'static Model);
+
+/// What names were found to mean: a store has few models, and many calls of each.
+static FOUND: LazyLock<RwLock<HashMap<(String, String), Option<Entry>>>> = LazyLock::new(RwLock::default);
+
+/// Names come from senders; when there are more, finding begins anew.
+const MOST_FOUND: usize = 10_000;
+
 fn listed(provider: Option<&str>, model: &str, when: Timestamp) -> Option<Price> {
+    let key = (provider.unwrap_or_default().to_owned(), model.to_owned());
+    let known = FOUND.read().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
+    let entry = known.unwrap_or_else(|| {
+        let entry = look_up(provider, model);
+        let mut found = FOUND.write().unwrap_or_else(PoisonError::into_inner);
+        if found.len() >= MOST_FOUND {
+            found.clear();
+        }
+        found.insert(key, entry);
+        entry
+    });
+    let (provider, model) = entry?;
+    priced(provider, model, when)
+}
+
+fn look_up(provider: Option<&str>, model: &str) -> Option<Entry> {
     let names = spellings(model);
     let named = match provider {
         Some(provider) => Some(provider_id(provider)?),
@@ -175,7 +201,7 @@ fn listed(provider: Option<&str>, model: &str, when: Timestamp) -> Option<Price>
     let fallbacks = fallbacks.filter_map(|id| PROVIDERS.iter().find(|provider| provider.id == *id));
     by_name.into_iter().chain(fallbacks).chain(by_model()).find_map(|provider| {
         let fits = |name: &String| provider.models.iter().find(|model| model.condition.holds(name));
-        priced(provider, names.iter().find_map(fits)?, when)
+        Some((provider, names.iter().find_map(fits)?))
     })
 }
 

@@ -20,6 +20,10 @@ impl semconv::node_kind::Attributes for Asked<'_> {
         self.value(key).is_some()
     }
 
+    fn means(&self, meaning: Meaning) -> bool {
+        self.spelled(meaning).next().is_some()
+    }
+
     fn span_kind(&self) -> i32 {
         self.0.kind
     }
