@@ -84,6 +84,8 @@ pub fn view(asked: &Asked<'_>, kind: NodeKind) -> Json {
     };
     let usage = Usage::of(asked, |meaning| asked.number(meaning));
     let count = |count: fn(&Usage) -> u64| usage.as_ref().map(|usage| count(usage).to_string());
+    // What is not said is not known to be none.
+    let part = |meaning, tokens| asked.number(meaning).and_then(|_| count(tokens));
     let sent = asked.number(Meaning::TimeToFirstToken);
     let first_token = sent.map(|sent| semconv::usage::seconds_to_first_token(asked, sent) * 1_000.0);
     let reasons: Vec<&str> = finish.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
@@ -96,9 +98,9 @@ pub fn view(asked: &Asked<'_>, kind: NodeKind) -> Json {
         "conversation": asked.meaning(Meaning::Conversation),
         "inputTokens": count(|usage| usage.input),
         "outputTokens": count(|usage| usage.output),
-        "cachedTokens": count(|usage| usage.cache_read),
-        "cacheWriteTokens": count(|usage| usage.cache_write),
-        "reasoningTokens": count(|usage| usage.reasoning),
+        "cachedTokens": part(Meaning::CachedTokens, |usage| usage.cache_read),
+        "cacheWriteTokens": part(Meaning::CacheWriteTokens, |usage| usage.cache_write),
+        "reasoningTokens": part(Meaning::ReasoningTokens, |usage| usage.reasoning),
         "cost": asked.number(Meaning::Cost).map(values::double),
         "finishReasons": finish,
         "canonicalFinishReasons": reasons.into_iter().map(semconv::usage::finish_reason).collect::<Vec<_>>(),

@@ -94,9 +94,11 @@ impl Feed {
             if let Some(event) = self.waiting.pop_front() {
                 return Some(event);
             }
+            // Ticks come first: however many changes there are, they are told in time.
             tokio::select! {
-                change = self.changes.next() => self.note(change?.as_deref()),
+                biased;
                 _ = self.ticks.tick() => self.look().await,
+                change = self.changes.next() => self.note(change?.as_deref()),
             }
         }
     }

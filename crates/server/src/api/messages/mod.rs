@@ -40,6 +40,9 @@ const OUTPUT: Direction = Direction {
     field: "messages.output",
 };
 
+/// Where the Vercel AI SDK keeps the tool calls of an answer, beside its text.
+const CALLS: &str = "ai.response.toolCalls";
+
 /// What a tool span's input and output are to OpenInference, which has no other names for them.
 const GENERIC: [&str; 2] = ["input.value", "output.value"];
 
@@ -102,8 +105,8 @@ fn found(asked: &Asked<'_>, direction: &Direction, except: &[&str]) -> Option<Fo
                 .iter()
                 .find_map(|prefix| in_several(direction, indexed::messages(asked, prefix)))
         })
-        .or_else(|| others.iter().find_map(|key| in_one(key)));
-    let calls = || (direction.role == "assistant").then(|| asked.value("ai.response.toolCalls")).flatten();
+        .or_else(|| others.iter().filter(|key| **key != CALLS).find_map(|key| in_one(key)));
+    let calls = || (direction.role == "assistant").then(|| asked.value(CALLS)).flatten();
     match (found, calls()) {
         (None, None) => in_several(direction, events::messages(asked, own, direction.role)),
         (None, Some(calls)) => in_several(direction, Some(with_calls(json!([]), calls))),
@@ -120,7 +123,7 @@ fn in_several(direction: &Direction, messages: Option<Json>) -> Option<Found> {
     Some(Found { messages, field: direction.field, bytes })
 }
 
-/// The Vercel AI SDK keeps the tool calls of an answer beside its text.
+/// The messages, with these tool calls in the last.
 fn with_calls(mut messages: Json, calls: &Value) -> Json {
     let Json::Array(calls) = json(calls) else { return messages };
     let calls: Vec<Json> = calls.iter().map(parts::tool_call).collect();
