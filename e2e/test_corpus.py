@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 import requests
 
-PAYLOADS = sorted((Path(__file__).parent / "corpus" / "payloads").glob("*.jsonl"))
+PAYLOADS = [
+    path for path in sorted((Path(__file__).parent / "corpus" / "payloads").glob("*.jsonl")) if ".logs" not in path.name
+]
 
 
 def understood(clew, service):
@@ -25,14 +27,35 @@ def understood(clew, service):
         }
 
 
+def send(clew, signal, lines):
+    for line in lines:
+        answer = requests.post(
+            f"{clew.otlp_http}/v1/{signal}", data=line.encode(), headers={"content-type": "application/json"}, timeout=30
+        )
+        assert answer.ok, answer.text
+
+
+def test_messages_in_log_records(own_clew):
+    """Older OpenTelemetry instrumentations send messages as log records, which may come before their span."""
+    server = own_clew().start()
+    payload = next(path for path in PAYLOADS if path.stem == "otel_openai")
+    send(server, "logs", payload.with_suffix(".logs.jsonl").read_text().splitlines())
+    send(server, "traces", payload.read_text().splitlines())
+    traces = requests.get(f"{server.api}/api/v1/traces", timeout=30).json()["traces"]
+    first = min(traces, key=lambda trace: trace["start"])
+    run = requests.get(f"{server.api}/api/v1/traces/{first['traceId']}/run", timeout=30).json()
+    path = f"{server.api}/api/v1/traces/{first['traceId']}/spans/{run['calls'][0]['spanId']}"
+    messages = requests.get(path, timeout=30).json()["gen"]["messages"]
+    assert [message["role"] for message in messages["input"]] == ["system", "user"]
+    assert messages["input"][1]["parts"] == [{"type": "text", "content": "How is the weather in Paris?"}]
+    call = messages["output"][0]["parts"][0]
+    assert (call["type"], call["name"], call["arguments"]) == ("tool_call", "get_weather", {"city": "Paris"})
+
+
 @pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: payload.stem)
 def test_recorded_payload(clew, payload):
     lines = payload.read_text().splitlines()
-    for line in lines:
-        answer = requests.post(
-            f"{clew.otlp_http}/v1/traces", data=line.encode(), headers={"content-type": "application/json"}, timeout=30
-        )
-        assert answer.ok, answer.text
+    send(clew, "traces", lines)
     expected = json.loads(payload.with_suffix(".expected.json").read_text())
     assert list(understood(clew, payload.stem)) == expected
 

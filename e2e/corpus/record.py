@@ -33,11 +33,13 @@ def main():
             }
             command = ["node", HERE / "vercel.mjs"] if name == "vercel" else [sys.executable, HERE / "senders.py", name]
             subprocess.run(command, env=environment, check=True, timeout=120)
-            lines = requests.get(f"{server.api}/api/v1/export/traces", params={"q": f"service:={name}"}, timeout=30)
-            lines.raise_for_status()
-            assert lines.text, f"{name} sent nothing"
-            (HERE / "payloads" / f"{name}.jsonl").write_text(lines.text)
-            print(name, len(lines.text), "bytes")
+            for signal, suffix in (("traces", ".jsonl"), ("logs", ".logs.jsonl")):
+                lines = requests.get(f"{server.api}/api/v1/export/{signal}", params={"q": f"service:={name}"}, timeout=30)
+                lines.raise_for_status()
+                assert lines.text or signal == "logs", f"{name} sent nothing"
+                if lines.text:
+                    (HERE / "payloads" / (name + suffix)).write_text(lines.text)
+                    print(name, signal, len(lines.text), "bytes")
         server.stop()
 
 

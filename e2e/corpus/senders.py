@@ -45,10 +45,18 @@ def ask_anthropic():
 
 
 def otel_openai():
+    """Messages go out as log records."""
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
     from opentelemetry.instrumentation.openai_v2 import OpenAIInstrumentor
+    from opentelemetry.sdk._events import EventLoggerProvider
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 
-    OpenAIInstrumentor().instrument()
+    logs = LoggerProvider()
+    logs.add_log_record_processor(SimpleLogRecordProcessor(OTLPLogExporter()))
+    OpenAIInstrumentor().instrument(event_logger_provider=EventLoggerProvider(logs))
     ask_openai()
+    logs.shutdown()
 
 
 def openinference_openai():

@@ -1,6 +1,6 @@
 //! One attribute's whole value, or a range of its bytes: what is too long to stand in an answer.
 
-use super::{generation, messages, parameters, values};
+use super::{generation, messages, parameters, spans, values};
 use crate::api::State;
 use crate::error::ApiError;
 use crate::extract::{Path, Query};
@@ -37,10 +37,13 @@ pub async fn body(
     let (content_type, bytes) = match attribute {
         Some(attribute) => content(&attribute.value),
         // Messages that several attributes make up have no key of their own.
-        None => match messages::whole(&generation::Asked(&found), &key) {
-            Some(messages) => ("application/json", Bytes::from(messages.to_string())),
-            None => return Err(ApiError::not_found(format!("the span {span} has no attribute {key:?}"))),
-        },
+        None => {
+            let told = spans::told(&state, &tenant, trace, std::slice::from_ref(&found)).await?;
+            let told = told.get(&span).map_or(&[][..], Vec::as_slice);
+            let whole = messages::whole(&generation::Asked { span: &found, told }, &key);
+            let missing = || ApiError::not_found(format!("the span {span} has no attribute {key:?}"));
+            ("application/json", Bytes::from(whole.ok_or_else(missing)?.to_string()))
+        }
     };
     Ok(answer(content_type, &bytes, headers.get("range").and_then(|range| range.to_str().ok())))
 }

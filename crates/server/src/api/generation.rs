@@ -2,6 +2,7 @@
 
 use super::{messages, values};
 use model::json_path::inside;
+use model::span::Event;
 use model::{Span, Value};
 use semconv::table::Source;
 use semconv::{Meaning, NodeKind, Usage};
@@ -9,7 +10,11 @@ use serde_json::{Value as Json, json};
 use std::borrow::Cow;
 
 /// A span that is asked by meaning.
-pub struct Asked<'a>(pub &'a Span);
+pub struct Asked<'a> {
+    pub span: &'a Span,
+    /// What log records say of it, as if it had been said in events.
+    pub told: &'a [Event],
+}
 
 impl semconv::node_kind::Attributes for Asked<'_> {
     fn text(&self, key: &str) -> Option<&str> {
@@ -25,13 +30,13 @@ impl semconv::node_kind::Attributes for Asked<'_> {
     }
 
     fn span_kind(&self) -> i32 {
-        self.0.kind
+        self.span.kind
     }
 }
 
 impl<'a> Asked<'a> {
     pub fn value(&self, key: &str) -> Option<&'a Value> {
-        self.0.attributes.iter().find(|attribute| attribute.key == key).map(|attribute| &attribute.value)
+        self.span.attributes.iter().find(|attribute| attribute.key == key).map(|attribute| &attribute.value)
     }
 
     /// The spellings of a meaning that the span has, and that count.

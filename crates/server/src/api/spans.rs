@@ -1,6 +1,6 @@
 //! Whole spans, one or many.
 
-use super::{generation, parameters, values};
+use super::{generation, messages, parameters, values};
 use crate::api::State;
 use crate::error::ApiError;
 use crate::extract::{Body, Path};
@@ -8,9 +8,12 @@ use crate::tenant::Tenant;
 use axum::Json;
 use axum::extract::State as From;
 use model::span::{Event, Link};
-use model::{Span, SpanId};
+use model::{Span, SpanId, TenantId, TimeRange, TraceId};
+use query::{Deadline, Expression, LogRequest};
+use semconv::{Meaning, NodeKind};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// The most spans of one question.
 const BATCH: usize = 200;
@@ -25,7 +28,45 @@ pub async fn one(
     let found = found
         .first()
         .ok_or_else(|| ApiError::not_found(format!("the span {span} of trace {trace} is not stored")))?;
-    Ok(Json(view(found)))
+    let told = told(&state, &tenant, trace, std::slice::from_ref(found)).await?;
+    Ok(Json(view(found, told.get(&span).map_or(&[], Vec::as_slice))))
+}
+
+/// Log records of a trace that are looked through for messages.
+const MOST_RECORDS: usize = 1_000;
+
+/// What log records say of those of the spans that do not say themselves what was asked: in the order of time, whenever
+/// they came.
+pub async fn told(
+    state: &State,
+    tenant: &TenantId,
+    trace: TraceId,
+    spans: &[Span],
+) -> Result<HashMap<SpanId, Vec<Event>>, ApiError> {
+    let silent = |span: &Span| {
+        let asked = generation::Asked { span, told: &[] };
+        let kind = NodeKind::classify(&asked);
+        matches!(kind, NodeKind::Llm | NodeKind::Agent) && asked.carrier(Meaning::InputMessages).is_none()
+    };
+    let mut told: HashMap<SpanId, Vec<Event>> = HashMap::new();
+    if !spans.iter().any(silent) {
+        return Ok(told);
+    }
+    let only = if let [span] = spans { Some(span.span_id) } else { None };
+    let request = LogRequest {
+        trace_id: Some(trace),
+        span_id: only,
+        filter: Expression::All,
+        range: TimeRange::ALL,
+        limit: MOST_RECORDS,
+        deadline: Deadline::default(),
+    };
+    for record in state.engine().logs(tenant, request).await?.records {
+        if let Some(span) = record.span_id {
+            told.entry(span).or_default().push(messages::events::of_record(record));
+        }
+    }
+    Ok(told)
 }
 
 #[derive(Deserialize)]
@@ -44,8 +85,11 @@ pub async fn batch(
         return Err(ApiError::invalid(format!("at most {BATCH} spans can be asked for at once")));
     }
     let ids: Result<Vec<SpanId>, _> = batch.span_ids.iter().map(|id| parameters::span_id(id)).collect();
-    let spans = state.engine().spans(&tenant, parameters::trace_id(&trace)?, Some(&ids?)).await?;
-    Ok(Json(json!({"spans": spans.iter().map(view).collect::<Vec<_>>()})))
+    let trace = parameters::trace_id(&trace)?;
+    let spans = state.engine().spans(&tenant, trace, Some(&ids?)).await?;
+    let told = told(&state, &tenant, trace, &spans).await?;
+    let shown = spans.iter().map(|span| view(span, told.get(&span.span_id).map_or(&[], Vec::as_slice)));
+    Ok(Json(json!({"spans": shown.collect::<Vec<_>>()})))
 }
 
 const SPAN_KINDS: [&str; 6] = ["unspecified", "internal", "server", "client", "producer", "consumer"];
@@ -55,10 +99,10 @@ pub fn span_kind(kind: i32) -> &'static str {
     usize::try_from(kind).ok().and_then(|kind| SPAN_KINDS.get(kind)).unwrap_or(&SPAN_KINDS[0])
 }
 
-/// A span as the API gives it.
-pub fn view(span: &Span) -> Value {
-    let asked = generation::Asked(span);
-    let kind = semconv::NodeKind::classify(&asked);
+/// A span as the API gives it, with what log records tell of it.
+pub fn view(span: &Span, told: &[Event]) -> Value {
+    let asked = generation::Asked { span, told };
+    let kind = NodeKind::classify(&asked);
     let status = ["unset", "ok", "error"];
     let code = usize::try_from(span.status.code).ok().and_then(|code| status.get(code)).unwrap_or(&status[0]);
     let ended = Some(span.end).filter(|end| end.0 != 0);
@@ -70,7 +114,7 @@ pub fn view(span: &Span) -> Value {
         "kind": kind.as_str(),
         "spanKind": span_kind(span.kind),
         "service": values::service(&span.resource),
-        "agent": asked.meaning(semconv::Meaning::Agent).unwrap_or_default(),
+        "agent": asked.meaning(Meaning::Agent).unwrap_or_default(),
         "subject": kind.subject().and_then(|meaning| asked.meaning(meaning)).unwrap_or_default(),
         "start": span.start.0.to_string(),
         "end": ended.map(|end| end.0.to_string()),

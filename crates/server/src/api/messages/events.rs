@@ -2,18 +2,40 @@
 
 use super::{json, parts};
 use crate::api::generation::Asked;
-use model::Value;
 use model::span::Event;
+use model::{Attribute, LogRecord, Value};
 use serde_json::{Map, Value as Json};
 
 /// What an attribute of an event may call the content.
 const CONTENT: [&str; 5] =
     ["content", "message", "gen_ai.event.content", "gen_ai.prompt", "gen_ai.completion"];
 
+/// What tells a message from other content.
+const MESSAGE: [&str; 4] = ["content", "parts", "tool_calls", "role"];
+
+/// The span's own, and what log records say.
+fn events<'a>(asked: &Asked<'a>) -> impl Iterator<Item = &'a Event> + use<'a> {
+    asked.span.events.iter().chain(asked.told)
+}
+
+/// A log record as an event: what it says stands in its attributes, its body, or both.
+pub fn of_record(record: LogRecord) -> Event {
+    let LogRecord { time, event_name, mut attributes, body, .. } = record;
+    match body {
+        Some(Value::Map(fields)) => attributes.extend(fields),
+        Some(body) => attributes.push(Attribute::new("content", body)),
+        None => {}
+    }
+    let named = attributes.iter().find(|attribute| attribute.key == "event.name");
+    let named = named.and_then(|attribute| attribute.value.as_str()).unwrap_or_default().to_owned();
+    let name = if event_name.is_empty() { named } else { event_name };
+    Event { time, name, attributes, ..Event::default() }
+}
+
 /// The first attribute of this name on any event.
 pub fn named<'a>(asked: &Asked<'a>, key: &str) -> Option<&'a Value> {
-    let attributes = asked.0.events.iter().flat_map(|event| &event.attributes);
-    attributes.into_iter().find(|attribute| attribute.key == key).map(|attribute| &attribute.value)
+    let mut attributes = events(asked).flat_map(|event| &event.attributes);
+    attributes.find(|attribute| attribute.key == key).map(|attribute| &attribute.value)
 }
 
 /// The messages of one direction: an event's attribute that has them all, or one event each.
@@ -21,7 +43,7 @@ pub fn messages(asked: &Asked<'_>, own: &str, role: &str) -> Option<Json> {
     if let Some(value) = named(asked, own) {
         return Some(parts::messages(json(value), role));
     }
-    let messages: Vec<Json> = asked.0.events.iter().filter_map(|event| message(event, role)).collect();
+    let messages: Vec<Json> = events(asked).filter_map(|event| message(event, role)).collect();
     (!messages.is_empty()).then(|| Json::from(messages))
 }
 
@@ -38,9 +60,7 @@ fn message(event: &Event, role: &str) -> Option<Json> {
         event.attributes.iter().find(|attribute| attribute.key == key).map(|attribute| json(&attribute.value))
     };
     let mut fields = match CONTENT.iter().find_map(|key| attribute(key)) {
-        Some(Json::Object(fields)) if fields.contains_key("content") || fields.contains_key("parts") => {
-            fields
-        }
+        Some(Json::Object(fields)) if MESSAGE.iter().any(|key| fields.contains_key(*key)) => fields,
         Some(content) => Map::from_iter([("content".to_owned(), content)]),
         None => Map::from_iter([("content".to_owned(), Json::Null)]),
     };

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// The messages under this prefix, in the order of their numbers.
 pub fn messages(asked: &Asked<'_>, prefix: &str) -> Option<Json> {
     let mut messages: BTreeMap<usize, Map<String, Json>> = BTreeMap::new();
-    for attribute in &asked.0.attributes {
+    for attribute in &asked.span.attributes {
         let rest = attribute.key.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.'));
         let Some((number, field)) = rest.and_then(numbered) else { continue };
         let field = field.strip_prefix("message.").unwrap_or(field);

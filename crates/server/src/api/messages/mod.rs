@@ -1,7 +1,7 @@
 //! Messages of model calls and content of tool calls in one form, from whichever convention a span follows:
 //! a list of `{role, parts: [{type, content, …}]}`, as OpenTelemetry's GenAI conventions have it.
 
-mod events;
+pub mod events;
 mod indexed;
 mod parts;
 
