@@ -31,7 +31,7 @@ pub(crate) async fn run(store: &Store, shutdown: &CancellationToken) {
 }
 
 /// Applies retention as of `now`; what cannot be deleted is named and tried again next time.
-async fn apply(store: &Store, now: Timestamp) {
+pub(crate) async fn apply(store: &Store, now: Timestamp) {
     let _rewriting = store.rewriting.lock().await;
     for (table, block) in expired(store, now) {
         match delete(store, &table, &block).await {

@@ -122,6 +122,8 @@ enum Step {
     Seal,
     Compact,
     Delete(u8),
+    /// Everything sealed so far gets too old.
+    Expire,
     Reopen,
     Crash,
 }
@@ -133,6 +135,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Seal),
         1 => Just(Step::Compact),
         1 => (1..4u8).prop_map(Step::Delete),
+        1 => Just(Step::Expire),
         1 => Just(Step::Reopen),
         1 => Just(Step::Crash),
         1 => any::<u8>().prop_map(|_| Step::Append(9, vec![(1, 1_000)])),
@@ -166,33 +169,70 @@ fn on_disk(directory: &Path, trace: u8) -> bool {
     false
 }
 
+/// What a store is to have, as simply as it can be said: the latest end of each span, by trace.
+#[derive(Default)]
+struct Model {
+    hot: BTreeMap<u8, BTreeMap<SpanId, u64>>,
+    sealed: BTreeMap<u8, BTreeMap<SpanId, u64>>,
+}
+
+impl Model {
+    fn seal(&mut self) {
+        for (trace, spans) in std::mem::take(&mut self.hot) {
+            merge(self.sealed.entry(trace).or_default(), &spans);
+        }
+    }
+
+    fn of(&self, trace: u8) -> BTreeMap<SpanId, u64> {
+        let mut spans = self.sealed.get(&trace).cloned().unwrap_or_default();
+        merge(&mut spans, self.hot.get(&trace).unwrap_or(&BTreeMap::new()));
+        spans
+    }
+}
+
+fn merge(into: &mut BTreeMap<SpanId, u64>, spans: &BTreeMap<SpanId, u64>) {
+    for (span, end) in spans {
+        let known = into.entry(*span).or_default();
+        *known = (*end).max(*known);
+    }
+}
+
 async fn interleave(steps: Vec<Step>) {
     let directory = tempfile::tempdir().unwrap();
     let mut open = Open::new(options(directory.path())).await;
-    let mut expected: BTreeMap<u8, BTreeMap<SpanId, u64>> = BTreeMap::new();
+    let mut model = Model::default();
     for step in steps {
         match step {
             Step::Append(trace, sent) => {
                 let spans: Vec<_> = sent.iter().map(|(number, end)| span(trace, *number, *end)).collect();
                 open.storage.append(batch(&spans)).await.unwrap();
-                let known = expected.entry(trace).or_default();
                 for span in spans {
-                    let end = known.entry(span.span_id).or_default();
-                    *end = span.end.0.max(*end);
+                    let sent = BTreeMap::from([(span.span_id, span.end.0)]);
+                    merge(model.hot.entry(trace).or_default(), &sent);
                 }
             }
-            Step::Seal => open.storage.seal().await.unwrap(),
+            Step::Seal => {
+                open.storage.seal().await.unwrap();
+                model.seal();
+            }
+            Step::Expire => {
+                let later = Timestamp(Timestamp::now().0 + 7_200_000_000_000);
+                crate::retention::apply(&open.storage.store, later).await;
+                model.sealed.clear();
+            }
             Step::Compact => open.storage.compact().await.unwrap(),
             Step::Delete(trace) => {
                 let deleted =
                     open.storage.delete_trace(&TenantId::default(), TraceId([trace; 16])).await.unwrap();
-                let known = expected.remove(&trace).unwrap_or_default();
+                model.seal();
+                let known = model.sealed.remove(&trace).unwrap_or_default();
                 // A span that was resent is deleted in each block that has it.
                 assert!(deleted.spans >= known.len() as u64, "{deleted:?} of {known:?}");
                 assert!(!on_disk(directory.path(), trace), "a file has the trace");
             }
             Step::Reopen => {
                 open.stop().await;
+                model.seal();
                 open = Open::new(options(directory.path())).await;
             }
             Step::Crash => {
@@ -201,8 +241,7 @@ async fn interleave(steps: Vec<Step>) {
             }
         }
         for trace in [1, 2, 3, 9] {
-            let known = expected.get(&trace).cloned().unwrap_or_default();
-            assert_eq!(read(&open.storage, trace).await, known, "trace {trace}");
+            assert_eq!(read(&open.storage, trace).await, model.of(trace), "trace {trace}");
         }
     }
     open.stop().await;
