@@ -1,7 +1,8 @@
 //! The table of dialects: which attribute of which convention carries what, in `data/`.
 //!
 //! `attributes.csv` has a row for each spelling: the canonical attribute, its type, the convention, where it stands,
-//! what else must hold for it to count, and whether that was seen in a payload of the library (`verified`).
+//! what else must hold for it to count, and whether that is certain (`verified`): `no` stands for rows that were written from
+//! memory, which neither a payload nor the library's sources have shown yet.
 //! `values.csv` has what the values of some attributes are called canonically; an empty value stands for none.
 
 use crate::node_kind::Attributes;
@@ -59,7 +60,7 @@ pub struct Source {
     pub path: Option<&'static str>,
     /// Whose spelling it is.
     pub convention: &'static str,
-    /// Whether it was seen in a payload that the convention's library sent.
+    /// Whether a payload, or the sources of the convention's library, show it.
     pub verified: bool,
     condition: Condition,
 }
