@@ -152,11 +152,14 @@ pub fn listed_models(when: Timestamp) -> impl Iterator<Item = Price> {
     })
 }
 
+/// By provider and model, as they were sent; `None` for what the table does not have.
+type Found = HashMap<(String, String), Option<Entry>>;
+
 /// A model of the table.
 type Entry = (&'static Provider, &'static Model);
 
 /// What names were found to mean: a store has few models, and many calls of each.
-static FOUND: LazyLock<RwLock<HashMap<(String, String), Option<Entry>>>> = LazyLock::new(RwLock::default);
+static FOUND: LazyLock<RwLock<Found>> = LazyLock::new(RwLock::default);
 
 /// Names come from senders; when there are more, finding begins anew.
 const MOST_FOUND: usize = 10_000;
