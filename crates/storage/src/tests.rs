@@ -37,6 +37,19 @@ fn options(directory: &Path) -> Options {
     }
 }
 
+/// Opens a store once nobody holds it: a stop or crash leaves threads that hold it until they are done.
+async fn opened(options: &Options) -> Result<Storage, Error> {
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    loop {
+        match Storage::open(options.clone()).await {
+            Err(Error::Locked { .. }) if std::time::Instant::now() < deadline => {
+                tokio::task::yield_now().await;
+            }
+            opened => return opened,
+        }
+    }
+}
+
 /// An open store with its task.
 struct Open {
     storage: Storage,
@@ -46,16 +59,7 @@ struct Open {
 
 impl Open {
     async fn new(options: Options) -> Self {
-        // A crash leaves threads of the store before, which hold it until they are done.
-        let deadline = std::time::Instant::now() + Duration::from_secs(20);
-        let storage = loop {
-            match Storage::open(options.clone()).await {
-                Err(Error::Locked { .. }) if std::time::Instant::now() < deadline => {
-                    tokio::task::yield_now().await;
-                }
-                opened => break opened.unwrap(),
-            }
-        };
+        let storage = opened(&options).await.unwrap();
         let shutdown = CancellationToken::new();
         let (runner, token) = (storage.clone(), shutdown.clone());
         #[expect(clippy::disallowed_methods, reason = "the test is the supervisor")]
@@ -353,7 +357,7 @@ async fn blocks_without_their_catalog_are_not_removed() {
     open.stop().await;
     let (catalog, away) = (directory.path().join("catalog.sqlite"), directory.path().join("away"));
     std::fs::rename(&catalog, &away).unwrap();
-    let refused = Storage::open(options(directory.path())).await.err().unwrap();
+    let refused = opened(&options(directory.path())).await.err().unwrap();
     assert!(refused.to_string().contains("catalog.sqlite is missing"), "{refused}");
     std::fs::rename(&away, &catalog).unwrap();
     let open = Open::new(options(directory.path())).await;
