@@ -9,7 +9,7 @@ use crate::row::{SpanBatch, SpanRow};
 use crate::trace::TraceRows;
 use model::{SpanId, Timestamp, schema};
 use query::run::{Account, Bill, Call, Counted};
-use semconv::{Meaning, NodeKind, Usage, usage};
+use semconv::{Meaning, NodeKind, usage};
 use std::collections::{HashMap, HashSet};
 
 /// One span of a trace.
@@ -69,16 +69,37 @@ impl Accounts {
 
     /// A span without an agent works for its nearest ancestor's.
     fn inherit_agents(&mut self) {
-        for place in 0..self.nodes.len() {
-            let above = self.ancestors(place).find_map(|above| self.nodes[above].agent.clone());
-            let node = &mut self.nodes[place];
-            node.agent = node.agent.take().or(above);
+        let agents = self.inherited(|place| self.nodes[place].agent.clone());
+        for (node, agent) in self.nodes.iter_mut().zip(agents) {
+            node.agent = agent;
         }
     }
 
-    /// From the parent to the root.
-    pub fn ancestors(&self, place: usize) -> impl Iterator<Item = usize> + '_ {
-        std::iter::successors(self.nodes[place].parent, |place| self.nodes[*place].parent)
+    /// What each span has of its own or, where it has none, its nearest ancestor that has. In one walk, however deep
+    /// spans are.
+    pub fn inherited<T: Clone>(&self, own: impl Fn(usize) -> Option<T>) -> Vec<Option<T>> {
+        let mut all: Vec<Option<T>> = vec![None; self.nodes.len()];
+        for place in self.parents_first() {
+            all[place] = own(place).or_else(|| all[self.nodes[place].parent?].clone());
+        }
+        all
+    }
+
+    /// All places, each after that of its parent.
+    fn parents_first(&self) -> Vec<usize> {
+        let mut seen = vec![false; self.nodes.len()];
+        let mut order = Vec::with_capacity(self.nodes.len());
+        for start in 0..self.nodes.len() {
+            let begin = order.len();
+            let mut next = Some(start);
+            while let Some(place) = next.filter(|place| !seen[*place]) {
+                seen[place] = true;
+                order.push(place);
+                next = self.nodes[place].parent;
+            }
+            order[begin..].reverse();
+        }
+        order
     }
 
     /// Which spans have a call of a model below them that says what it used.
@@ -100,14 +121,13 @@ impl Accounts {
 
     fn decide(&mut self, responses: &[Option<String>]) {
         let call_below = self.with_calls_below();
-        let is_top = |place: usize| {
-            let others = self.ancestors(place).filter(|above| !call_below[*above]);
-            others.into_iter().all(|above| !says(&self.nodes[above]))
-        };
+        let says_itself = |place: usize| (!call_below[place] && says(&self.nodes[place])).then_some(());
+        let told = self.inherited(says_itself);
+        let told_above = |place: usize| self.nodes[place].parent.is_some_and(|above| told[above].is_some());
         let mut decided: Vec<Counted> = (0..self.nodes.len())
             .map(|place| match () {
                 () if call_below[place] => Counted::RepeatsCallsBelow,
-                () if !self.nodes[place].kind.is_inference() && !is_top(place) => Counted::RepeatedAbove,
+                () if !self.nodes[place].kind.is_inference() && told_above(place) => Counted::RepeatedAbove,
                 () => Counted::Yes,
             })
             .collect();
@@ -145,7 +165,7 @@ pub fn read(span: &SpanRow<'_>, prices: &PriceTable) -> Read {
     let sent_parent = columns.id(schema::PARENT_SPAN_ID, span.row).map(SpanId);
     let (span_id, parent) = span.stands_for().unwrap_or((sent, sent_parent));
     let start = Timestamp(columns.uint64(schema::START, span.row).unwrap_or_default());
-    let call = span.usage().map(|usage| call(span, span_id, start, usage, prices));
+    let call = call(span, span_id, start, prices);
     let response = call.as_ref().and_then(|_| span.meaning(Meaning::ResponseId)).map(String::from);
     let agent = span.meaning(Meaning::Agent).map(String::from);
     Read { node: Node { span_id, parent: None, kind: span.kind(), start, agent, call }, parent, response }
@@ -174,7 +194,9 @@ fn link(nodes: &mut [Node], parents: &[Option<SpanId>]) {
     }
 }
 
-fn call(span: &SpanRow<'_>, span_id: SpanId, start: Timestamp, used: Usage, prices: &PriceTable) -> Call {
+/// What a span says of what it used, and what that cost; `None` when it says nothing of that.
+pub fn call(span: &SpanRow<'_>, span_id: SpanId, start: Timestamp, prices: &PriceTable) -> Option<Call> {
+    let used = span.usage()?;
     let provider = span.meaning(Meaning::Provider).and_then(|sent| usage::provider(&sent));
     let answered = span.meaning(Meaning::Model);
     let asked = span.meaning(Meaning::RequestModel);
@@ -188,7 +210,7 @@ fn call(span: &SpanRow<'_>, span_id: SpanId, start: Timestamp, used: Usage, pric
         version: computed.price.version.to_owned(),
         lines: computed.lines.iter().map(|line| (line.class, line.tokens, line.rate, line.dollars)).collect(),
     });
-    Call {
+    Some(Call {
         span_id,
         counted: Counted::Yes,
         provider,
@@ -196,7 +218,7 @@ fn call(span: &SpanRow<'_>, span_id: SpanId, start: Timestamp, used: Usage, pric
         usage: used,
         reported: span.number(Meaning::Cost),
         bill,
-    }
+    })
 }
 
 /// What a call cost: as reported or, where it is not, by the table of prices.

@@ -238,16 +238,13 @@ fn split(spoken: Spoken) -> (Read, Told) {
 /// and users those that anything in the trace names.
 fn names(accounts: &Accounts, told: &[Told], kind: EntityKind) -> Vec<Option<String>> {
     let own = |place: usize| told.get(place).and_then(|told| told.name.clone());
-    let passed_on = !matches!(kind, EntityKind::Model | EntityKind::Tool | EntityKind::Policy);
+    let names = match kind {
+        EntityKind::Model | EntityKind::Tool | EntityKind::Policy => (0..told.len()).map(own).collect(),
+        _ => accounts.inherited(own),
+    };
     let whole_trace = matches!(kind, EntityKind::Conversation | EntityKind::User);
-    let any = || told.iter().find_map(|told| told.name.clone());
-    let any = if whole_trace { any() } else { None };
-    (0..accounts.nodes.len())
-        .map(|place| {
-            let above = || accounts.ancestors(place).find_map(own);
-            own(place).or_else(|| if passed_on { above() } else { None }).or_else(|| any.clone())
-        })
-        .collect()
+    let any = told.iter().find_map(|told| told.name.clone()).filter(|_| whole_trace);
+    names.into_iter().map(|name: Option<String>| name.or_else(|| any.clone())).collect()
 }
 
 /// From the first start to the last.

@@ -83,8 +83,9 @@ fn failure(skeleton: &Skeleton, row: &SkeletonRow, rows: &TraceRows) -> Failure 
         failures,
         ..Failure::default()
     };
+    let batches: Vec<_> = rows.batches.iter().map(SpanBatch::new).collect();
     for (batch, place) in rows.distinct() {
-        let batch = SpanBatch::new(&rows.batches[batch]);
+        let batch = &batches[batch];
         if batch.columns.id(schema::SPAN_ID, place).map(SpanId) != Some(row.span_id) {
             continue;
         }

@@ -80,7 +80,8 @@ fn read(
     let stands_for = span.stands_for();
     let (span_id, parent) = stands_for.unwrap_or((sent_id, sent_parent));
     let subject = kind.subject().and_then(|meaning| span.meaning(meaning)).unwrap_or_default();
-    let call = account::read(&span, prices).node.call;
+    let start = Timestamp(columns.uint64(schema::START, row).unwrap_or_default());
+    let call = account::call(&span, span_id, start, prices);
     let tokens = call.as_ref().map_or(0, |call| call.usage.total());
     let ended = if stands_for.is_none() { columns.uint64(schema::END, row) } else { None };
     let end = ended.unwrap_or_default();
@@ -104,7 +105,7 @@ fn read(
     let cost = call.as_ref().and_then(account::cost).map_or(f32::NAN, |cost| cost as f32);
     let skeleton = SkeletonRow {
         span_id,
-        start: Timestamp(columns.uint64(schema::START, row).unwrap_or_default()),
+        start,
         end: Timestamp(end),
         name: tables.names.add(columns.text(schema::NAME, row).unwrap_or_default()),
         service: tables.services.add(columns.text(schema::SERVICE, row).unwrap_or_default()),

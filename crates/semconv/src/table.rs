@@ -119,13 +119,6 @@ pub fn sources(canonical: &str) -> &'static [Source] {
     TABLE.by_canonical.get(canonical).map_or(&[], Vec::as_slice)
 }
 
-/// All canonical attributes, in order.
-pub fn canonical_attributes() -> impl Iterator<Item = &'static str> {
-    let mut names: Vec<_> = TABLE.by_canonical.keys().copied().collect();
-    names.sort_unstable();
-    names.into_iter()
-}
-
 /// An attribute's other spellings and its own, when it has others: a filter on one finds spans that have another.
 /// Content (messages, arguments, results) is not among them: it differs in form too.
 #[must_use]

@@ -41,4 +41,7 @@ async fn skeletons_hold_every_span_however_odd() {
     let flagged: Vec<_> = orphan.rows.iter().map(|row| row.flags & flag::ORPHAN != 0).collect();
     assert_eq!(flagged, [false, true, false]);
     assert!(skeleton(9).await.is_none());
+    // In linear time: each span asks those above it who the agent is.
+    let run = fixture.engine.run(&TenantId::default(), TraceId([1; 16])).await.unwrap().unwrap();
+    assert_eq!(run.critical_path.iter().map(|segment| segment.length).sum::<u64>(), 5_000_000);
 }
