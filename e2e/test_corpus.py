@@ -18,13 +18,19 @@ def understood(clew, service):
         run = requests.get(f"{clew.api}/api/v1/traces/{trace['traceId']}/run", timeout=30).json()
         total = run["total"]
         counts = ("inputTokens", "outputTokens", "cachedTokens", "cacheWriteTokens", "reasoningTokens")
+        calls = requests.get(f"{clew.api}/api/v1/traces/{trace['traceId']}/calls", timeout=30).json()["calls"]
         yield {
             "root": trace["rootName"], "kinds": trace["kinds"], "agents": trace["agents"], "models": trace["models"],
             "input": trace["input"], "state": run["state"], "calls": total["calls"],
             "usage": {count: int(total[count]) for count in counts},
             "cost": total["cost"] and round(total["cost"], 9), "unpriced": total["unpricedModels"],
+            "said": [[call["earlierInput"], parts(call["newInput"]), parts(call["output"])] for call in calls],
             "notCounted": [call["notCountedBecause"] for call in run["calls"] if not call["counted"]],
         }
+
+
+def parts(messages):
+    return messages and [[message["role"], *(part["type"] for part in message["parts"])] for message in messages]
 
 
 def send(clew, signal, lines):

@@ -7,7 +7,7 @@
 use crate::prices::PriceTable;
 use crate::row::{SpanBatch, SpanRow};
 use crate::trace::TraceRows;
-use model::{SpanId, Timestamp, schema};
+use model::{SpanId, Timestamp, otlp, schema};
 use query::run::{Account, Bill, Call, Counted};
 use semconv::{Meaning, NodeKind, usage};
 use std::collections::{HashMap, HashSet};
@@ -210,14 +210,29 @@ pub fn call(span: &SpanRow<'_>, span_id: SpanId, start: Timestamp, prices: &Pric
         version: computed.price.version.to_owned(),
         lines: computed.lines.iter().map(|line| (line.class, line.tokens, line.rate, line.dollars)).collect(),
     });
+    let end =
+        span.columns().uint64(schema::END, span.row).filter(|end| *end != 0 && span.stands_for().is_none());
     Some(Call {
         span_id,
+        duration: end.map(|end| end.saturating_sub(start.0)),
+        time_to_first_token: time_to_first_token(span, start),
         counted: Counted::Yes,
         provider,
         model: answered.map(String::from),
         usage: used,
         reported: span.number(Meaning::Cost),
         bill,
+    })
+}
+
+/// By an attribute or, failing that, by the event that tells of it.
+fn time_to_first_token(span: &SpanRow<'_>, start: Timestamp) -> Option<f64> {
+    let said = span.number(Meaning::TimeToFirstToken);
+    said.map(|sent| usage::seconds_to_first_token(span, sent)).or_else(|| {
+        let events = otlp::events(span.columns().bytes(schema::EVENTS, span.row)?);
+        let first = events.iter().filter(|event| usage::FIRST_TOKEN_EVENTS.contains(&event.name.as_str()));
+        let first = first.map(|event| event.time).min()?;
+        Some(std::time::Duration::from_nanos(first.0.checked_sub(start.0)?).as_secs_f64())
     })
 }
 

@@ -234,6 +234,7 @@ pub fn asked_keys() -> Vec<&'static str> {
         M::AudioInputTokens,
         M::AudioOutputTokens,
         M::ResponseId,
+        M::TimeToFirstToken,
         M::Cost,
         M::InputMessages,
         M::Workflow,

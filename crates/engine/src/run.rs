@@ -7,7 +7,7 @@ use crate::skeleton;
 use crate::trace::TraceRows;
 use model::{SpanId, Timestamp, TraceId, Value, otlp, schema};
 use query::result::{Skeleton, SkeletonRow, flag};
-use query::run::{Account, Failure, Finding, Part, Run, RunState, Segment};
+use query::run::{Account, Failure, Finding, Part, Retry, Run, RunState, Segment, Waits};
 use semconv::NodeKind;
 use semconv::node_kind::Attributes;
 use std::collections::{HashMap, HashSet};
@@ -39,6 +39,8 @@ pub fn build(trace_id: TraceId, rows: &TraceRows, prices: &PriceTable) -> Option
         by_agent: grouped(&accounts, |node, _| node.agent.clone()),
         first_failure: failing.map(|row| failure(&skeleton, row, rows)),
         critical_path: tree.critical_path(),
+        retries: retries(&skeleton.rows),
+        waits: waits(&skeleton.rows),
         findings: findings(&skeleton),
         calls: accounts.nodes.into_iter().filter_map(|node| node.call).collect(),
     })
@@ -196,6 +198,39 @@ const fn part_of(kind: NodeKind) -> Part {
         NodeKind::Approval | NodeKind::Message => Part::Wait,
         _ => Part::Gap,
     }
+}
+
+/// Spans under one parent, of one kind, name and subject, each begun after the one before it had failed.
+fn retries(rows: &[SkeletonRow]) -> Vec<Retry> {
+    let mut retries = Vec::new();
+    let mut failed: HashMap<_, (SpanId, Timestamp)> = HashMap::new();
+    // Of each parent, children are in the order of their start.
+    for row in rows.iter().filter(|row| row.parent.is_some()) {
+        let what = (row.parent, row.kind, row.name, row.subject);
+        let before =
+            if row.status == 2 { failed.insert(what, (row.span_id, row.end)) } else { failed.remove(&what) };
+        if let Some((of, _)) = before.filter(|(_, end)| *end <= row.start) {
+            retries.push(Retry { span_id: row.span_id, of });
+        }
+    }
+    retries
+}
+
+fn waits(rows: &[SkeletonRow]) -> Waits {
+    let mut waits = Waits::default();
+    for row in rows {
+        match skeleton::kind_of(row) {
+            NodeKind::Approval => waits.approval += row.end.0.saturating_sub(row.start.0),
+            NodeKind::Message => {
+                let sender = row.parent.and_then(|parent| rows.get(parent as usize));
+                let sender = sender
+                    .filter(|sender| skeleton::kind_of(sender) == NodeKind::Message && sender.end.0 > 0);
+                waits.queue += sender.map_or(0, |sender| row.start.0.saturating_sub(sender.end.0));
+            }
+            _ => {}
+        }
+    }
+    waits
 }
 
 fn findings(skeleton: &Skeleton) -> Vec<Finding> {

@@ -23,8 +23,30 @@ pub struct Run {
     /// What its duration is made of, in order of time: the segments follow each other and together are as long as the
     /// root span.
     pub critical_path: Vec<Segment>,
+    /// Spans that do again what failed before them.
+    pub retries: Vec<Retry>,
+    /// How long people and queues were waited for, on the critical path or beside it.
+    pub waits: Waits,
     /// What is wrong with the trace itself.
     pub findings: Vec<Finding>,
+}
+
+/// A span that does again what another, under the same parent, failed to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// The one that tries again.
+    pub span_id: SpanId,
+    /// The one that failed.
+    pub of: SpanId,
+}
+
+/// Nanoseconds that were spent waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Waits {
+    /// For people: the spans of approvals.
+    pub approval: u64,
+    /// In queues: from the end of sending a message to the start of receiving it.
+    pub queue: u64,
 }
 
 /// How a run stands or ended.
@@ -82,12 +104,27 @@ pub struct Call {
     pub provider: Option<String>,
     /// The one that answered.
     pub model: Option<String>,
+    /// Nanoseconds; `None` while it runs.
+    pub duration: Option<u64>,
+    /// Seconds from its start until the first token came; `None` where the span does not say.
+    pub time_to_first_token: Option<f64>,
     /// Its tokens.
     pub usage: Usage,
     /// US dollars, as the span reports them.
     pub reported: Option<f64>,
     /// By the table of prices.
     pub bill: Option<Bill>,
+}
+
+impl Call {
+    /// Output tokens for each second in which they came: after the first, where it is known when that was.
+    #[must_use]
+    pub fn tokens_per_second(&self) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "durations and counts are far below 2^53")]
+        let (seconds, tokens) = (self.duration? as f64 / 1e9, self.usage.output as f64);
+        let seconds = seconds - self.time_to_first_token.unwrap_or(0.0);
+        (seconds > 0.0 && tokens > 0.0).then_some(tokens / seconds)
+    }
 }
 
 /// Whether a call is among the totals.

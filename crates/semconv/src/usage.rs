@@ -108,6 +108,10 @@ const fn whole(number: f64) -> u64 {
     number.max(0.0) as u64
 }
 
+/// Events that tell when the first token came: those of OpenInference, OpenLLMetry and the Vercel AI SDK.
+pub const FIRST_TOKEN_EVENTS: [&str; 3] =
+    ["First Token Stream Event", "llm.content.completion.chunk", "ai.stream.firstChunk"];
+
 /// Seconds until the first token came: some conventions say milliseconds.
 #[must_use]
 pub fn seconds_to_first_token(span: &dyn Attributes, sent: f64) -> f64 {

@@ -2,7 +2,7 @@
 
 use super::{Fixture, span, text};
 use model::span::Status;
-use model::{Attribute, Span, TenantId, TimeRange, Timestamp, TraceId, Value};
+use model::{Attribute, Span, SpanId, TenantId, TimeRange, Timestamp, TraceId, Value};
 use proptest::prelude::{Strategy, any, proptest};
 use query::filter::Expression;
 use query::run::{Part, Run, RunState};
@@ -127,6 +127,49 @@ async fn the_critical_path_is_what_was_waited_for() {
     let sum =
         |part| path.iter().filter(|segment| segment.part == part).map(|segment| segment.length).sum::<u64>();
     assert_eq!((sum(Part::Model), sum(Part::Tool), sum(Part::Gap)), (300, 350 + 50 + 50, 100 + 100 + 50));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retries_waits_and_speed() {
+    let at = |mut span: Span, start: u64, end: u64, status: i32| {
+        (span.start, span.end) = (Timestamp(start * 1_000_000), Timestamp(end * 1_000_000));
+        span.status.code = status;
+        span
+    };
+    let tool = |number, name| span(1, number, Some(1), "execute_tool", vec![text("gen_ai.tool.name", name)]);
+    let message =
+        |number, parent| span(1, number, Some(parent), "orders", vec![text("messaging.system", "kafka")]);
+    let first = vec![Attribute::new("gen_ai.response.time_to_first_chunk", Value::Double(0.2))];
+    let mut streamed = chat(9, 1, "gpt-4o", used(10, 50));
+    streamed.events.push(model::span::Event {
+        time: Timestamp(900_000_000),
+        name: "First Token Stream Event".to_owned(),
+        ..model::span::Event::default()
+    });
+    let spans = [
+        at(agent(1, None, Vec::new()), 0, 10_000, 0),
+        // Tried three times; the fourth began before the third had an end, and the last is another tool.
+        at(tool(2, "search"), 100, 200, 2),
+        at(tool(3, "search"), 250, 300, 2),
+        at(tool(4, "search"), 350, 400, 2),
+        at(tool(5, "search"), 390, 500, 0),
+        at(tool(6, "weather"), 600, 700, 0),
+        at(message(7, 1), 1_000, 1_100, 0),
+        at(message(8, 7), 1_600, 1_700, 0),
+        at(streamed, 500, 1_400, 0),
+        at(chat(10, 1, "gpt-4o", [used(10, 90), first].concat()), 2_000, 3_200, 0),
+        at(span(1, 11, Some(1), "ask", vec![text("approval.id", "a-1")]), 4_000, 9_000, 0),
+    ];
+    let run = run(&spans).await;
+    let retries: Vec<_> = run.retries.iter().map(|retry| (retry.span_id.0[7], retry.of.0[7])).collect();
+    assert_eq!(retries, [(3, 2), (4, 3)]);
+    assert_eq!((run.waits.approval, run.waits.queue), (5_000_000_000, 500_000_000));
+    let speed = |number: u64| {
+        let call = run.calls.iter().find(|call| call.span_id == SpanId(number.to_be_bytes())).unwrap();
+        (call.time_to_first_token, call.tokens_per_second().map(f64::round))
+    };
+    assert_eq!(speed(9), (Some(0.4), Some(100.0)));
+    assert_eq!(speed(10), (Some(0.2), Some(90.0)));
 }
 
 fn tree() -> impl Strategy<Value = Vec<(u64, u64, u64)>> {

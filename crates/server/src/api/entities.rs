@@ -13,7 +13,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use model::TenantId;
 use query::filter::{Comparison, Field, Operator, literal};
-use query::result::{Entity, EntityPart};
+use query::result::{Entity, EntityPart, SearchResult};
 use query::{Deadline, EntitiesRequest, EntityKind, Expression, SearchRequest};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -25,7 +25,7 @@ const MOST_TURNS: usize = 200;
 pub struct Asked {
     q: Option<String>,
     #[serde(default, deserialize_with = "parameters::number")]
-    limit: Option<usize>,
+    pub limit: Option<usize>,
     #[serde(flatten)]
     times: Times,
 }
@@ -62,20 +62,31 @@ pub async fn one(
     shown["complete"] = json!(found.complete);
     shown["incompleteReason"] = json!(found.incomplete);
     if kind == EntityKind::Conversation {
-        let value = literal(&Field::Session, name);
-        let comparison = Comparison { field: Field::Session, operator: Operator::Equal, value };
-        let turns = SearchRequest {
-            filter: Expression::Compare(comparison),
-            range: asked.times.range()?,
-            limit: MOST_TURNS,
-            cursor: None,
-            deadline: Deadline::default(),
-        };
-        let mut turns = state.engine().search(tenant, turns).await?;
-        turns.traces.sort_by_key(|turn| turn.start);
+        let turns = turns(state, tenant, name, asked).await?;
         shown["turns"] = turns.traces.iter().map(summary_view).collect();
     }
     Ok(Json(shown))
+}
+
+/// The traces of a conversation, oldest first; of more than can be told, the newest.
+pub async fn turns(
+    state: &State,
+    tenant: &TenantId,
+    name: &str,
+    asked: &Asked,
+) -> Result<SearchResult, ApiError> {
+    let value = literal(&Field::Session, name);
+    let comparison = Comparison { field: Field::Session, operator: Operator::Equal, value };
+    let request = SearchRequest {
+        filter: Expression::Compare(comparison),
+        range: asked.times.range()?,
+        limit: MOST_TURNS,
+        cursor: None,
+        deadline: Deadline::default(),
+    };
+    let mut turns = state.engine().search(tenant, request).await?;
+    turns.traces.sort_by_key(|turn| turn.start);
+    Ok(turns)
 }
 
 /// The paths: of each kind, all and one.

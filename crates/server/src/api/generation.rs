@@ -65,7 +65,7 @@ impl<'a> Asked<'a> {
     }
 
     /// The first number that carries this meaning.
-    fn number(&self, meaning: Meaning) -> Option<f64> {
+    pub fn number(&self, meaning: Meaning) -> Option<f64> {
         self.spelled(meaning).find_map(|(source, value)| match (value, source.path) {
             (Value::String(text), Some(path)) => inside(text, path)?.as_f64(),
             (_, Some(_)) => None,

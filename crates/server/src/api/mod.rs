@@ -1,6 +1,7 @@
 //! Our API under `/api/v1`: requests and view types beside each handler.
 
 mod body;
+mod calls;
 mod deletion;
 mod entities;
 mod export;
@@ -55,6 +56,8 @@ pub fn router() -> Router<State> {
         .route("/traces/{trace}", get(traces::summary))
         .route("/traces/{trace}", delete(deletion::trace))
         .route("/traces/{trace}/run", get(run::run))
+        .route("/traces/{trace}/calls", get(calls::of_trace))
+        .route("/conversations/{name}/calls", get(calls::of_conversation))
         .route("/traces/{trace}/skeleton", get(skeleton::skeleton))
         .route("/traces/{trace}/spans/{span}", get(spans::one))
         .route("/traces/{trace}/spans/{span}/body/{key}", get(body::body))

@@ -160,8 +160,16 @@ pub const PATHS: &[Described] = &[
             "calls",
             "firstFailure",
             "criticalPath",
+            "retries",
+            "waits",
             "findings",
         ],
+    ),
+    get(
+        "/api/v1/traces/{trace}/calls",
+        "the model calls of a trace, each with what is new against the call before it of the same agent",
+        &["limit"],
+        &["calls", "complete"],
     ),
     Described {
         answer: "application/vnd.clew.skeleton",
@@ -256,6 +264,12 @@ pub const PATHS: &[Described] = &[
         "one of the conversations, with a series over time and its turns",
         ENTITIES,
         CONVERSATION,
+    ),
+    get(
+        "/api/v1/conversations/{name}/calls",
+        "the model calls of all turns of a conversation, each with what is new against the call before it",
+        ENTITIES,
+        &["name", "calls", "complete"],
     ),
     get(
         "/api/v1/users",

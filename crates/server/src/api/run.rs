@@ -34,6 +34,10 @@ fn view(run: &Run) -> Value {
             "parts": parts(&run.critical_path),
             "segments": run.critical_path.iter().map(segment).collect::<Vec<_>>(),
         },
+        "retries": run.retries.iter().map(|retry| {
+            json!({"spanId": retry.span_id.to_string(), "of": retry.of.to_string()})
+        }).collect::<Vec<_>>(),
+        "waits": {"approval": run.waits.approval.to_string(), "queue": run.waits.queue.to_string()},
         "findings": run.findings.iter().map(finding).collect::<Vec<_>>(),
     })
 }
@@ -93,6 +97,9 @@ fn call(call: &Call) -> Value {
         "notCountedBecause": call.counted.reason(),
         "provider": call.provider,
         "model": call.model,
+        "duration": call.duration.map(|duration| duration.to_string()),
+        "timeToFirstTokenMs": call.time_to_first_token.map(|seconds| double(seconds * 1_000.0)),
+        "tokensPerSecond": call.tokens_per_second().map(double),
         "inputTokens": usage.input.to_string(),
         "outputTokens": usage.output.to_string(),
         "cachedTokens": usage.cache_read.to_string(),

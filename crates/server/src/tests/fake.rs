@@ -113,6 +113,7 @@ fn holds(expression: &Expression, span: &Span) -> bool {
 
 fn compares(comparison: &Comparison, span: &Span) -> bool {
     let found = match &comparison.field {
+        Field::Session => "requests".to_owned(),
         Field::Service => crate::api::values::service(&span.resource).to_owned(),
         Field::Name => span.name.clone(),
         Field::Kind => {

@@ -66,6 +66,27 @@ pub fn view(asked: &Asked<'_>, kind: NodeKind) -> Json {
     })
 }
 
+/// What was said in a model call, whole.
+pub struct Said {
+    pub system: Json,
+    pub input: Option<Json>,
+    pub output: Option<Json>,
+}
+
+/// The messages of a model call, however long.
+pub fn said(asked: &Asked<'_>) -> Said {
+    let of = |direction| found(asked, &direction, &[]).map(|found| found.messages);
+    Said { system: system(asked), input: of(INPUT), output: of(OUTPUT) }
+}
+
+/// What is told in place of longer content: where it is fetched.
+pub fn bounded(field: &str, content: Json) -> Json {
+    match length(&content) {
+        bytes if bytes > LONG_BYTES => cut(field, bytes),
+        _ => content,
+    }
+}
+
 /// All of what is found under the field of a cut answer, when no attribute has that name.
 pub fn whole(asked: &Asked<'_>, field: &str) -> Option<Json> {
     let direction = [INPUT, OUTPUT].into_iter().find(|direction| direction.field == field)?;
