@@ -26,6 +26,40 @@ def chat(request):
     }
 
 
+def chunks(answer):
+    """The same answer as a stream, the last chunk of which has the usage."""
+    choice, usage = answer["choices"][0], answer.pop("usage")
+    message, finish = choice["message"], choice["finish_reason"]
+    calls = [{"index": index, **call} for index, call in enumerate(message.get("tool_calls", []))]
+    deltas = [{"tool_calls": calls}] if calls else [{"content": word} for word in message["content"].partition(" in ")]
+    for delta, reason in [({"role": "assistant", "content": None}, None), *((each, None) for each in deltas), ({}, finish)]:
+        yield answer | {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+    yield answer | {"object": "chat.completion.chunk", "choices": [], "usage": usage}
+
+
+def responses(request):
+    """Calls the first tool offered, unless it was called already."""
+    items = request["input"] if isinstance(request["input"], list) else []
+    called = [item["name"] for item in items if item.get("type") == "function_call"]
+    tools = [tool["name"] for tool in request.get("tools", []) if tool["name"] not in called]
+    number = len(called) + 1
+    if tools:
+        arguments = TOOL_CALL["function"]["arguments"] if tools[0] == "get_weather" else "{}"
+        output = {"id": f"fc_{number}", "type": "function_call", "call_id": f"call_{number}", "name": tools[0], "arguments": arguments}
+    else:
+        content = [{"type": "output_text", "text": "It is sunny in Paris.", "annotations": []}]
+        output = {"id": "msg_1", "type": "message", "role": "assistant", "content": content}
+    return {
+        "id": f"resp_{number}", "object": "response", "created_at": 1790000000, "status": "completed",
+        "model": "gpt-4o-2024-08-06", "output": [output | {"status": "completed"}], "tools": request.get("tools", []),
+        "instructions": request.get("instructions"), "tool_choice": "auto", "parallel_tool_calls": True,
+        "usage": {
+            "input_tokens": 1200, "output_tokens": 40, "total_tokens": 1240,
+            "input_tokens_details": {"cached_tokens": 1024}, "output_tokens_details": {"reasoning_tokens": 0},
+        },
+    }
+
+
 def messages(request):
     return {
         "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-sonnet-4-5-20250929",
@@ -44,7 +78,9 @@ def embeddings(request):
     }
 
 
-ANSWERS = {"/v1/chat/completions": chat, "/v1/messages": messages, "/v1/embeddings": embeddings}
+ANSWERS = {
+    "/v1/chat/completions": chat, "/v1/responses": responses, "/v1/messages": messages, "/v1/embeddings": embeddings,
+}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -52,8 +88,11 @@ class Handler(BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers["content-length"])))
         answer = ANSWERS.get(self.path.split("?")[0])
         body = json.dumps(answer(request) if answer else {"error": {"message": f"no {self.path} here"}}).encode()
+        streamed = answer is chat and request.get("stream")
+        if streamed:
+            body = "".join(f"data: {each}\n\n" for each in [*map(json.dumps, chunks(json.loads(body))), "[DONE]"]).encode()
         self.send_response(200 if answer else 404)
-        self.send_header("content-type", "application/json")
+        self.send_header("content-type", "text/event-stream" if streamed else "application/json")
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -20,19 +20,24 @@ import provider  # noqa: E402
 from clew import Clew  # noqa: E402
 from senders import SENDERS  # noqa: E402
 
+PROGRAMS = {
+    "vercel": ["node", HERE / "vercel.mjs"],
+    "rig": ["cargo", "run", "--quiet", "--locked", "--manifest-path", HERE / "rig" / "Cargo.toml"],
+}
+
 
 def main():
     url = provider.serve()
     with tempfile.TemporaryDirectory() as directory:
         server = Clew(Path(directory) / "data").start()
-        for name in sys.argv[1:] or [*SENDERS, "vercel"]:
+        for name in sys.argv[1:] or [*SENDERS, *PROGRAMS]:
             environment = {
                 **os.environ, "OPENAI_API_KEY": "none", "ANTHROPIC_API_KEY": "none", "OPENAI_BASE_URL": f"{url}/v1",
                 "ANTHROPIC_BASE_URL": url, "OTEL_EXPORTER_OTLP_ENDPOINT": server.otlp_http, "OTEL_SERVICE_NAME": name,
                 "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "true", "TRACELOOP_METRICS_ENABLED": "false",
             }
-            command = ["node", HERE / "vercel.mjs"] if name == "vercel" else [sys.executable, HERE / "senders.py", name]
-            subprocess.run(command, env=environment, check=True, timeout=120)
+            command = PROGRAMS.get(name, [sys.executable, HERE / "senders.py", name])
+            subprocess.run(command, env=environment, check=True, timeout=600)
             for signal, suffix in (("traces", ".jsonl"), ("logs", ".logs.jsonl")):
                 lines = requests.get(f"{server.api}/api/v1/export/{signal}", params={"q": f"service:={name}"}, timeout=30)
                 lines.raise_for_status()
