@@ -32,20 +32,22 @@ def chunks(answer):
     message, finish = choice["message"], choice["finish_reason"]
     calls = [{"index": index, **call} for index, call in enumerate(message.get("tool_calls", []))]
     deltas = [{"tool_calls": calls}] if calls else [{"content": word} for word in message["content"].partition(" in ")]
-    for delta, reason in [({"role": "assistant", "content": None}, None), *((each, None) for each in deltas), ({}, finish)]:
+    starts = [({"role": "assistant", "content": None}, None), *((delta, None) for delta in deltas)]
+    for delta, reason in [*starts, ({}, finish)]:
         yield answer | {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
     yield answer | {"object": "chat.completion.chunk", "choices": [], "usage": usage}
 
 
 def responses(request):
-    """Calls the first tool offered, unless it was called already."""
+    """A call of the first tool offered that was not called yet, else an answer."""
     items = request["input"] if isinstance(request["input"], list) else []
     called = [item["name"] for item in items if item.get("type") == "function_call"]
     tools = [tool["name"] for tool in request.get("tools", []) if tool["name"] not in called]
     number = len(called) + 1
     if tools:
         arguments = TOOL_CALL["function"]["arguments"] if tools[0] == "get_weather" else "{}"
-        output = {"id": f"fc_{number}", "type": "function_call", "call_id": f"call_{number}", "name": tools[0], "arguments": arguments}
+        output = {"id": f"fc_{number}", "type": "function_call", "call_id": f"call_{number}", "name": tools[0]}
+        output["arguments"] = arguments
     else:
         content = [{"type": "output_text", "text": "It is sunny in Paris.", "annotations": []}]
         output = {"id": "msg_1", "type": "message", "role": "assistant", "content": content}
@@ -72,9 +74,10 @@ def messages(request):
 
 
 def embeddings(request):
+    count = len(request["input"]) if isinstance(request["input"], list) else 1
     return {
-        "object": "list", "model": "text-embedding-3-small", "usage": {"prompt_tokens": 7, "total_tokens": 7},
-        "data": [{"object": "embedding", "index": 0, "embedding": [0.1, 0.2, 0.3]}],
+        "object": "list", "model": "text-embedding-3-small", "usage": {"prompt_tokens": 7 * count, "total_tokens": 7 * count},
+        "data": [{"object": "embedding", "index": index, "embedding": [0.1, 0.2, 0.3]} for index in range(count)],
     }
 
 

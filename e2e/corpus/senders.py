@@ -1,6 +1,7 @@
 """Small agents, each instrumented by another library. `python senders.py NAME` runs one; OPENAI_BASE_URL and
 ANTHROPIC_BASE_URL say where the provider is, the OTEL_ variables where telemetry goes."""
 
+import os
 import sys
 
 from opentelemetry import trace
@@ -119,10 +120,43 @@ def pydantic_ai():
     agent.run_sync(QUESTION)
 
 
+def openinference_llama_index():
+    from llama_index.core import Document, VectorStoreIndex
+    from llama_index.embeddings.openai import OpenAIEmbedding
+    from llama_index.llms.openai import OpenAI
+    from openinference.instrumentation.llama_index import LlamaIndexInstrumentor
+
+    LlamaIndexInstrumentor().instrument()
+    base = os.environ["OPENAI_BASE_URL"]  # LlamaIndex reads another variable.
+    documents = [Document(text="It is sunny in Paris.", id_="paris"), Document(text="It rains in London.", id_="london")]
+    index = VectorStoreIndex.from_documents(documents, embed_model=OpenAIEmbedding(model="text-embedding-3-small", api_base=base))
+    index.as_query_engine(llm=OpenAI(model="gpt-4o", api_base=base), similarity_top_k=2).query(QUESTION)
+
+
+def openinference_openai_agents():
+    from agents import Agent, GuardrailFunctionOutput, Runner, function_tool, input_guardrail
+    from openinference.instrumentation.openai_agents import OpenAIAgentsInstrumentor
+
+    OpenAIAgentsInstrumentor().instrument()
+
+    @function_tool
+    def get_weather(city: str) -> str:
+        """The weather of a city."""
+        return "sunny"
+
+    @input_guardrail
+    def about_weather(context, agent, question):
+        return GuardrailFunctionOutput(output_info=None, tripwire_triggered=False)
+
+    weather = Agent("weather", instructions="Be short.", model="gpt-4o", tools=[get_weather])
+    triage = Agent("triage", instructions="Hand over.", model="gpt-4o", handoffs=[weather], input_guardrails=[about_weather])
+    Runner.run_sync(triage, QUESTION)
+
+
 SENDERS = {
     each.__name__: each
     for each in (otel_openai, openinference_openai, openinference_anthropic, openllmetry_openai, openllmetry_anthropic,
-                 openinference_langgraph, pydantic_ai)
+                 openinference_langgraph, pydantic_ai, openinference_llama_index, openinference_openai_agents)
 }
 
 if __name__ == "__main__":
