@@ -179,7 +179,10 @@ impl<'s> Tree<'s> {
         if let Some(row) = self.rows.get(place).filter(|_| end > start) {
             // The root's own work is that of the program that was asked, not of one that it asks.
             let is_root = self.root == Some(place);
-            let part = if is_root { Part::Gap } else { part_of(skeleton::kind_of(row)) };
+            let part = match part_of(skeleton::kind_of(row)) {
+                Part::Tool | Part::Wait if is_root => Part::Gap,
+                part => part,
+            };
             path.push(Segment { span_id: row.span_id, start: Timestamp(start), length: end - start, part });
         }
     }

@@ -35,8 +35,9 @@ impl semconv::node_kind::Attributes for Asked<'_> {
 }
 
 impl<'a> Asked<'a> {
+    /// The value of an attribute; where a sender has set it several times, the last.
     pub fn value(&self, key: &str) -> Option<&'a Value> {
-        self.span.attributes.iter().find(|attribute| attribute.key == key).map(|attribute| &attribute.value)
+        self.span.attributes.iter().rfind(|attribute| attribute.key == key).map(|attribute| &attribute.value)
     }
 
     /// The spellings of a meaning that the span has, and that count.
@@ -80,12 +81,13 @@ impl<'a> Asked<'a> {
 
 /// The `gen` part of a span.
 pub fn view(asked: &Asked<'_>, kind: NodeKind) -> Json {
+    let messages = messages::view(asked, kind);
     let finish = match asked.carrier(Meaning::FinishReasons).map(|(_, value)| values::plain(value)) {
         Some(Json::String(text)) => {
             values::parsed(&text).filter(Json::is_array).unwrap_or_else(|| json!([text]))
         }
         Some(list) => list,
-        None => json!([]),
+        None => messages::finish_reasons(&messages["output"]),
     };
     let usage = Usage::of(asked, |meaning| asked.number(meaning));
     let count = |count: fn(&Usage) -> u64| usage.as_ref().map(|usage| count(usage).to_string());
@@ -110,6 +112,6 @@ pub fn view(asked: &Asked<'_>, kind: NodeKind) -> Json {
         "finishReasons": finish,
         "canonicalFinishReasons": reasons.into_iter().map(semconv::usage::finish_reason).collect::<Vec<_>>(),
         "timeToFirstTokenMs": first_token.map(values::double),
-        "messages": messages::view(asked, kind),
+        "messages": messages,
     })
 }

@@ -207,7 +207,7 @@ async fn hostile_content_is_answered() {
         "[[]]",
         "[[null]]",
         r#"[{"content":[null]}]"#,
-        r#"{"kwargs":1}"#,
+        r#"{"lc":1,"kwargs":1}"#,
         "\u{0}\u{202e}",
     ] {
         for key in [

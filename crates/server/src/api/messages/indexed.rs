@@ -19,6 +19,35 @@ pub fn messages(asked: &Asked<'_>, prefix: &str) -> Option<Json> {
     (!messages.is_empty()).then(|| messages.into_values().map(message).collect())
 }
 
+/// Prefixes of attributes that are numbered by tool: OpenInference's with a schema each, OpenLLMetry's with a field each.
+const DEFINITIONS: [&str; 2] = ["llm.tools", "llm.request.functions"];
+
+/// The tools that were offered, in the order of their numbers.
+pub fn definitions(asked: &Asked<'_>) -> Option<Json> {
+    let mut tools: BTreeMap<usize, Map<String, Json>> = BTreeMap::new();
+    for attribute in &asked.span.attributes {
+        let rest =
+            DEFINITIONS.iter().find_map(|prefix| attribute.key.strip_prefix(prefix)?.strip_prefix('.'));
+        let Some((number, field)) = rest.and_then(numbered) else { continue };
+        let value = super::json(&attribute.value);
+        let tool = tools.entry(number).or_default();
+        match (field, value) {
+            ("tool.json_schema", Json::Object(schema)) => tool.extend(schema),
+            (field, value) => drop(tool.insert(field.to_owned(), value)),
+        }
+    }
+    (!tools.is_empty()).then(|| tools.into_values().map(definition).collect())
+}
+
+/// `{type, function: {name, …}}` is `{type, name, …}`.
+fn definition(mut tool: Map<String, Json>) -> Json {
+    if let Some(Json::Object(function)) = tool.remove("function") {
+        tool.extend(function);
+    }
+    tool.entry("type").or_insert_with(|| Json::from("function"));
+    Json::Object(tool)
+}
+
 /// `0.name` is (0, name).
 fn numbered(text: &str) -> Option<(usize, &str)> {
     let (number, field) = text.split_once('.')?;

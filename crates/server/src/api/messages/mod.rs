@@ -60,10 +60,24 @@ pub fn view(asked: &Asked<'_>, kind: NodeKind) -> Json {
         "system": system(asked),
         "input": shown(listed(&INPUT)),
         "output": shown(listed(&OUTPUT)),
-        "toolDefinitions": asked.carrier(Meaning::ToolDefinitions).map(|(key, value)| single(key, value)),
+        "toolDefinitions": definitions(asked),
         "toolArguments": content(Meaning::ToolArguments, GENERIC[0]).map(|(key, value)| single(key, value)),
         "toolResult": content(Meaning::ToolResult, GENERIC[1]).map(|(key, value)| single(key, value)),
     })
+}
+
+/// Tools that were offered: in one attribute, or in numbered ones.
+fn definitions(asked: &Asked<'_>) -> Json {
+    let one = asked.carrier(Meaning::ToolDefinitions).map(|(key, value)| single(key, value));
+    one.or_else(|| indexed::definitions(asked)).unwrap_or_default()
+}
+
+/// Why answers ended, where the messages themselves say so.
+pub fn finish_reasons(output: &Json) -> Json {
+    let said = output.as_array().into_iter().flatten().map(|message| &message["finish_reason"]);
+    said.filter(|reason| reason.as_str().is_some_and(|reason| !["", "unknown"].contains(&reason)))
+        .cloned()
+        .collect()
 }
 
 /// What was said in a model call, whole.

@@ -41,11 +41,19 @@ pub fn with_parts(message: Json, role: &str) -> Json {
         Json::String(text) => return self::message(role, &text),
         other => return self::message(role, &other.to_string()),
     };
-    if fields.contains_key("parts") {
+    if let Some(Json::Array(parts)) = fields.get_mut("parts") {
+        for part in parts {
+            *part = known_part(part.take());
+        }
+        if fields.get("role").is_some_and(|role| role == "model") {
+            fields.insert("role".to_owned(), Json::from("assistant"));
+        }
         return Json::Object(fields);
     }
     // LangChain's serialised form.
-    if let Some(Json::Object(inner)) = fields.remove("kwargs") {
+    if fields.contains_key("lc")
+        && let Some(Json::Object(inner)) = fields.remove("kwargs")
+    {
         fields = inner;
     }
     if !["role", "content", "tool_calls"].iter().any(|key| fields.contains_key(*key)) {
@@ -112,6 +120,39 @@ pub fn part(part: Json) -> Json {
         }
         _ => Json::Object(fields),
     }
+}
+
+/// A part of a message that has parts already. Google's have no type, and OpenTelemetry's once called a tool's response
+/// its result; all others stay as they are.
+fn known_part(part: Json) -> Json {
+    let Json::Object(mut fields) = part else { return part };
+    if let Some(kind) = fields.get("type") {
+        if kind == "tool_call_response"
+            && !fields.contains_key("response")
+            && let Some(result) = fields.remove("result")
+        {
+            fields.insert("response".to_owned(), result);
+        }
+        return Json::Object(fields);
+    }
+    if let Some(text) = fields.remove("text") {
+        let thought = fields.get("thought") == Some(&Json::Bool(true));
+        fields.insert("type".to_owned(), Json::from(if thought { "reasoning" } else { "text" }));
+        fields.insert("content".to_owned(), text);
+        return Json::Object(fields);
+    }
+    let mut first = |keys: [&str; 2]| keys.into_iter().find_map(|key| fields.remove(key));
+    if let Some(call) = first(["functionCall", "function_call"]) {
+        return tool_call(&call);
+    }
+    if let Some(answer) = first(["functionResponse", "function_response"]) {
+        return json!({"type": "tool_call_response", "id": answer["id"], "response": answer["response"]});
+    }
+    if let Some(blob) = first(["inlineData", "inline_data"]) {
+        let kind = blob.get("mimeType").or_else(|| blob.get("mime_type"));
+        return json!({"type": "blob", "mime_type": kind, "content": blob["data"]});
+    }
+    Json::Object(fields)
 }
 
 /// A tool call; its arguments as JSON where they are.
