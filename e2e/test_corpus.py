@@ -7,7 +7,8 @@ import pytest
 import requests
 
 PAYLOADS = [
-    path for path in sorted((Path(__file__).parent / "corpus" / "payloads").glob("*.jsonl")) if ".logs" not in path.name
+    path for path in sorted((Path(__file__).parent / "corpus" / "payloads").glob("*.jsonl"))
+    if path.with_suffix(".expected.json").exists()
 ]
 
 

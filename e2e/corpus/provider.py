@@ -1,8 +1,10 @@
-"""A fake of OpenAI's and Anthropic's APIs: the same question gets the same answer, with usage that has cached tokens."""
+"""A fake of OpenAI's, Anthropic's and Gemini's APIs: the same question gets the same answer, with usage that has cached tokens."""
 
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from streaming import STREAMS, contents
 
 TOOL_CALL = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Paris"}'}}
 
@@ -89,7 +91,12 @@ ANSWERS = {
 class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         request = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        answer = ANSWERS.get(self.path.split("?")[0])
+        path = self.path.split("?")[0]
+        if path.endswith(":streamGenerateContent"):
+            return self.stream(contents(request))
+        if request.get("stream") and path in STREAMS:
+            return self.stream(STREAMS[path](request))
+        answer = (lambda request: next(contents(request))) if path.endswith(":generateContent") else ANSWERS.get(path)
         body = json.dumps(answer(request) if answer else {"error": {"message": f"no {self.path} here"}}).encode()
         streamed = answer is chat and request.get("stream")
         if streamed:
@@ -99,6 +106,14 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def stream(self, events):
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.end_headers()
+        for event in events:
+            name = f"event: {event['type']}\n" if "type" in event else ""
+            self.wfile.write(f"{name}data: {json.dumps(event)}\n\n".encode())
 
     def log_message(self, *arguments):
         pass

@@ -3,6 +3,12 @@
     python3 -m venv /tmp/corpus && /tmp/corpus/bin/pip install -r requirements.txt
     npm install
     CLEW_BIN=../../target/release/clew /tmp/corpus/bin/python record.py
+
+Command-line agents know more of the machine; this hides its name, and keeps what they send on it:
+
+    (cd cli && npm install)
+    unshare --map-root-user --net --uts sh -c 'hostname agent; ip link set lo up; exec "$@"' - \\
+        /tmp/corpus/bin/python record.py claude_code claude_code_traces codex gemini_cli
 """
 
 import os
@@ -17,6 +23,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import provider  # noqa: E402
+from cli import AGENTS  # noqa: E402
 from clew import Clew  # noqa: E402
 from senders import SENDERS  # noqa: E402
 
@@ -29,23 +36,27 @@ PROGRAMS = {
 def main():
     url = provider.serve()
     with tempfile.TemporaryDirectory() as directory:
-        server = Clew(Path(directory) / "data").start()
-        for name in sys.argv[1:] or [*SENDERS, *PROGRAMS]:
+        for name in sys.argv[1:] or [*SENDERS, *PROGRAMS, *AGENTS]:
+            server = Clew(Path(directory) / name).start()
             environment = {
                 **os.environ, "OPENAI_API_KEY": "none", "ANTHROPIC_API_KEY": "none", "OPENAI_BASE_URL": f"{url}/v1",
-                "ANTHROPIC_BASE_URL": url, "OTEL_EXPORTER_OTLP_ENDPOINT": server.otlp_http, "OTEL_SERVICE_NAME": name,
-                "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "true", "TRACELOOP_METRICS_ENABLED": "false",
+                "ANTHROPIC_BASE_URL": url, "GOOGLE_GEMINI_BASE_URL": url, "OTEL_EXPORTER_OTLP_ENDPOINT": server.otlp_http,
+                "OTEL_SERVICE_NAME": name, "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "true",
+                "TRACELOOP_METRICS_ENABLED": "false",
             }
-            command = PROGRAMS.get(name, [sys.executable, HERE / "senders.py", name])
+            script = "cli.py" if name in AGENTS else "senders.py"
+            command = PROGRAMS.get(name, [sys.executable, HERE / script, name])
             subprocess.run(command, env=environment, check=True, timeout=600)
-            for signal, suffix in (("traces", ".jsonl"), ("logs", ".logs.jsonl")):
-                lines = requests.get(f"{server.api}/api/v1/export/{signal}", params={"q": f"service:={name}"}, timeout=30)
+            sent = 0
+            for signal, suffix in (("traces", ".jsonl"), ("logs", ".logs.jsonl"), ("metrics", ".metrics.jsonl")):
+                lines = requests.get(f"{server.api}/api/v1/export/{signal}", timeout=30)
                 lines.raise_for_status()
-                assert lines.text or signal == "logs", f"{name} sent nothing"
                 if lines.text:
                     (HERE / "payloads" / (name + suffix)).write_text(lines.text)
                     print(name, signal, len(lines.text), "bytes")
-        server.stop()
+                    sent += 1
+            assert sent, f"{name} sent nothing"
+            server.stop()
 
 
 if __name__ == "__main__":
