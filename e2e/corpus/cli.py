@@ -38,8 +38,10 @@ def claude_code_traces():
     claude_code(CLAUDE_CODE_ENHANCED_TELEMETRY_BETA="1", OTEL_TRACES_EXPORTER="otlp", OTEL_LOG_TOOL_CONTENT="1")
 
 
-def codex():
+def codex(signals=("logs", "metrics")):
     def exporter(signal):
+        if signal not in signals:
+            return '"none"'
         return f'{{ otlp-http = {{ endpoint = "{os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"]}/v1/{signal}", protocol = "binary" }} }}'
 
     (HOME / ".codex").mkdir()
@@ -71,6 +73,10 @@ metrics_exporter = {exporter("metrics")}
     run("@openai/codex/bin/codex.js", "exec", "--ephemeral", "--skip-git-repo-check", QUESTION)
 
 
+def codex_traces():
+    codex(("logs", "traces"))
+
+
 def gemini_cli():
     (HOME / ".gemini").mkdir()
     (HOME / "system.md").write_text("Be short.")
@@ -92,7 +98,7 @@ def gemini_cli():
     )
 
 
-AGENTS = {each.__name__: each for each in (claude_code, claude_code_traces, codex, gemini_cli)}
+AGENTS = {each.__name__: each for each in (claude_code, claude_code_traces, codex, codex_traces, gemini_cli)}
 
 if __name__ == "__main__":
     HOME.mkdir()
