@@ -9,10 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from streaming import DELEGATED, QUESTION
+
 PACKAGES = Path(__file__).resolve().parent / "cli" / "node_modules"
 # Paths are sent, so they are the same on every machine.
 HOME = Path("/tmp/weather-agent")
-QUESTION = "How is the weather in Paris?"
 KERNEL = "6.12.0"
 
 
@@ -24,9 +25,9 @@ def run(script, *arguments, **environment):
     subprocess.run(command, env=environment, cwd=HOME, stdin=subprocess.DEVNULL, check=True, timeout=100)
 
 
-def claude_code(**environment):
+def claude_code(question=QUESTION, **environment):
     run(
-        "@anthropic-ai/claude-code/cli-wrapper.cjs", "-p", QUESTION, "--model", "claude-sonnet-4-5", "--allowedTools", "Bash",
+        "@anthropic-ai/claude-code/cli-wrapper.cjs", "-p", question, "--model", "claude-sonnet-4-5", "--allowedTools", "Bash", "Agent",
         CLAUDE_CODE_ENABLE_TELEMETRY="1", OTEL_METRICS_EXPORTER="otlp", OTEL_LOGS_EXPORTER="otlp",
         OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf", OTEL_LOG_USER_PROMPTS="1", OTEL_LOG_TOOL_DETAILS="1",
         OTEL_RESOURCE_ATTRIBUTES=f"os.version={KERNEL}", CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1", DISABLE_AUTOUPDATER="1",
@@ -34,8 +35,12 @@ def claude_code(**environment):
     )
 
 
-def claude_code_traces():
-    claude_code(CLAUDE_CODE_ENHANCED_TELEMETRY_BETA="1", OTEL_TRACES_EXPORTER="otlp", OTEL_LOG_TOOL_CONTENT="1")
+def claude_code_traces(question=QUESTION):
+    claude_code(question, CLAUDE_CODE_ENHANCED_TELEMETRY_BETA="1", OTEL_TRACES_EXPORTER="otlp", OTEL_LOG_TOOL_CONTENT="1")
+
+
+def claude_code_agents():
+    claude_code_traces(f"{DELEGATED}: {QUESTION}")
 
 
 def codex(signals=("logs", "metrics")):
@@ -98,7 +103,7 @@ def gemini_cli():
     )
 
 
-AGENTS = {each.__name__: each for each in (claude_code, claude_code_traces, codex, codex_traces, gemini_cli)}
+AGENTS = {each.__name__: each for each in (claude_code, claude_code_traces, claude_code_agents, codex, codex_traces, gemini_cli)}
 
 if __name__ == "__main__":
     HOME.mkdir()

@@ -8,7 +8,7 @@ Command-line agents know more of the machine; this hides its name, and keeps wha
 
     (cd cli && npm install)
     unshare --map-root-user --net --uts sh -c 'hostname agent; ip link set lo up; exec "$@"' - \\
-        /tmp/corpus/bin/python record.py claude_code claude_code_traces codex codex_traces gemini_cli
+        /tmp/corpus/bin/python record.py claude_code claude_code_traces claude_code_agents codex codex_traces gemini_cli
 """
 
 import os

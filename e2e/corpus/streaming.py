@@ -4,6 +4,9 @@ import json
 
 ANSWER = "It is sunny in Paris."
 COMMAND = "echo sunny"
+QUESTION = "How is the weather in Paris?"
+# A question of this kind goes to an agent, who is asked QUESTION.
+DELEGATED = "Ask an agent"
 
 
 def offered(tools, names):
@@ -15,7 +18,8 @@ def offered(tools, names):
 def messages(request):
     """Anthropic's events."""
     parts = [part for message in request["messages"] if isinstance(message["content"], list) for part in message["content"]]
-    tool = offered(request.get("tools"), ["Bash"])
+    asks = any(DELEGATED in part.get("text", "") for part in parts)
+    tool = offered(request.get("tools"), ["Agent"] if asks else ["Bash"])
     calls = tool and not any(part["type"] == "tool_result" for part in parts)
     usage = {
         "input_tokens": 12, "cache_read_input_tokens": 1024, "cache_creation_input_tokens": 100,
@@ -26,9 +30,13 @@ def messages(request):
         "content": [], "stop_reason": None, "stop_sequence": None, "usage": usage,
     }
     if calls:
-        block = {"type": "tool_use", "id": "toolu_1", "name": tool, "input": {}}
-        arguments = json.dumps({"command": COMMAND, "description": "Look at the weather"})
-        delta = {"type": "input_json_delta", "partial_json": arguments}
+        block = {"type": "tool_use", "id": "toolu_agent" if asks else "toolu_1", "name": tool, "input": {}}
+        arguments = {"command": COMMAND, "description": "Look at the weather"}
+        if asks:
+            arguments = {
+                "prompt": QUESTION, "description": "Ask for the weather", "subagent_type": "general-purpose", "run_in_background": False,
+            }
+        delta = {"type": "input_json_delta", "partial_json": json.dumps(arguments)}
     else:
         block = {"type": "text", "text": ""}
         delta = {"type": "text_delta", "text": ANSWER}
