@@ -20,14 +20,16 @@ KERNEL = "6.12.0"
 def run(script, *arguments, **environment):
     names = ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "GOOGLE_GEMINI_BASE_URL", "OTEL_EXPORTER_OTLP_ENDPOINT")
     environment |= {name: os.environ[name] for name in names}
-    environment |= {"PATH": "/usr/bin:/bin", "HOME": HOME, "OPENAI_API_KEY": "none", "ANTHROPIC_API_KEY": "none", "GEMINI_API_KEY": "none"}
+    environment |= {name: "none" for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY")}
+    environment |= {"PATH": "/usr/bin:/bin", "HOME": HOME}
     command = [shutil.which("node"), PACKAGES / script, *arguments]
     subprocess.run(command, env=environment, cwd=HOME, stdin=subprocess.DEVNULL, check=True, timeout=100)
 
 
 def claude_code(question=QUESTION, **environment):
     run(
-        "@anthropic-ai/claude-code/cli-wrapper.cjs", "-p", question, "--model", "claude-sonnet-4-5", "--allowedTools", "Bash", "Agent",
+        "@anthropic-ai/claude-code/cli-wrapper.cjs", "-p", question, "--model", "claude-sonnet-4-5",
+        "--allowedTools", "Bash", "Agent",
         CLAUDE_CODE_ENABLE_TELEMETRY="1", OTEL_METRICS_EXPORTER="otlp", OTEL_LOGS_EXPORTER="otlp",
         OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf", OTEL_LOG_USER_PROMPTS="1", OTEL_LOG_TOOL_DETAILS="1",
         OTEL_RESOURCE_ATTRIBUTES=f"os.version={KERNEL}", CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1", DISABLE_AUTOUPDATER="1",
