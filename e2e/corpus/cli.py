@@ -80,10 +80,6 @@ metrics_exporter = {exporter("metrics")}
     run("@openai/codex/bin/codex.js", "exec", "--ephemeral", "--skip-git-repo-check", QUESTION)
 
 
-def codex_traces():
-    codex(("logs", "traces"))
-
-
 def gemini_cli():
     (HOME / ".gemini").mkdir()
     (HOME / "system.md").write_text("Be short.")
@@ -105,7 +101,7 @@ def gemini_cli():
     )
 
 
-AGENTS = {each.__name__: each for each in (claude_code, claude_code_traces, claude_code_agents, codex, codex_traces, gemini_cli)}
+AGENTS = {each.__name__: each for each in (claude_code, claude_code_traces, claude_code_agents, codex, gemini_cli)}
 
 if __name__ == "__main__":
     HOME.mkdir()

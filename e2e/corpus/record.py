@@ -4,11 +4,16 @@
     npm install
     CLEW_BIN=../../target/release/clew /tmp/corpus/bin/python record.py
 
+A sender with requirements of its own, such as requirements-otel-openai.txt, is recorded by name from an environment of its own:
+
+    python3 -m venv /tmp/own && /tmp/own/bin/pip install -r requirements-otel-openai.txt
+    CLEW_BIN=../../target/release/clew /tmp/own/bin/python record.py otel_openai
+
 Command-line agents know more of the machine; this hides its name, and keeps what they send on it:
 
     (cd cli && npm install)
     unshare --map-root-user --net --uts sh -c 'hostname agent; ip link set lo up; exec "$@"' - \\
-        /tmp/corpus/bin/python record.py claude_code claude_code_traces claude_code_agents codex codex_traces gemini_cli
+        /tmp/corpus/bin/python record.py claude_code claude_code_traces claude_code_agents codex gemini_cli
 """
 
 import os
@@ -27,22 +32,32 @@ from cli import AGENTS  # noqa: E402
 from clew import Clew  # noqa: E402
 from senders import SENDERS  # noqa: E402
 
+SPANS = {
+    "OTEL_SEMCONV_STABILITY_OPT_IN": "gen_ai_latest_experimental",
+    "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "span_only",
+}
+SILENT = {"CREWAI_DISABLE_TELEMETRY": "true", "CREWAI_TRACING_ENABLED": "false"}
+EXTRA = {"otel_openai_2_4": SPANS, "otel_genai_openai": SPANS, "openinference_crewai": SILENT}
 PROGRAMS = {
     "vercel": ["node", HERE / "vercel.mjs"],
     "rig": ["cargo", "run", "--quiet", "--locked", "--manifest-path", HERE / "rig" / "Cargo.toml"],
 }
 
 
+def shared(name):
+    return not (HERE / f"requirements-{name.replace('_', '-')}.txt").exists()
+
+
 def main():
     url = provider.serve()
     with tempfile.TemporaryDirectory() as directory:
-        for name in sys.argv[1:] or [*SENDERS, *PROGRAMS, *AGENTS]:
+        for name in sys.argv[1:] or [*filter(shared, SENDERS), *PROGRAMS, *AGENTS]:
             server = Clew(Path(directory) / name).start()
             environment = {
                 **os.environ, "OPENAI_API_KEY": "none", "ANTHROPIC_API_KEY": "none", "OPENAI_BASE_URL": f"{url}/v1",
                 "ANTHROPIC_BASE_URL": url, "GOOGLE_GEMINI_BASE_URL": url, "OTEL_EXPORTER_OTLP_ENDPOINT": server.otlp_http,
                 "OTEL_SERVICE_NAME": name, "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "true",
-                "TRACELOOP_METRICS_ENABLED": "false",
+                "TRACELOOP_METRICS_ENABLED": "false", **EXTRA.get(name, {}),
             }
             script = "cli.py" if name in AGENTS else "senders.py"
             command = PROGRAMS.get(name, [sys.executable, HERE / script, name])

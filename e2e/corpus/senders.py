@@ -1,6 +1,7 @@
 """Small agents, each instrumented by another library. `python senders.py NAME` runs one; OPENAI_BASE_URL and
 ANTHROPIC_BASE_URL say where the provider is, the OTEL_ variables where telemetry goes."""
 
+import asyncio
 import os
 import sys
 
@@ -21,6 +22,16 @@ TOOL = {
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
     },
 }
+
+
+def send_logs():
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
+
+    logs = LoggerProvider()
+    logs.add_log_record_processor(SimpleLogRecordProcessor(OTLPLogExporter()))
+    return logs
 
 
 def ask_openai():
@@ -47,17 +58,42 @@ def ask_anthropic():
 
 def otel_openai():
     """Messages go out as log records."""
-    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
     from opentelemetry.instrumentation.openai_v2 import OpenAIInstrumentor
     from opentelemetry.sdk._events import EventLoggerProvider
-    from opentelemetry.sdk._logs import LoggerProvider
-    from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 
-    logs = LoggerProvider()
-    logs.add_log_record_processor(SimpleLogRecordProcessor(OTLPLogExporter()))
+    logs = send_logs()
     OpenAIInstrumentor().instrument(event_logger_provider=EventLoggerProvider(logs))
     ask_openai()
     logs.shutdown()
+
+
+def otel_openai_2_0():
+    otel_openai()
+
+
+def otel_openai_2_3():
+    """Messages still go out as log records, now without a logger of events."""
+    from opentelemetry.instrumentation.openai_v2 import OpenAIInstrumentor
+
+    logs = send_logs()
+    OpenAIInstrumentor().instrument(logger_provider=logs)
+    ask_openai()
+    logs.shutdown()
+
+
+def otel_openai_2_4():
+    """The last before the name changed: messages are on the spans for those that opt in."""
+    from opentelemetry.instrumentation.openai_v2 import OpenAIInstrumentor
+
+    OpenAIInstrumentor().instrument()
+    ask_openai()
+
+
+def otel_genai_openai():
+    from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
+
+    OpenAIInstrumentor().instrument()
+    ask_openai()
 
 
 def openinference_openai():
@@ -120,6 +156,171 @@ def pydantic_ai():
     agent.run_sync(QUESTION)
 
 
+def serve_fastmcp():
+    from fastmcp import FastMCP
+
+    server = FastMCP("weather")
+
+    @server.tool
+    def get_weather(city: str) -> str:
+        """The weather of a city."""
+        if city == "Atlantis":
+            raise ValueError("no such city")
+        return "sunny"
+
+    @server.resource("weather://cities")
+    def cities() -> list[str]:
+        return ["Paris"]
+
+    @server.prompt
+    def ask(city: str) -> str:
+        return f"How is the weather in {city}?"
+
+    server.run(show_banner=False)
+
+
+def fastmcp():
+    """A client and, in a process of its own, a server; a request's trace has spans of both."""
+    from fastmcp import Client
+    from fastmcp.client.transports import StdioTransport
+
+    async def ask():
+        transport = StdioTransport(sys.executable, [__file__, "serve_fastmcp"], env=dict(os.environ), keep_alive=False)
+        async with Client(transport) as client:
+            await client.list_tools()
+            await client.call_tool("get_weather", {"city": "Paris"})
+            await client.call_tool("get_weather", {"city": "Atlantis"}, raise_on_error=False)
+            await client.read_resource("weather://cities")
+            await client.get_prompt("ask", {"city": "Paris"})
+
+    asyncio.run(ask())
+
+
+def serve_mcp_sdk():
+    from mcp.server.mcpserver import MCPServer
+
+    server = MCPServer("weather")
+
+    @server.tool()
+    def get_weather(city: str) -> str:
+        """The weather of a city."""
+        if city == "Atlantis":
+            raise ValueError("no such city")
+        return "sunny"
+
+    @server.prompt()
+    def ask(city: str) -> str:
+        return f"How is the weather in {city}?"
+
+    server.run()
+
+
+def mcp_sdk():
+    """The MCP SDK's own spans."""
+    from mcp import Client, StdioServerParameters
+
+    async def ask():
+        server = StdioServerParameters(command=sys.executable, args=[__file__, "serve_mcp_sdk"], env=dict(os.environ))
+        async with Client(server) as client:
+            await client.call_tool("get_weather", {"city": "Paris"})
+            await client.call_tool("get_weather", {"city": "Atlantis"})
+            await client.get_prompt("ask", {"city": "Paris"})
+
+    asyncio.run(ask())
+
+
+def serve_mcp():
+    from opentelemetry.instrumentation.mcp import McpInstrumentor
+
+    McpInstrumentor().instrument()
+    from mcp.server.fastmcp import FastMCP
+
+    server = FastMCP("weather")
+
+    @server.tool()
+    def get_weather(city: str) -> str:
+        """The weather of a city."""
+        if city == "Atlantis":
+            raise ValueError("no such city")
+        return "sunny"
+
+    @server.resource("weather://cities")
+    def cities() -> list[str]:
+        return ["Paris"]
+
+    server.run()
+
+
+def openllmetry_mcp():
+    from opentelemetry.instrumentation.mcp import McpInstrumentor
+
+    McpInstrumentor().instrument()
+    from mcp import ClientSession, StdioServerParameters
+    from mcp.client.stdio import stdio_client
+
+    async def ask():
+        server = StdioServerParameters(command=sys.executable, args=[__file__, "serve_mcp"], env=dict(os.environ))
+        async with stdio_client(server) as (read, write), ClientSession(read, write) as session:
+            await session.initialize()
+            await session.list_tools()
+            await session.call_tool("get_weather", {"city": "Paris"})
+            await session.call_tool("get_weather", {"city": "Atlantis"})
+            await session.read_resource("weather://cities")
+
+    asyncio.run(ask())
+
+
+def openinference_crewai():
+    """Two agents, one with a tool."""
+    from crewai import LLM, Agent, Crew, Task
+    from crewai.tools import tool
+    from openinference.instrumentation.crewai import CrewAIInstrumentor
+    from openinference.instrumentation.openai import OpenAIInstrumentor
+
+    CrewAIInstrumentor().instrument()
+    OpenAIInstrumentor().instrument()
+
+    @tool("get_weather")
+    def get_weather(city: str) -> str:
+        """The weather of a city."""
+        return "sunny"
+
+    model = LLM(model="openai/gpt-4o")
+    forecaster = Agent(role="Forecaster", goal="Know the weather", backstory="Reads instruments.", tools=[get_weather], llm=model)
+    writer = Agent(role="Writer", goal="Write it down", backstory="Writes for a paper.", llm=model)
+    tasks = [
+        Task(name="look", description=QUESTION, expected_output="The weather", agent=forecaster),
+        Task(name="write", description="Write a line about it.", expected_output="A line", agent=writer),
+    ]
+    Crew(name="weather", agents=[forecaster, writer], tasks=tasks).kickoff(inputs={"city": "Paris"})
+
+
+def autogen():
+    """AutoGen's own spans: a team of two agents, one with a tool."""
+    from autogen_agentchat.agents import AssistantAgent
+    from autogen_agentchat.conditions import MaxMessageTermination
+    from autogen_agentchat.teams import RoundRobinGroupChat
+    from autogen_core import SingleThreadedAgentRuntime
+    from autogen_ext.models.openai import OpenAIChatCompletionClient
+
+    async def get_weather(city: str) -> str:
+        """The weather of a city."""
+        return "sunny"
+
+    async def ask():
+        model = OpenAIChatCompletionClient(model="gpt-4o")
+        forecaster = AssistantAgent("forecaster", model, tools=[get_weather], description="Knows the weather")
+        writer = AssistantAgent("writer", model, description="Writes it down")
+        runtime = SingleThreadedAgentRuntime(tracer_provider=PROVIDER)
+        runtime.start()
+        team = RoundRobinGroupChat([forecaster, writer], termination_condition=MaxMessageTermination(3), runtime=runtime)
+        await team.run(task=QUESTION)
+        await runtime.stop()
+        await model.close()
+
+    asyncio.run(ask())
+
+
 def openinference_llama_index():
     from llama_index.core import Document, VectorStoreIndex
     from llama_index.embeddings.openai import OpenAIEmbedding
@@ -155,10 +356,13 @@ def openinference_openai_agents():
 
 SENDERS = {
     each.__name__: each
-    for each in (otel_openai, openinference_openai, openinference_anthropic, openllmetry_openai, openllmetry_anthropic,
-                 openinference_langgraph, pydantic_ai, openinference_llama_index, openinference_openai_agents)
+    for each in (otel_openai, otel_openai_2_0, otel_openai_2_3, otel_openai_2_4, otel_genai_openai, openinference_openai,
+                 openinference_anthropic, openllmetry_openai, openllmetry_anthropic, openinference_langgraph, pydantic_ai,
+                 openinference_crewai, openinference_llama_index, openinference_openai_agents, openllmetry_mcp, fastmcp, mcp_sdk,
+                 autogen)
 }
 
 if __name__ == "__main__":
-    SENDERS[sys.argv[1]]()
+    sys.tracebacklimit = 0  # stack traces have paths of the machine
+    globals()[sys.argv[1]]()
     PROVIDER.shutdown()
