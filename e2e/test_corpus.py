@@ -6,20 +6,20 @@ from pathlib import Path
 import pytest
 import requests
 
-PAYLOADS = [
-    path for path in sorted((Path(__file__).parent / "corpus" / "payloads").glob("*.jsonl"))
-    if path.with_suffix(".expected.json").exists()
-]
+FOLDER = Path(__file__).parent / "corpus" / "payloads"
+PAYLOADS = sorted(path.name.removesuffix(".expected.json") for path in FOLDER.glob("*.expected.json"))
+SIGNALS = {"logs": ".logs.jsonl", "metrics": ".metrics.jsonl", "traces": ".jsonl"}
 
 
-def understood(clew, service):
-    """What Clew makes of the traces of a service, in a form that a person can check."""
-    traces = requests.get(f"{clew.api}/api/v1/traces", params={"q": f"service:={service}"}, timeout=30).json()["traces"]
-    for trace in sorted(traces, key=lambda trace: trace["start"]):
-        run = requests.get(f"{clew.api}/api/v1/traces/{trace['traceId']}/run", timeout=30).json()
+def understood(clew):
+    """What Clew makes of all traces, in a form that a person can check."""
+    traces = requests.get(f"{clew.api}/api/v1/traces", timeout=30).json()["traces"]
+    for trace in sorted(traces, key=lambda trace: (trace["start"], trace["traceId"])):
+        path = f"{clew.api}/api/v1/traces/{trace['traceId']}"
+        run = requests.get(f"{path}/run", timeout=30).json()
+        calls = requests.get(f"{path}/calls", timeout=30).json()["calls"]
         total = run["total"]
         counts = ("inputTokens", "outputTokens", "cachedTokens", "cacheWriteTokens", "reasoningTokens")
-        calls = requests.get(f"{clew.api}/api/v1/traces/{trace['traceId']}/calls", timeout=30).json()["calls"]
         yield {
             "root": trace["rootName"], "kinds": trace["kinds"], "agents": trace["agents"], "models": trace["models"],
             "input": trace["input"], "state": run["state"], "calls": total["calls"],
@@ -34,20 +34,44 @@ def parts(messages):
     return messages and [[message["role"], *(part["type"] for part in message["parts"])] for message in messages]
 
 
-def send(clew, signal, lines):
-    for line in lines:
-        answer = requests.post(
-            f"{clew.otlp_http}/v1/{signal}", data=line.encode(), headers={"content-type": "application/json"}, timeout=30
-        )
-        assert answer.ok, answer.text
+def lines(name, signal):
+    path = FOLDER / (name + SIGNALS[signal])
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def send(clew, name, signals=SIGNALS):
+    for signal in signals:
+        for line in lines(name, signal):
+            answer = requests.post(
+                f"{clew.otlp_http}/v1/{signal}", data=line.encode(), headers={"content-type": "application/json"}, timeout=30
+            )
+            assert answer.ok, answer.text
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_recorded_payload(own_clew, name):
+    server = own_clew().start()
+    send(server, name)
+    assert list(understood(server)) == json.loads((FOLDER / f"{name}.expected.json").read_text())
+
+    # What was sent goes out again as it came in.
+    sent = {attribute["key"] for line in lines(name, "traces") for attribute in attributes(json.loads(line))}
+    exported = requests.get(f"{server.api}/api/v1/export/traces", timeout=30).text.splitlines()
+    kept = {attribute["key"] for line in exported for attribute in attributes(json.loads(line))}
+    assert sent == kept or not sent
+
+
+def attributes(request):
+    for resource in request["resourceSpans"]:
+        for scope in resource["scopeSpans"]:
+            for span in scope["spans"]:
+                yield from span.get("attributes", [])
 
 
 def test_messages_in_log_records(own_clew):
     """Older OpenTelemetry instrumentations send messages as log records, which may come before their span."""
     server = own_clew().start()
-    payload = next(path for path in PAYLOADS if path.stem == "otel_openai")
-    send(server, "logs", payload.with_suffix(".logs.jsonl").read_text().splitlines())
-    send(server, "traces", payload.read_text().splitlines())
+    send(server, "otel_openai")
     traces = requests.get(f"{server.api}/api/v1/traces", timeout=30).json()["traces"]
     first = min(traces, key=lambda trace: trace["start"])
     run = requests.get(f"{server.api}/api/v1/traces/{first['traceId']}/run", timeout=30).json()
@@ -57,24 +81,3 @@ def test_messages_in_log_records(own_clew):
     assert messages["input"][1]["parts"] == [{"type": "text", "content": "How is the weather in Paris?"}]
     call = messages["output"][0]["parts"][0]
     assert (call["type"], call["name"], call["arguments"]) == ("tool_call", "get_weather", {"city": "Paris"})
-
-
-@pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: payload.stem)
-def test_recorded_payload(clew, payload):
-    lines = payload.read_text().splitlines()
-    send(clew, "traces", lines)
-    expected = json.loads(payload.with_suffix(".expected.json").read_text())
-    assert list(understood(clew, payload.stem)) == expected
-
-    # What was sent goes out again as it came in.
-    sent = {attribute["key"] for line in lines for attribute in attributes(json.loads(line))}
-    exported = requests.get(f"{clew.api}/api/v1/export/traces", params={"q": f"service:={payload.stem}"}, timeout=30)
-    kept = {attribute["key"] for line in exported.text.splitlines() for attribute in attributes(json.loads(line))}
-    assert sent == kept
-
-
-def attributes(request):
-    for resource in request["resourceSpans"]:
-        for scope in resource["scopeSpans"]:
-            for span in scope["spans"]:
-                yield from span.get("attributes", [])

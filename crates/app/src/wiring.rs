@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use axum::Router;
 use model::{Batch, Kind, TenantId, TraceId};
 use pipeline::otlp::Port;
-use pipeline::{Diagnostics, ExportError, Exporter, Intake, Limits};
+use pipeline::{AgentEvents, Diagnostics, ExportError, Exporter, Intake, Limits};
 use server::Ports;
 use server::ports::{Deleted, Deletion};
 use std::sync::Arc;
@@ -33,7 +33,8 @@ pub async fn wire(config: &Config, listeners: Listeners) -> anyhow::Result<Super
     let max_bytes = options.max_bytes;
     let storage = Storage::open(options).await?;
     let engine = engine::open(storage.clone(), prices)?;
-    let exporter: Arc<dyn Exporter> = Arc::new(StorageExporter { storage: storage.clone() });
+    let stores = Arc::new(StorageExporter { storage: storage.clone() });
+    let exporter: Arc<dyn Exporter> = Arc::new(AgentEvents::new(stores));
     let diagnostics = Diagnostics::default();
     let intake = Arc::new(Intake::new(Arc::clone(&exporter), limits(config), diagnostics.clone()));
     let receivers_stop = CancellationToken::new();

@@ -1,11 +1,13 @@
 //! How telemetry moves: receivers take it in, and hand each decoded request to an [`Exporter`].
 //! Pipeline does not know what the exporter does with it; storage is one.
 
+pub mod agent_events;
 pub mod diagnostics;
 pub mod intake;
 pub mod otlp;
 pub mod serve;
 
+pub use agent_events::AgentEvents;
 pub use diagnostics::{Diagnostics, Health, Outcome, ReceiverEvent};
 pub use intake::{Intake, Limits};
 pub use serve::serve;
