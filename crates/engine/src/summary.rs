@@ -34,13 +34,29 @@ pub fn build(trace_id: TraceId, rows: &TraceRows, prices: &PriceTable) -> Option
         own_status: i32::from(root.status),
         spans: skeleton.rows.len() as u64,
         errors: skeleton.rows.iter().filter(|row| row.status == 2).count() as u64,
-        agents: skeleton.agents.iter().skip(1).take(NAMES).cloned().collect(),
-        services: skeleton.services.iter().skip(1).take(NAMES).cloned().collect(),
+        agents: in_order(&skeleton.rows, &skeleton.agents, |row| row.agent),
+        services: in_order(&skeleton.rows, &skeleton.services, |row| row.service),
         kinds: kinds(&skeleton.rows),
         running: skeleton.rows.iter().any(|row| row.flags & flag::RUNNING != 0),
         orphans: skeleton.orphans,
         ..totals
     })
+}
+
+/// The names that the first spans of the tree have.
+fn in_order(rows: &[SkeletonRow], names: &[String], place: impl Fn(&SkeletonRow) -> u32) -> Vec<String> {
+    let mut seen = vec![false; names.len()];
+    let mut first = Vec::new();
+    for place in rows.iter().map(|row| place(row) as usize).filter(|place| *place > 0) {
+        if let (Some(seen @ false), Some(name)) = (seen.get_mut(place), names.get(place)) {
+            *seen = true;
+            first.push(name.clone());
+        }
+        if first.len() == NAMES {
+            break;
+        }
+    }
+    first
 }
 
 fn kinds(rows: &[SkeletonRow]) -> Vec<(&'static str, u64)> {
@@ -54,7 +70,8 @@ fn kinds(rows: &[SkeletonRow]) -> Vec<(&'static str, u64)> {
 /// What else the rows say: usage, models, input.
 fn totals(rows: &TraceRows, prices: &PriceTable) -> TraceSummary {
     let batches: Vec<_> = rows.batches.iter().map(SpanBatch::new).collect();
-    let spans: Vec<_> = rows.distinct().into_iter().map(|(batch, row)| batches[batch].row(row)).collect();
+    let mut spans: Vec<_> = rows.distinct().into_iter().map(|(batch, row)| batches[batch].row(row)).collect();
+    spans.sort_by_key(|span| span.columns().uint64(schema::START, span.row));
     let accounts = Accounts::new(spans.iter().map(|span| account::read(span, prices)).collect());
     let mut totals = TraceSummary { account: accounts.total(), ..TraceSummary::default() };
     for span in &spans {
@@ -63,9 +80,8 @@ fn totals(rows: &TraceRows, prices: &PriceTable) -> TraceSummary {
             totals.models.push(model.into_owned());
         }
     }
-    let mut asked: Vec<_> = spans.iter().filter(|span| span.has_meaning(Meaning::InputMessages)).collect();
-    asked.sort_by_key(|span| span.columns().uint64(schema::START, span.row));
-    totals.input = asked.iter().find_map(|span| first_input(&span.meaning(Meaning::InputMessages)?));
+    let mut asked = spans.iter().filter(|span| span.has_meaning(Meaning::InputMessages));
+    totals.input = asked.find_map(|span| first_input(&span.meaning(Meaning::InputMessages)?));
     totals
 }
 

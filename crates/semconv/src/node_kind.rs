@@ -57,7 +57,9 @@ const WORDS: [&str; 11] = [
 ];
 
 /// Attributes whose presence tells a kind, besides those of meanings.
-const TELLING: [&str; 12] = [
+const TELLING: [&str; 14] = [
+    "mcp.request.id",
+    "mcp.response.value",
     "policy.decision",
     "policy.id",
     "policy.name",
@@ -133,6 +135,10 @@ impl NodeKind {
     /// carries. A chain is not an agent, and neither is a prompt.
     #[must_use]
     pub fn classify(span: &dyn Attributes) -> Self {
+        // The client's span is the call of a tool; the server's is how it was served.
+        if span.span_kind() == 2 && span.means(Meaning::McpMethod) {
+            return Self::Mcp;
+        }
         let operation = OPERATIONS.iter().filter(|key| span.has(key)).find_map(|key| span.text(key));
         operation
             .and_then(Self::from_operation)
@@ -162,7 +168,12 @@ impl NodeKind {
             "retrieval" => Self::Retrieval,
             "rerank" | "ai.rerank.doRerank" => Self::Reranker,
             "apply_guardrail" => Self::Guardrail,
-            "agent_step" | "execute_task" | "ai.embed" | "ai.embedMany" | "ai.rerank" => Self::Step,
+            "agent_step"
+            | "execute_task"
+            | "schedule_tool_calls"
+            | "ai.embed"
+            | "ai.embedMany"
+            | "ai.rerank" => Self::Step,
             "evaluate" => Self::Evaluator,
             memory if memory.contains("memory") => Self::Memory,
             other => {
@@ -191,7 +202,7 @@ impl NodeKind {
             "workflow" => Self::Workflow,
             "memory" => Self::Memory,
             "plan" | "planner" => Self::Plan,
-            "human" | "approval" | "human_approval" => Self::Approval,
+            "human" | "approval" | "human_approval" | "tool.blocked_on_user" => Self::Approval,
             "chain" | "task" | "step" | "decision" | "branch" | "parser" | "executor" | "pipeline"
             | "tool.execution" | "hook" => Self::Step,
             _ => return None,
@@ -206,7 +217,7 @@ impl NodeKind {
             Self::Approval
         } else if span.means(Meaning::Tool) {
             Self::Tool
-        } else if span.means(Meaning::McpMethod) {
+        } else if span.means(Meaning::McpMethod) || has_any(&["mcp.request.id", "mcp.response.value"]) {
             Self::Mcp
         } else if has_any(&["db.system.name", "db.system"]) {
             Self::Db
@@ -330,6 +341,9 @@ pub(crate) mod tests {
         check(&[("ai.operationId", "ai.generateText")], 1, NodeKind::Agent);
         check(&[("ai.operationId", "ai.toolCall")], 1, NodeKind::Tool);
         check(&[("mcp.method.name", "tools/list")], 3, NodeKind::Mcp);
+        check(&[("mcp.method.name", "tools/call"), ("gen_ai.tool.name", "search")], 3, NodeKind::Tool);
+        check(&[("mcp.method.name", "tools/call"), ("gen_ai.tool.name", "search")], 2, NodeKind::Mcp);
+        check(&[("span.type", "tool.blocked_on_user")], 1, NodeKind::Approval);
         check(&[("node.id", "n3"), ("node.kind", "human")], 1, NodeKind::Approval);
         check(&[("node.id", "n1"), ("node.kind", "task")], 1, NodeKind::Step);
         check(&[("span.type", "llm_request")], 1, NodeKind::Llm);

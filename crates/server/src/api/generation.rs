@@ -79,6 +79,13 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// The operation by OpenTelemetry's name for it, or as sent; none for what is no operation.
+fn operation(asked: &Asked<'_>) -> Option<String> {
+    let sent = asked.meaning(Meaning::Operation)?;
+    let known = semconv::table::value("gen_ai.operation.name", &sent).map(str::to_owned);
+    known.or_else(|| Some(sent.into_owned())).filter(|name| !name.is_empty())
+}
+
 /// The `gen` part of a span.
 pub fn view(asked: &Asked<'_>, kind: NodeKind) -> Json {
     let messages = messages::view(asked, kind);
@@ -97,7 +104,7 @@ pub fn view(asked: &Asked<'_>, kind: NodeKind) -> Json {
     let first_token = sent.map(|sent| semconv::usage::seconds_to_first_token(asked, sent) * 1_000.0);
     let reasons: Vec<&str> = finish.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
     json!({
-        "operation": asked.meaning(Meaning::Operation),
+        "operation": operation(asked),
         "provider": asked.meaning(Meaning::Provider).and_then(|sent| semconv::usage::provider(&sent)),
         "model": asked.meaning(Meaning::Model),
         "agent": asked.meaning(Meaning::Agent),

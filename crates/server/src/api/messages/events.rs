@@ -38,6 +38,14 @@ pub fn named<'a>(asked: &Asked<'a>, key: &str) -> Option<&'a Value> {
     attributes.find(|attribute| attribute.key == key).map(|attribute| &attribute.value)
 }
 
+/// What a tool gave back, as Claude Code tells of it.
+pub fn tool_output<'a>(asked: &Asked<'a>) -> Option<&'a Value> {
+    let told = events(asked).find(|event| event.name == "tool.output")?;
+    let key = ["output", "content", "diff"].into_iter();
+    let mut said = key.filter_map(|key| told.attributes.iter().find(|attribute| attribute.key == key));
+    said.next().map(|attribute| &attribute.value)
+}
+
 /// The messages of one direction: an event's attribute that has them all, or one event each.
 pub fn messages(asked: &Asked<'_>, own: &str, role: &str) -> Option<Json> {
     if let Some(value) = named(asked, own) {

@@ -43,26 +43,30 @@ const OUTPUT: Direction = Direction {
 /// Where the Vercel AI SDK keeps the tool calls of an answer, beside its text.
 const CALLS: &str = "ai.response.toolCalls";
 
-/// What a tool span's input and output are to OpenInference, which has no other names for them.
-const GENERIC: [&str; 2] = ["input.value", "output.value"];
+/// What the input and output of a tool's span are to OpenInference, OpenLLMetry and Gemini CLI, which have no other names
+/// for them.
+const TOOL_INPUT: [&str; 3] = ["input.value", "traceloop.entity.input", "gen_ai.input.messages"];
+const TOOL_OUTPUT: [&str; 3] = ["output.value", "traceloop.entity.output", "gen_ai.output.messages"];
 
 /// The `messages` part of a span.
 pub fn view(asked: &Asked<'_>, kind: NodeKind) -> Json {
     let tool = kind == NodeKind::Tool;
     let listed = |direction: &Direction| {
-        if tool { found(asked, direction, &GENERIC) } else { found(asked, direction, &[]) }
+        if tool { Option::None } else { found(asked, direction) }
     };
-    let content = |meaning: Meaning, generic: &'static str| {
+    let content = |meaning: Meaning, generic: [&'static str; 3]| {
         let carrier = asked.carrier(meaning);
-        carrier.or_else(|| Some((generic, asked.value(generic).filter(|_| tool)?)))
+        let generic = || generic.into_iter().find_map(|key| Some((key, asked.value(key).filter(|_| tool)?)));
+        carrier.or_else(generic)
     };
+    let result = content(Meaning::ToolResult, TOOL_OUTPUT).map(|(key, value)| single(key, value));
     json!({
         "system": system(asked),
         "input": shown(listed(&INPUT)),
         "output": shown(listed(&OUTPUT)),
         "toolDefinitions": definitions(asked),
-        "toolArguments": content(Meaning::ToolArguments, GENERIC[0]).map(|(key, value)| single(key, value)),
-        "toolResult": content(Meaning::ToolResult, GENERIC[1]).map(|(key, value)| single(key, value)),
+        "toolArguments": content(Meaning::ToolArguments, TOOL_INPUT).map(|(key, value)| single(key, value)),
+        "toolResult": result.or_else(|| events::tool_output(asked).map(json)),
     })
 }
 
@@ -89,7 +93,7 @@ pub struct Said {
 
 /// The messages of a model call, however long.
 pub fn said(asked: &Asked<'_>) -> Said {
-    let of = |direction| found(asked, &direction, &[]).map(|found| found.messages);
+    let of = |direction| found(asked, &direction).map(|found| found.messages);
     Said { system: system(asked), input: of(INPUT), output: of(OUTPUT) }
 }
 
@@ -104,7 +108,7 @@ pub fn bounded(field: &str, content: Json) -> Json {
 /// All of what is found under the field of a cut answer, when no attribute has that name.
 pub fn whole(asked: &Asked<'_>, field: &str) -> Option<Json> {
     let direction = [INPUT, OUTPUT].into_iter().find(|direction| direction.field == field)?;
-    found(asked, &direction, &[]).map(|found| found.messages)
+    found(asked, &direction).map(|found| found.messages)
 }
 
 /// Messages, what they came from, and how many bytes they have there.
@@ -127,10 +131,10 @@ fn cut(field: &str, bytes: usize) -> Json {
 }
 
 /// OpenTelemetry's own attribute, then numbered ones, then the other conventions', then events.
-fn found(asked: &Asked<'_>, direction: &Direction, except: &[&str]) -> Option<Found> {
+fn found(asked: &Asked<'_>, direction: &Direction) -> Option<Found> {
     let (own, others) = direction.meaning.keys().split_first()?;
     let in_one = |key: &'static str| {
-        let value = asked.value(key).filter(|_| !except.contains(&key))?;
+        let value = asked.value(key)?;
         Some(Found { messages: messages(json(value), direction.role), field: key, bytes: bytes(value) })
     };
     let found = in_one(own)
@@ -179,7 +183,11 @@ fn system(asked: &Asked<'_>) -> Json {
         return cut(key, bytes(value));
     }
     match json(value) {
-        Json::String(text) => json!([{"type": "text", "content": text}]),
+        // Gemini CLI writes a text as JSON.
+        Json::String(text) => {
+            let text = values::parsed(&text).filter(Json::is_string).unwrap_or(Json::String(text));
+            json!([{"type": "text", "content": text}])
+        }
         other => other,
     }
 }
