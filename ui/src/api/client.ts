@@ -1,8 +1,11 @@
 // Talks to the server that served this page, and to no other.
 import type {
+  ConversationDetail,
+  ConversationPage,
   Field,
   FieldValue,
   LogRecord,
+  ModelCall,
   ParsedQuery,
   ServerStatus,
   Run,
@@ -77,6 +80,14 @@ export const api = {
     json<TracePage>(`/api/v1/traces${queryString({ ...search })}`, { signal }),
   trace: (id: string) => json<TraceSummary>(`/api/v1/traces/${id}`),
   run: (id: string) => json<Run>(`/api/v1/traces/${id}/run`),
+  conversations: (search: { from: string | null; to: string | null; limit: number }) =>
+    json<ConversationPage>(`/api/v1/conversations${queryString(search)}`),
+  conversation: (name: string) =>
+    json<ConversationDetail>(`/api/v1/conversations/${encodeURIComponent(name)}`),
+  calls: (conversation: string, limit: number) =>
+    json<{ calls: ModelCall[]; complete: boolean }>(
+      `/api/v1/conversations/${encodeURIComponent(conversation)}/calls${queryString({ limit })}`,
+    ),
   parse: (q: string, signal?: AbortSignal) =>
     json<ParsedQuery>(`/api/v1/query/parse${queryString({ q })}`, { signal }),
   fields: () => json<{ fields: Field[] }>('/api/v1/fields'),

@@ -103,6 +103,12 @@ export interface Generation {
   messages: Record<MessageField, unknown>;
 }
 
+/** Where the whole of a body can be asked for. */
+export interface SpanPlace {
+  traceId: string;
+  spanId: string;
+}
+
 export type MessageField = 'system' | 'input' | 'output' | 'toolDefinitions' | 'toolArguments' | 'toolResult';
 
 export interface Span {
@@ -216,5 +222,66 @@ export interface Run {
     failedSpans: number;
   } | null;
   criticalPath: { length: string; parts: Record<RunPart, string>; segments: PathSegment[] };
+  calls: RunCall[];
+  retries: { spanId: string; of: string }[];
+  waits: { approval: string; queue: string };
   findings: { kind: string; spanId: string | null; detail: string }[];
+}
+
+/** What a call of a model used, how fast it was, and whether it counts. */
+export interface RunCall {
+  spanId: string;
+  counted: boolean;
+  notCountedBecause: string | null;
+  model: string | null;
+  duration: string | null;
+  timeToFirstTokenMs: number | null;
+  tokensPerSecond: number | null;
+  inputTokens: string;
+  outputTokens: string;
+  reportedCost: number | null;
+  computedCost: { dollars: number } | null;
+}
+
+/** A conversation over any number of traces, as the list has it. */
+export interface Conversation {
+  name: string;
+  spans: number;
+  traces: number;
+  errors: number;
+  usage: Account;
+  first: string;
+  last: string;
+}
+
+export interface ConversationPage {
+  conversations: Conversation[];
+  complete: boolean;
+  incompleteReason: string | null;
+}
+
+/** With its turns, the oldest first; of more than are told, the newest. */
+export interface ConversationDetail extends Conversation {
+  complete: boolean;
+  incompleteReason: string | null;
+  turns: TraceSummary[];
+}
+
+/** A call of a model as one reads it: what is new against the agent's call before it. */
+export interface ModelCall {
+  traceId: string;
+  spanId: string;
+  name: string;
+  agent: string;
+  model: string | null;
+  start: string;
+  duration: string | null;
+  failed: boolean;
+  inputTokens: string | null;
+  outputTokens: string | null;
+  sameSystem: boolean;
+  system: unknown;
+  earlierInput: number;
+  newInput: unknown;
+  output: unknown;
 }

@@ -1,26 +1,6 @@
 // The address bar is the state: push for navigation, replace for adjustments.
 import { untrack } from 'svelte';
-
-export type Route =
-  | { page: 'home' }
-  | { page: 'traces' }
-  | { page: 'trace'; id: string }
-  | { page: 'settings' }
-  | { page: 'missing' };
-
-export function routeOf(path: string): Route {
-  const [page = '', id, ...rest] = path.split('/').filter(Boolean);
-  if (rest.length > 0) return { page: 'missing' };
-  if (page === '') return { page: 'home' };
-  if (page === 'traces' && !id) return { page: 'traces' };
-  if (page === 'settings' && !id) return { page: 'settings' };
-  if (page === 'trace' && id) {
-    const bare = id.replaceAll('-', '').toLowerCase();
-    if (/^[0-9a-f]{32}$/.test(bare)) return { page: 'trace', id: bare };
-    if (/^[0-9a-f]{1,31}$/.test(bare)) return { page: 'trace', id: bare.padStart(32, '0') };
-  }
-  return { page: 'missing' };
-}
+import { routeOf } from '../domain/route';
 
 /** Browsers refuse or ignore addresses that change too often (a held arrow key, a wheel). */
 const WRITE_MS = 150;

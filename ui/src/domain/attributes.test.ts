@@ -1,6 +1,6 @@
 // Values as text, facts by kind, failures.
 import { expect, test } from 'vitest';
-import type { Attribute, Span } from '../api/types';
+import type { Attribute, Generation, Span } from '../api/types';
 import { documents, facts, failure, plainValue } from './attributes';
 
 function spanWith(changes: Partial<Span>, attributes: Record<string, string> = {}): Span {
@@ -45,6 +45,20 @@ test('facts are the kind’s own, unknown ones left out', () => {
     { label: 'Policy', value: 'refund-limit' },
     { label: 'Decision', value: 'deny' },
   ]);
+});
+
+test('the conversation leads to its page', () => {
+  const gen = {
+    conversation: 'shop/7',
+    finishReasons: null,
+    timeToFirstTokenMs: null,
+    cost: null,
+  } as Generation;
+  expect(facts(spanWith({ gen }))).toContainEqual({
+    label: 'Conversation',
+    value: 'shop/7',
+    href: '/session/shop%2F7',
+  });
 });
 
 test('a failure is read from the last exception, else from the status', () => {

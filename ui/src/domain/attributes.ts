@@ -1,6 +1,7 @@
 // Attribute values as text, and the facts that a kind of span is read for first.
 import type { Attribute, Span } from '../api/types';
 import { formatCost, formatCount } from './format';
+import { sessionPath } from './route';
 
 type Value = { type?: string; value: unknown };
 
@@ -38,6 +39,8 @@ export function attribute(span: Span, ...keys: string[]): string | null {
 export interface Fact {
   label: string;
   value: string;
+  /** Where the page tells more of it. */
+  href?: string;
 }
 
 const BY_KIND: Record<string, [label: string, ...keys: string[]][]> = {
@@ -121,7 +124,8 @@ export function facts(span: Span): Fact[] {
     add('Operation', gen.operation);
     add('Agent', gen.agent);
     add('Tool', gen.tool);
-    add('Conversation', gen.conversation);
+    if (gen.conversation)
+      list.push({ label: 'Conversation', value: gen.conversation, href: sessionPath(gen.conversation) });
     add('Finish reason', gen.finishReasons?.join(', '));
     if (gen.timeToFirstTokenMs !== null)
       add('Time to first token', `${formatCount(gen.timeToFirstTokenMs)} ms`);

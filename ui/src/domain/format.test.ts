@@ -6,6 +6,7 @@ import {
   formatCount,
   formatDuration,
   formatNanoseconds,
+  formatWorth,
   oneLine,
   visibleText,
 } from './format';
@@ -36,6 +37,16 @@ test('an unknown cost is never zero', () => {
   expect(formatCost(0.0052)).toBe('$0.0052');
   expect(formatCost(0.00996)).toBe('$0.010');
   expect(formatCost(1234.5)).toBe('$1,234.50');
+});
+
+test.each([
+  [null, [], 'unknown'],
+  [null, ['own-model'], 'unknown'],
+  [0, [], '$0'],
+  [0.25, [], '$0.250'],
+  [0.25, ['own-model'], '≥ $0.250'],
+])('%s with %j without a price', (cost, unpricedModels, text) => {
+  expect(formatWorth({ cost, unpricedModels })).toBe(text);
 });
 
 test('counts and sizes', () => {

@@ -62,6 +62,18 @@ export function formatCost(dollars: number | null | undefined): string {
   return `$${dollars.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
 }
 
+/** Money as far as it is known: nobody's guess is nothing, and a sum without some models' prices is at least that. */
+export function formatWorth({
+  cost,
+  unpricedModels,
+}: {
+  cost: number | null;
+  unpricedModels: string[];
+}): string {
+  if (cost === null) return 'unknown';
+  return unpricedModels.length > 0 ? `≥ ${formatCost(cost)}` : formatCost(cost);
+}
+
 const BIDI_OR_INVISIBLE = /[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
 // eslint-disable-next-line no-control-regex -- control characters are exactly what is looked for
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g;
