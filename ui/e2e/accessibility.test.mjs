@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { launch, openPage, paintedAfter } from './browser.mjs';
-import { agentRun, send, spanIdOf, traceIdOf } from './otlp.mjs';
+import { agentRun, conversationTurn, retriedRun, send, spanIdOf, traceIdOf } from './otlp.mjs';
 import { startServer, until } from './server.mjs';
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -33,6 +33,22 @@ const PAGES = [
     path: `${trace}?view=run`,
     ready: (page) => page.getByRole('heading', { name: 'What it used' }),
   },
+  {
+    name: 'retries',
+    path: `/trace/${traceIdOf(9)}?view=run`,
+    ready: (page) => page.getByText('not counted'),
+  },
+  {
+    name: 'sessions',
+    path: '/sessions',
+    ready: (page) => page.getByRole('grid', { name: 'Conversations' }).getByText('support/7'),
+  },
+  { name: 'session', path: '/session/support%2F7', ready: (page) => page.getByText('Answer 2') },
+  {
+    name: 'no-session',
+    path: '/sessions?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z',
+    ready: (page) => page.getByRole('heading', { name: 'No conversation in this time range' }),
+  },
   { name: 'logs', path: `${trace}?view=logs`, ready: (page) => page.getByText('No log record carries') },
   { name: 'settings', path: '/settings', ready: (page) => page.getByRole('heading', { name: 'Receivers' }) },
   {
@@ -48,9 +64,12 @@ before(async () => {
   server = await startServer();
   browser = await launch();
   for (let run = 0; run < 5; run += 1) await send(server.otlp, agentRun(run));
+  for (const turn of [1, 2, 3])
+    await send(server.otlp, conversationTurn(5 + turn, 'support/7', turn, { content: turn < 3 }));
+  await send(server.otlp, retriedRun(9));
   await until(async () => {
     const answer = await (await fetch(`${server.origin}/api/v1/traces`)).json();
-    return answer.traces.length === 5;
+    return answer.traces.length === 9;
   }, 'the runs being found');
 });
 after(async () => {
@@ -59,7 +78,7 @@ after(async () => {
 });
 
 test('the page comes with a strict policy', async () => {
-  for (const path of ['/', '/traces', trace, '/settings']) {
+  for (const path of ['/', '/traces', trace, '/sessions', '/session/v1%2E2', '/settings']) {
     const response = await fetch(server.origin + path);
     assert.equal(response.status, 200);
     const policy = response.headers.get('content-security-policy') ?? '';

@@ -108,6 +108,76 @@ export function agentRun(trace, { name = 'invoke_agent planner', ago = 0n } = {}
   ]);
 }
 
+/** A turn of a conversation: a call that repeats all that was said before it; without `content` it tells nothing. */
+export function conversationTurn(trace, conversation, turn, { content = true, model = 'gpt-4o' } = {}) {
+  const ms = (value) => BigInt(value) * 1_000_000n;
+  const start = BigInt(Date.now()) * 1_000_000n - ms(600_000 - turn * 20_000);
+  const message = (role, content) => ({ role, parts: [{ type: 'text', content }] });
+  const earlier = Array.from({ length: turn - 1 }, (_, index) => [
+    message('user', `Question ${index + 1}`),
+    message('assistant', `Answer ${index + 1}`),
+  ]).flat();
+  const said = [
+    text('gen_ai.system_instructions', JSON.stringify([{ type: 'text', content: 'Be short.' }])),
+    text('gen_ai.input.messages', JSON.stringify([...earlier, message('user', `Question ${turn}`)])),
+    text('gen_ai.output.messages', JSON.stringify([message('assistant', `Answer ${turn}`)])),
+  ];
+  return request([
+    span({
+      trace,
+      number: 0,
+      name: 'invoke_agent helper',
+      start,
+      duration: ms(400 + turn * 100),
+      attributes: [
+        text('gen_ai.operation.name', 'invoke_agent'),
+        text('gen_ai.agent.name', 'helper'),
+        text('gen_ai.conversation.id', conversation),
+      ],
+    }),
+    span({
+      trace,
+      number: 1,
+      parent: 0,
+      name: `chat ${model}`,
+      kind: 3,
+      start: start + ms(10),
+      duration: ms(300),
+      attributes: [
+        text('gen_ai.operation.name', 'chat'),
+        text('gen_ai.request.model', model),
+        text('gen_ai.conversation.id', conversation),
+        int('gen_ai.usage.input_tokens', 100 * turn),
+        int('gen_ai.usage.output_tokens', 20),
+        ...(content ? said : []),
+      ],
+    }),
+  ]);
+}
+
+/** A tool that fails and is called again, a wait for a person, and a call of a model that another repeats. */
+export function retriedRun(trace) {
+  const ms = (value) => BigInt(value) * 1_000_000n;
+  const start = BigInt(Date.now()) * 1_000_000n - ms(10_000);
+  const tool = [text('gen_ai.operation.name', 'execute_tool'), text('gen_ai.tool.name', 'book')];
+  const chat = [
+    text('gen_ai.operation.name', 'chat'),
+    text('gen_ai.request.model', 'gpt-4o'),
+    int('gen_ai.usage.input_tokens', 100),
+    int('gen_ai.usage.output_tokens', 20),
+  ];
+  const step = (number, parent, name, from, length, attributes, status) =>
+    span({ trace, number, parent, name, start: start + ms(from), duration: ms(length), attributes, status });
+  return request([
+    step(0, undefined, 'invoke_agent clerk', 0, 5000, [text('gen_ai.operation.name', 'invoke_agent')]),
+    step(1, 0, 'chat outer', 10, 1000, chat),
+    step(2, 1, 'chat inner', 20, 900, chat),
+    step(3, 0, 'execute_tool book', 1100, 300, tool, { code: 2, message: 'no room' }),
+    step(4, 0, 'execute_tool book', 1500, 300, tool),
+    step(5, 0, 'ask the manager', 2000, 2000, [text('approval.id', '7')]),
+  ]);
+}
+
 /** Sends one trace of so many spans, in requests of bounded size. */
 export async function sendLargeTrace(otlp, trace, count, perRequest = 5000) {
   const start = BigInt(Date.now() - 60_000) * 1_000_000n;
