@@ -63,7 +63,8 @@ for (const width of [390, 1280]) {
     await page.waitForURL(`**/trace/${traceIdOf(10)}`);
     await paintedAfter(page);
     await page.goBack();
-    await said.getByRole('heading', { name: /Turn 10/ }).waitFor();
+    await heading.waitFor();
+    await until(() => within(heading), 'the turn being in view again');
     const call = said.locator(`a[href="/trace/${traceIdOf(10)}?span=${spanIdOf(1)}"]`);
     await call.click();
     const details = page.getByRole('complementary', { name: 'Selected span' });

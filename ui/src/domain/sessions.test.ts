@@ -28,6 +28,7 @@ test('calls stand below the turn they are of', () => {
     '21',
     '23',
   ]);
+  expect(turnsOf([trace('a'), trace('b')], [], 9).map(({ number }) => number)).toEqual([8, 9]);
 });
 
 test.each([

@@ -5,7 +5,7 @@ import { formatCount, formatDuration, formatWorth } from './format';
 export type Measure = 'cost' | 'duration' | 'tokens';
 
 export interface Turn {
-  /** Counted from 1 among all turns that are told. */
+  /** Counted from 1 among all turns, told or not. */
   number: number;
   trace: TraceSummary;
   calls: ModelCall[];
@@ -14,12 +14,13 @@ export interface Turn {
 /** What stands below each other on the page: a turn's heading, then its calls. */
 export type SessionEntry = { turn: Turn; call: null } | { turn: Turn; call: ModelCall };
 
-/** Calls of traces that are not among the turns are left out: the answer says that it is not all. */
-export function turnsOf(traces: TraceSummary[], calls: ModelCall[]): Turn[] {
+/** Turns that are not told came before those that are. Calls of traces that are not among the turns are left out: the answer says that it is not all. */
+export function turnsOf(traces: TraceSummary[], calls: ModelCall[], all = traces.length): Turn[] {
+  const untold = Math.max(0, all - traces.length);
   const byTrace = new Map<string, ModelCall[]>(traces.map(({ traceId }) => [traceId, []]));
   for (const call of calls) byTrace.get(call.traceId)?.push(call);
   return traces.map((trace, index) => ({
-    number: index + 1,
+    number: untold + index + 1,
     trace,
     calls: byTrace.get(trace.traceId) ?? [],
   }));
