@@ -138,7 +138,8 @@ fn is_own(kind: EntityKind, node: NodeKind) -> bool {
     match kind {
         EntityKind::Agent => node == NodeKind::Agent,
         EntityKind::Model => node.is_inference(),
-        EntityKind::Tool => node == NodeKind::Tool,
+        // A server of MCP may be all that tells of a tool.
+        EntityKind::Tool => matches!(node, NodeKind::Tool | NodeKind::Mcp),
         EntityKind::Policy => matches!(node, NodeKind::Policy | NodeKind::Guardrail),
         EntityKind::Workflow => node == NodeKind::Workflow,
         EntityKind::Conversation | EntityKind::User => true,
@@ -160,13 +161,15 @@ fn sum_up(traces: Traces, kind: EntityKind, only: Option<&str>) -> Vec<Entity> {
         let (reads, told): (Vec<_>, Vec<_>) = spans.into_values().map(split).unzip();
         let accounts = Accounts::new(reads);
         let names = names(&accounts, &told, kind);
+        let repeats = repeats(&accounts, &names, kind);
         let mut here = HashSet::new();
-        for ((node, told), name) in accounts.nodes.iter().zip(&told).zip(&names) {
+        for (((node, told), name), repeats) in accounts.nodes.iter().zip(&told).zip(&names).zip(repeats) {
             let Some(name) = name.as_deref().filter(|name| only.is_none_or(|only| only == *name)) else {
                 continue;
             };
             let call = node.call.as_ref().filter(|call| call.counted == query::run::Counted::Yes);
-            let own = is_own(kind, node.kind) && (told.name.is_some() || kind != EntityKind::Agent);
+            let own =
+                is_own(kind, node.kind) && !repeats && (told.name.is_some() || kind != EntityKind::Agent);
             if !own && call.is_none() {
                 continue;
             }
@@ -245,6 +248,21 @@ fn names(accounts: &Accounts, told: &[Told], kind: EntityKind) -> Vec<Option<Str
     let whole_trace = matches!(kind, EntityKind::Conversation | EntityKind::User);
     let any = told.iter().find_map(|told| told.name.clone()).filter(|_| whole_trace);
     names.into_iter().map(|name: Option<String>| name.or_else(|| any.clone())).collect()
+}
+
+/// Which spans tell of the same call of a tool as one above them: the server's beside the client's.
+fn repeats(accounts: &Accounts, names: &[Option<String>], kind: EntityKind) -> Vec<bool> {
+    if kind != EntityKind::Tool {
+        return vec![false; names.len()];
+    }
+    let nearest = accounts.inherited(|place| names[place].clone());
+    let above = |node: &account::Node| nearest[node.parent?].as_ref();
+    accounts
+        .nodes
+        .iter()
+        .zip(names)
+        .map(|(node, name)| name.is_some() && above(node) == name.as_ref())
+        .collect()
 }
 
 /// From the first start to the last.

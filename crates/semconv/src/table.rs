@@ -279,6 +279,22 @@ mod tests {
     }
 
     #[test]
+    fn canonical_values_stay() {
+        for line in VALUES.lines().skip(1) {
+            let cells: Vec<_> = line.split(',').collect();
+            let [canonical, _, _, meant, ..] = cells.as_slice() else { panic!("{line}") };
+            let canonical =
+                ["gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.response.finish_reasons"]
+                    .into_iter()
+                    .find(|known| known == canonical);
+            if let Some(canonical) = canonical.filter(|_| !meant.is_empty()) {
+                let again = value(canonical, meant).unwrap_or(meant);
+                assert_eq!(again, *meant, "{line}");
+            }
+        }
+    }
+
+    #[test]
     fn values_are_called_canonically() {
         let check = |canonical, sent, meant| assert_eq!(value(canonical, sent), meant, "{sent}");
         check("gen_ai.provider.name", "MistralAI", Some("mistral_ai"));

@@ -3,7 +3,7 @@
 use super::{Fixture, span, text};
 use model::span::Status;
 use model::{Attribute, Span, SpanId, TenantId, TimeRange, Timestamp, TraceId, Value};
-use proptest::prelude::{Strategy, any, proptest};
+use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
 use query::filter::Expression;
 use query::run::{Part, Run, RunState};
 use query::{Deadline, EntitiesRequest, EntityKind};
@@ -198,6 +198,63 @@ proptest! {
     }
 }
 
+/// Attributes by any names that the table has, with values of any type.
+fn spoken() -> impl Strategy<Value = Vec<Attribute>> {
+    let keys: Vec<&'static str> = semconv::Meaning::ALL
+        .into_iter()
+        .flat_map(|meaning| meaning.needed_keys().collect::<Vec<_>>())
+        .collect();
+    const WORDS: [&str; 11] =
+        ["", "chat", "CHAIN", "AGENT", "{}", "<REDACTED>", "{\"total\":1e400}", "-5", "NaN", "openai", "[1"];
+    let value = prop_oneof![
+        prop::sample::select(WORDS.as_slice()).prop_map(|word| Value::String(word.to_owned())),
+        ".*".prop_map(Value::String),
+        any::<i64>().prop_map(Value::Int),
+        any::<f64>().prop_map(Value::Double),
+        any::<bool>().prop_map(Value::Bool),
+        any::<Vec<i64>>().prop_map(|list| Value::Array(list.into_iter().map(Value::Int).collect())),
+        Just(Value::Map(vec![int("total", i64::MAX)])),
+        Just(Value::Empty),
+    ];
+    let keys = prop::sample::subsequence(keys, 0..12).prop_shuffle();
+    (keys, prop::collection::vec(value, 12)).prop_map(|(keys, values)| {
+        keys.into_iter().zip(values).map(|(key, value)| Attribute::new(key, value)).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(24))]
+    /// Understanding reads: whatever is sent is understood without panic, and stays exactly as it was sent.
+    #[test]
+    fn what_was_sent_stays_as_it_was(sent in prop::collection::vec(spoken(), 1..8)) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let fixture = Fixture::new().await;
+            let of = |(number, attributes): (u64, &Vec<Attribute>)| {
+                span(1, number, (number > 1).then_some(number / 2), "any", attributes.clone())
+            };
+            let spans: Vec<Span> = (1..).zip(&sent).map(of).collect();
+            fixture.send(&spans).await;
+            for sealed in [false, true] {
+                if sealed {
+                    fixture.storage.seal().await.unwrap();
+                }
+                let (tenant, trace) = (TenantId::default(), TraceId([1; 16]));
+                let run = fixture.engine.run(&tenant, trace).await.unwrap().unwrap();
+                assert_eq!(fixture.engine.run(&tenant, trace).await.unwrap().unwrap().total, run.total);
+                let sorted = |mut attributes: Vec<Attribute>| {
+                    attributes.sort_by(|left, right| left.key.cmp(&right.key));
+                    attributes
+                };
+                let kept = fixture.engine.spans(&tenant, trace, None).await.unwrap();
+                for (span, sent) in kept.into_iter().zip(&sent) {
+                    assert_eq!(sorted(span.attributes), sorted(sent.clone()));
+                }
+            }
+        });
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn entities_over_several_traces() {
     let fixture = Fixture::new().await;
@@ -211,11 +268,14 @@ async fn entities_over_several_traces() {
             text("policy.id", "spend"),
             text("policy.decision", if trace == 2 { "deny" } else { "allow" }),
         ];
+        let call = vec![text("mcp.method.name", "tools/call"), text("gen_ai.tool.name", "search")];
+        let served = Span { kind: 2, ..span(1, 5, Some(3), "tools/call search", call) };
         let spans = [
             agent(1, None, [conversation, used(9_000, 900)].concat()),
             chat(2, 1, "gpt-4o", used(1_000, 100)),
             span(1, 3, Some(1), "tool", vec![text("tool.name", "search")]),
             span(1, 4, Some(1), "policy", policy),
+            served,
         ];
         fixture.send(&spans.map(of)).await;
         if trace == 1 {
@@ -243,9 +303,10 @@ async fn entities_over_several_traces() {
     };
     check(EntityKind::Agent, "planner", 3, 3, 3_000).await;
     check(EntityKind::Model, "gpt-4o", 3, 3, 3_000).await;
+    // The span of the server that the tool is on is the same call.
     check(EntityKind::Tool, "search", 3, 0, 0).await;
-    check(EntityKind::Conversation, "talk", 12, 3, 3_000).await;
-    check(EntityKind::User, "ann", 12, 3, 3_000).await;
+    check(EntityKind::Conversation, "talk", 15, 3, 3_000).await;
+    check(EntityKind::User, "ann", 15, 3, 3_000).await;
     check(EntityKind::Policy, "spend", 3, 0, 0).await;
     let decisions = one(EntityKind::Policy, "spend").await.decisions;
     assert!(decisions.contains(&("deny".to_owned(), 1)) && decisions.contains(&("allow".to_owned(), 2)));

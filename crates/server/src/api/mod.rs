@@ -9,7 +9,7 @@ mod fields;
 mod generation;
 mod live;
 mod logs;
-mod messages;
+pub mod messages;
 mod metrics;
 pub mod openapi;
 mod operations;

@@ -4,6 +4,7 @@ use super::fake::{span, text};
 use super::{TRACE, get};
 use model::span::Event;
 use model::{Attribute, Span, Value};
+use proptest::prelude::{Just, Strategy, any, prop, prop_assert_eq, prop_oneof, proptest};
 use serde_json::{Value as Json, json};
 
 async fn generation(span: Span) -> Json {
@@ -228,5 +229,67 @@ async fn hostile_content_is_answered() {
         "gen_ai.prompt.0.",
     ] {
         generation(span(1, &[(key, text("x"))])).await;
+    }
+}
+
+/// JSON of any shape, made of what messages are made of.
+fn anything() -> impl Strategy<Value = Json> {
+    let words = prop_oneof![
+        Just("user"),
+        Just("assistant"),
+        Just("tool"),
+        Just("model"),
+        Just("text"),
+        Just("tool_call"),
+        Just("tool_use"),
+        Just("tool_call_response"),
+        Just("tool_result"),
+        Just("thinking"),
+        Just("hi"),
+        Just(""),
+    ];
+    let leaf = prop_oneof![
+        words.prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        any::<bool>().prop_map(Json::from),
+        Just(Json::Null)
+    ];
+    let keys = prop_oneof![
+        Just("role"),
+        Just("type"),
+        Just("parts"),
+        Just("content"),
+        Just("text"),
+        Just("messages"),
+        Just("kwargs"),
+        Just("lc"),
+        Just("tool_calls"),
+        Just("tool_call_id"),
+        Just("function"),
+        Just("functionCall"),
+        Just("name"),
+        Just("arguments"),
+        Just("id"),
+        Just("result"),
+        Just("input"),
+        Just("thinking"),
+        Just("args"),
+    ];
+    leaf.prop_recursive(4, 40, 5, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Json::from),
+            prop::collection::hash_map(keys.clone().prop_map(str::to_owned), inner, 0..5)
+                .prop_map(|fields| Json::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    /// What is in our form stays as it is, and nothing panics.
+    #[test]
+    fn one_form_is_reached_at_once(content in anything()) {
+        let once = crate::api::messages::parts::messages(content.clone(), "user");
+        let twice = crate::api::messages::parts::messages(once.clone(), "user");
+        prop_assert_eq!(once, twice, "{}", content);
     }
 }

@@ -3,7 +3,7 @@
 
 pub mod events;
 mod indexed;
-mod parts;
+pub mod parts;
 
 use super::generation::Asked;
 use super::values;
@@ -52,7 +52,7 @@ const TOOL_OUTPUT: [&str; 3] = ["output.value", "traceloop.entity.output", "gen_
 pub fn view(asked: &Asked<'_>, kind: NodeKind) -> Json {
     let tool = kind == NodeKind::Tool;
     let listed = |direction: &Direction| {
-        if tool { Option::None } else { found(asked, direction) }
+        if tool { None } else { found(asked, direction) }
     };
     let content = |meaning: Meaning, generic: [&'static str; 3]| {
         let carrier = asked.carrier(meaning);
