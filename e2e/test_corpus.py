@@ -68,10 +68,11 @@ def attributes(request):
                 yield from span.get("attributes", [])
 
 
-def test_messages_in_log_records(own_clew):
-    """Older OpenTelemetry instrumentations send messages as log records, which may come before their span."""
+@pytest.mark.parametrize("order", [("logs", "traces"), ("traces", "logs")], ids="-".join)
+def test_messages_in_log_records(own_clew, order):
+    """Older OpenTelemetry instrumentations send messages as log records, which may come before or after their span."""
     server = own_clew().start()
-    send(server, "otel_openai")
+    send(server, "otel_openai", order)
     traces = requests.get(f"{server.api}/api/v1/traces", timeout=30).json()["traces"]
     first = min(traces, key=lambda trace: trace["start"])
     run = requests.get(f"{server.api}/api/v1/traces/{first['traceId']}/run", timeout=30).json()

@@ -140,7 +140,7 @@ impl<'a> SpanRow<'a> {
                 None => Cow::Borrowed(text),
                 Some(path) => Cow::Owned(inside(text, path)?.as_str()?.to_owned()),
             };
-            Some(text).filter(|text| !text.is_empty() && text != REDACTED)
+            Some(text).filter(|text| !semconv::usage::is_absent(text))
         })
     }
 
@@ -208,9 +208,6 @@ impl semconv::node_kind::Attributes for SpanRow<'_> {
         self.batch.columns.int32(schema::KIND, self.row)
     }
 }
-
-/// What some senders put in the place of content.
-const REDACTED: &str = "<REDACTED>";
 
 /// Logfire's mark of a span that tells of another's beginning ...
 const SPAN_TYPE: &str = "logfire.span_type";

@@ -193,6 +193,50 @@ mod tests {
     }
 
     #[test]
+    fn the_first_token_came_after_seconds() {
+        let check = |pairs, sent, seconds: f64| {
+            let found = super::seconds_to_first_token(&Pairs(pairs, 1), sent);
+            assert!((found - seconds).abs() < 1e-9, "{pairs:?}: {found}");
+        };
+        check(&[("gen_ai.response.time_to_first_chunk", "")], 0.25, 0.25);
+        check(&[("ai.response.msToFirstChunk", "")], 250.0, 0.25);
+        check(&[("span.type", "llm_request"), ("ttft_ms", "")], 250.0, 0.25);
+        check(&[("gen_ai.server.time_to_first_token", "")], 250.0, 0.25);
+        check(&[("gen_ai.server.time_to_first_token", "")], 0.25, 0.25);
+    }
+
+    #[test]
+    fn sessions_are_conversations_and_projects_are_not() {
+        let check = |pairs: &'static [(&str, &str)], expect: Option<&str>| {
+            let span = Pairs(pairs, 1);
+            let carrier = crate::Meaning::Conversation.carrier(&span);
+            let found = carrier.and_then(|source| crate::node_kind::Attributes::text(&span, source.key));
+            assert_eq!(found, expect, "{pairs:?}");
+        };
+        check(&[("gen_ai.conversation.id", "a"), ("session.id", "b")], Some("a"));
+        check(&[("session.id", "b")], Some("b"));
+        check(&[("traceloop.association.properties.session_id", "c")], Some("c"));
+        check(&[("ai.telemetry.metadata.sessionId", "d")], Some("d"));
+        // LangSmith's session is a project, CrewAI's crew an object, and an MCP session a connection.
+        check(
+            &[("langsmith.trace.session_name", "project"), ("langsmith.trace.session_id", "project")],
+            None,
+        );
+        check(&[("crew_id", "0x1")], None);
+        check(&[("mcp.session.id", "4d21942f")], None);
+        // A helper of Claude Code writes its own id as the conversation's.
+        check(&[("gen_ai.conversation.id", "a87c"), ("session.id", "e"), ("span.type", "tool")], Some("e"));
+    }
+
+    #[test]
+    fn what_says_nothing_is_absent() {
+        for content in ["", " ", "{}", "[]", "null", "<REDACTED>"] {
+            assert!(super::is_absent(content), "{content:?}");
+        }
+        assert!(!super::is_absent("hi"));
+    }
+
+    #[test]
     fn names_are_canonical() {
         assert_eq!(provider("openai.chat").as_deref(), Some("openai"));
         assert_eq!(provider("Anthropic").as_deref(), Some("anthropic"));
