@@ -1,0 +1,37 @@
+//! Makes agents written in Rust observable: runs, model calls, tools, retrieval, memory, workflows, decisions and messages
+//! become OpenTelemetry spans with the names that the field has for them.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // All three signals, from the environment (`OTEL_*`) and from code; what is buffered is sent when it is dropped.
+//! let telemetry = clew_sdk::builder().service("weather").version("1.0.0").build()?;
+//!
+//! let agent = clew_sdk::agent("planner").conversation("talk-1").start();
+//! let _active = agent.enter();
+//! let call = clew_sdk::model_call("openai", "gpt-4o").temperature(0.7).max_tokens(256).start();
+//! call.usage(150, 200);
+//! call.finish_reason("stop");
+//! call.end();
+//! let tool = clew_sdk::tool("get_weather").call_id("call_1").start();
+//! tool.fail("timeout", "no answer within 2 s");
+//! tool.end();
+//! # drop(_active); agent.end(); drop(telemetry);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! In futures, [`Span::run`] makes a span the parent of whatever the future starts, on whichever thread it goes on.
+
+#![warn(missing_docs)]
+
+mod agents;
+mod setup;
+mod span;
+
+pub use agents::{
+    ModelCall, agent, approval, embedding, evaluation, memory, model_call, node, plan, policy, process,
+    publish, receive, retrieval, tool, workflow,
+};
+pub use opentelemetry;
+pub use setup::{Builder, Protocol, SetupError, Telemetry, builder, init};
+pub use span::{Span, Start, span};

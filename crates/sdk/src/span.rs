@@ -1,0 +1,151 @@
+//! A span that is under way, and how one is started.
+
+use opentelemetry::context::{ContextGuard, FutureExt};
+use opentelemetry::trace::{Link, SpanContext, SpanKind, Status, TraceContextExt, Tracer};
+use opentelemetry::{Array, Context, KeyValue, StringValue, Value, global};
+use std::borrow::Cow;
+
+/// The instrumentation scope of spans that name none.
+const SCOPE: &str = "clew-sdk";
+
+/// A span of any name.
+#[must_use]
+pub fn span(name: impl Into<Cow<'static, str>>) -> Start {
+    Start::new(name)
+}
+
+/// A span that is about to be started.
+#[derive(Debug, Clone)]
+#[must_use = "a span is recorded once it is started"]
+pub struct Start {
+    name: Cow<'static, str>,
+    kind: SpanKind,
+    scope: Cow<'static, str>,
+    attributes: Vec<KeyValue>,
+    links: Vec<Link>,
+    parent: Option<Context>,
+}
+
+impl Start {
+    /// Of this name, internal, below the span that is active.
+    pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
+        let (kind, scope) = (SpanKind::Internal, SCOPE.into());
+        Self { name: name.into(), kind, scope, attributes: Vec::new(), links: Vec::new(), parent: None }
+    }
+
+    /// `SpanKind`: internal unless told otherwise.
+    pub fn kind(mut self, kind: SpanKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// The instrumentation scope: which library or part of the program records this.
+    pub fn scope(mut self, scope: impl Into<Cow<'static, str>>) -> Self {
+        self.scope = scope.into();
+        self
+    }
+
+    /// An attribute. What samplers look at must be set before the start.
+    pub fn set(mut self, key: &'static str, value: impl Into<Value>) -> Self {
+        self.attributes.push(KeyValue::new(key, value));
+        self
+    }
+
+    /// `gen_ai.conversation.id`: conversations span traces.
+    pub fn conversation(self, id: impl Into<StringValue>) -> Self {
+        self.set("gen_ai.conversation.id", id.into())
+    }
+
+    /// Below this context instead of the active one: what another process, a message or a queue brought.
+    pub fn parent(mut self, context: &Context) -> Self {
+        self.parent = Some(context.clone());
+        self
+    }
+
+    /// Points to another span that this one has to do with.
+    pub fn link(mut self, to: SpanContext) -> Self {
+        self.links.push(Link::with_context(to));
+        self
+    }
+
+    /// Starts it. It is not active by that: see [`Span::enter`] and [`Span::run`].
+    #[must_use = "a span ends when it is dropped"]
+    pub fn start(self) -> Span {
+        let tracer = global::tracer(self.scope);
+        let builder = tracer.span_builder(self.name).with_kind(self.kind).with_attributes(self.attributes);
+        let parent = self.parent.unwrap_or_else(Context::current);
+        let span = tracer.build_with_context(builder.with_links(self.links), &parent);
+        Span { context: parent.with_span(span) }
+    }
+}
+
+/// A span that is under way. It ends with [`Span::end`], or when the last clone of it and its context is dropped.
+#[derive(Debug, Clone)]
+pub struct Span {
+    context: Context,
+}
+
+impl Span {
+    /// The context that has it as the active span: for what carries contexts elsewhere.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Whether it is recorded: what is costly to make need not be made otherwise.
+    #[must_use]
+    pub fn is_recording(&self) -> bool {
+        self.context.span().is_recording()
+    }
+
+    /// Sets an attribute.
+    pub fn set(&self, key: &'static str, value: impl Into<Value>) {
+        self.context.span().set_attribute(KeyValue::new(key, value));
+    }
+
+    /// Sets an attribute that is a list of texts.
+    pub fn set_list(&self, key: &'static str, values: impl IntoIterator<Item = impl Into<StringValue>>) {
+        let values = values.into_iter().map(Into::into).collect();
+        self.set(key, Value::Array(Array::String(values)));
+    }
+
+    /// Something that happened at this moment.
+    pub fn event(&self, name: impl Into<Cow<'static, str>>, attributes: Vec<KeyValue>) {
+        self.context.span().add_event(name, attributes);
+    }
+
+    /// It did what it should.
+    pub fn succeed(&self) {
+        self.context.span().set_status(Status::Ok);
+    }
+
+    /// It failed: status, `error.type` (low in number, like `timeout`) and an exception event.
+    pub fn fail(&self, error_type: impl Into<StringValue>, message: impl Into<Cow<'static, str>>) {
+        let (error_type, message) = (error_type.into(), message.into());
+        let span = self.context.span();
+        span.set_attribute(KeyValue::new("error.type", error_type.clone()));
+        let text = message.clone().into_owned();
+        let said =
+            vec![KeyValue::new("exception.type", error_type), KeyValue::new("exception.message", text)];
+        span.add_event("exception", said);
+        span.set_status(Status::error(message));
+    }
+
+    /// Makes it the active span of this thread while the guard lives. Not for code that awaits: see [`Span::run`].
+    #[must_use = "the span is active while the guard lives"]
+    pub fn enter(&self) -> ContextGuard {
+        self.context.clone().attach()
+    }
+
+    /// Lets a future run with this span active, and ends the span with it.
+    pub async fn run<T>(self, future: impl Future<Output = T>) -> T {
+        let done = future.with_context(self.context.clone()).await;
+        self.end();
+        done
+    }
+
+    /// Ends it now. What is below it may go on.
+    pub fn end(&self) {
+        self.context.span().end();
+    }
+}
