@@ -1,0 +1,3 @@
+//! The system agenthub of the seeds, on the SDK.
+
+fn main() {}

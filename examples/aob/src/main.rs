@@ -1,0 +1,3 @@
+//! The system aob of the seeds, on the SDK.
+
+fn main() {}

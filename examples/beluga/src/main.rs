@@ -1,0 +1,3 @@
+//! The system beluga of the seeds, on the SDK.
+
+fn main() {}
