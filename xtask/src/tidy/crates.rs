@@ -6,8 +6,12 @@ use serde_json::Value;
 use std::path::Path;
 
 /// Each crate, and the crates of ours that it may name. `ARCHITECTURE.md` draws it.
-const DIRECTIONS: [(&str, &[&str]); 9] = [
+const DIRECTIONS: [(&str, &[&str]); 13] = [
     ("clew-semconv", &[]),
+    ("clew-sdk", &["clew-semconv"]),
+    ("beluga", &["clew-sdk"]),
+    ("agenthub", &["clew-sdk"]),
+    ("aob", &["clew-sdk"]),
     ("clew-model", &["clew-semconv"]),
     ("clew-pipeline", &["clew-model", "clew-semconv"]),
     ("clew-storage", &["clew-model", "clew-semconv"]),
