@@ -3,8 +3,10 @@
 use super::Failure;
 use model::{LogRecord, Timestamp, Value};
 
-/// Milliseconds and microseconds in nanoseconds.
+/// A millisecond, in nanoseconds.
 const MILLISECOND: f64 = 1e6;
+/// What is said to have taken longer than a week, in milliseconds, is not believed.
+const LONGEST: f64 = 7.0 * 86_400e3;
 
 /// The attributes of a record. Agents write numbers and truth values as text, too.
 #[derive(Clone, Copy)]
@@ -70,7 +72,8 @@ impl<'a> Fields<'a> {
         reason = "not negative, and saturating is right"
     )]
     pub fn duration(self) -> u64 {
-        self.number("duration_ms").map_or(0, |milliseconds| (milliseconds * MILLISECOND) as u64)
+        let said = self.number("duration_ms").filter(|milliseconds| *milliseconds <= LONGEST);
+        said.map_or(0, |milliseconds| (milliseconds * MILLISECOND) as u64)
     }
 
     /// A failure, of the kind and with the message that stand under the first of these keys.

@@ -91,12 +91,22 @@ impl Sessions {
         self.sessions.len()
     }
 
+    /// Forgets those that were silent for the longest, a quarter at a time, so that it is seldom done.
     fn forget(&mut self) {
-        while self.sessions.len() > MOST_SESSIONS || self.bytes > MOST_BYTES {
-            let oldest = self.sessions.iter().min_by_key(|(_, session)| session.last);
-            let Some(key) = oldest.map(|(key, _)| key.clone()) else { return };
-            let forgotten = self.sessions.remove(&key);
-            self.bytes = self.bytes.saturating_sub(forgotten.map_or(0, |session| session.bytes()));
+        if self.sessions.len() <= MOST_SESSIONS && self.bytes <= MOST_BYTES {
+            return;
+        }
+        let mut all: Vec<(Key, Session)> = self.sessions.drain().collect();
+        all.sort_unstable_by_key(|(_, session)| std::cmp::Reverse(session.last));
+        all.truncate(MOST_SESSIONS * 3 / 4);
+        self.bytes = 0;
+        for (key, session) in all {
+            self.bytes += session.bytes();
+            if self.bytes > MOST_BYTES * 3 / 4 {
+                self.bytes -= session.bytes();
+                break;
+            }
+            self.sessions.insert(key, session);
         }
     }
 }

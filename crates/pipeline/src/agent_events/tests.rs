@@ -150,10 +150,38 @@ fn memory_has_a_bound() {
         }
         assert!(!sessions.take(&TenantId::default(), events).is_empty());
     }
-    assert_eq!(sessions.remembered(), 4_096);
+    assert!((3_072..=4_096).contains(&sessions.remembered()), "{}", sessions.remembered());
 }
 
 proptest! {
+    /// Nothing panics, and what is made decodes, whatever the values are.
+    #[test]
+    fn hostile_events(places in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u64>()), 1..20)) {
+        for payload in [CLAUDE_CODE, WITH_HELPER, CODEX, GEMINI_CLI] {
+            let mut events = untraced(payload);
+            for (record, attribute, seed) in &places {
+                let mut record = record.get(&events).clone();
+                let count = record.attributes.len();
+                if count > 0 {
+                    record.attributes[attribute.index(count)].value = match seed % 6 {
+                        0 => Value::Int(seed.cast_signed()),
+                        1 => Value::Double(f64::from_bits(*seed)),
+                        2 => Value::String(format!("{}e{}", seed % 10, seed % 999)),
+                        3 => Value::Empty,
+                        4 => Value::Map(Vec::new()),
+                        _ => Value::String("\u{0}\u{202e}".repeat((seed % 50) as usize)),
+                    };
+                }
+                record.time = Timestamp(if seed % 7 == 0 { *seed } else { record.time.0 });
+                events.push(record);
+            }
+            let spans: Vec<Span> = stored([events]).into_values().collect();
+            let wire = otlp::encode_spans(&spans).into();
+            let batch = otlp::decode(TenantId::default(), Signal::Traces, Encoding::Protobuf, wire).unwrap();
+            assert_eq!(batch.rejected.count, 0, "{:?}", batch.rejected);
+        }
+    }
+
     #[test]
     fn however_events_arrive(cuts: Vec<bool>, twice in any::<prop::sample::Index>()) {
         for payload in [CLAUDE_CODE, WITH_HELPER, CODEX, GEMINI_CLI] {
