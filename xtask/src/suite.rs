@@ -74,7 +74,9 @@ fn with_binary(report: &mut Report, wants: impl Fn(Part) -> bool, has_node: bool
         let mut arguments = vec!["e2e", "--ignore", CRASH_TEST];
         if has_node {
             let folders = ["e2e/node", "examples/languages/typescript"];
-            report.prepare("the packages of the Node clients", || folders.into_iter().try_for_each(page::install));
+            report.prepare("the packages of the Node clients", || {
+                folders.into_iter().try_for_each(page::install)
+            });
         } else {
             report.skip("the Node client", "Node 20 and npm are not here");
             arguments.extend(["--ignore", "e2e/test_node_sdk.py"]);
