@@ -71,7 +71,7 @@ pub async fn list(
 
 /// What is read of a span.
 fn columns() -> Vec<String> {
-    let meanings = [Meaning::Conversation, Meaning::User, Meaning::PolicyDecision];
+    let meanings = [Meaning::User, Meaning::PolicyDecision];
     let keys = meanings.into_iter().flat_map(Meaning::needed_keys).chain(asked_keys());
     let typed = keys.flat_map(|key| ColumnType::ALL.map(|column_type| attribute_column(key, column_type)));
     let fixed = [

@@ -222,6 +222,7 @@ pub fn asked_keys() -> Vec<&'static str> {
         M::Provider,
         M::Model,
         M::Agent,
+        M::Conversation,
         M::Tool,
         M::InputTokens,
         M::OutputTokens,

@@ -74,6 +74,7 @@ fn totals(rows: &TraceRows, prices: &PriceTable) -> TraceSummary {
     spans.sort_by_key(|span| span.columns().uint64(schema::START, span.row));
     let accounts = Accounts::new(spans.iter().map(|span| account::read(span, prices)).collect());
     let mut totals = TraceSummary { account: accounts.total(), ..TraceSummary::default() };
+    totals.conversation = spans.iter().find_map(|span| span.meaning(Meaning::Conversation).map(String::from));
     for span in &spans {
         let model = span.meaning(Meaning::Model).filter(|_| totals.models.len() < NAMES);
         if let Some(model) = model.filter(|model| !totals.models.iter().any(|known| known == model)) {

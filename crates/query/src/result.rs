@@ -37,6 +37,8 @@ pub struct TraceSummary {
     pub account: Account,
     /// The first 200 characters of the first user input.
     pub input: Option<String>,
+    /// The conversation that the first span which names one belongs to.
+    pub conversation: Option<String>,
     /// Whether a span has no end yet.
     pub running: bool,
     /// Spans whose parent is not stored.

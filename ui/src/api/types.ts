@@ -25,6 +25,7 @@ export interface TraceSummary {
   unpricedModels: string[];
   input: string | null;
   running: boolean;
+  conversation: string | null;
   orphans: number;
 }
 

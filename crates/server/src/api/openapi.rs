@@ -49,6 +49,7 @@ const SUMMARY: &[&str] = &[
     "unpricedModels",
     "input",
     "running",
+    "conversation",
     "orphans",
 ];
 

@@ -111,6 +111,7 @@ pub fn summary_view(summary: &TraceSummary) -> Value {
         "unpricedModels": summary.account.unpriced,
         "input": summary.input,
         "running": summary.running,
+        "conversation": summary.conversation,
         "orphans": summary.orphans,
     })
 }
