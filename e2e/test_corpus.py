@@ -22,7 +22,7 @@ def understood(clew):
         counts = ("inputTokens", "outputTokens", "cachedTokens", "cacheWriteTokens", "reasoningTokens")
         yield {
             "root": trace["rootName"], "kinds": trace["kinds"], "agents": trace["agents"], "models": trace["models"],
-            "input": trace["input"], "state": run["state"], "calls": total["calls"],
+            "input": trace["input"], "conversation": trace["conversation"], "state": run["state"], "calls": total["calls"],
             "usage": {count: int(total[count]) for count in counts},
             "cost": total["cost"] and round(total["cost"], 9), "unpriced": total["unpricedModels"],
             "said": [[call["earlierInput"], parts(call["newInput"]), parts(call["output"])] for call in calls],

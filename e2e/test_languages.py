@@ -41,7 +41,8 @@ def test_the_same_agent(own_clew, language):
     runs = wait_until(lambda: list(understood(server)))
     assert runs == [{
         "root": "invoke_agent weather", "kinds": {"agent": 1, "llm": 2, "tool": 1}, "agents": ["weather"],
-        "models": ["gpt-4o-2024-08-06"], "input": "How is the weather in Paris?", "state": "succeeded", "calls": 2,
+        "models": ["gpt-4o-2024-08-06"], "input": "How is the weather in Paris?", "conversation": "talk-1",
+        "state": "succeeded", "calls": 2,
         "usage": {"inputTokens": 2400, "outputTokens": 80, "cachedTokens": 2048, "cacheWriteTokens": 0, "reasoningTokens": 0},
         "cost": 0.00424, "unpriced": [],
         "said": [[0, [["user", "text"]], [["assistant", "tool_call"]]],

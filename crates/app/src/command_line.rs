@@ -174,6 +174,9 @@ pub struct Receiver {
 pub struct Demo {
     #[command(flatten)]
     pub receiver: Receiver,
+    /// Run a real system of agents, from `examples/`, instead of making a run up
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["seed", "rate", "duration"])]
+    pub system: Option<crate::commands::demo::System>,
     /// The same seed makes the same run with the same ids; without it each run is another
     #[arg(long)]
     pub seed: Option<u64>,

@@ -6,16 +6,34 @@ use crate::config::Period;
 use crate::demo::{Run, generate};
 use crate::failure::Failure;
 use crate::terminal::{Output, Style, count};
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use indicatif::{ProgressBar, ProgressStyle};
 use model::{Timestamp, otlp};
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
 
 const MAX_RATE: f64 = 1_000.0;
 
+/// A program of `examples/` that runs agents.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum System {
+    /// An agent with planner, tools, memory and retrieval, and a chat service
+    Beluga,
+    /// Agents that give each other tasks through a broker
+    Agenthub,
+    /// A workflow engine with policies and approvals
+    Aob,
+}
+
 pub async fn run(arguments: Demo, output: &Output) -> Result<(), Failure> {
     let receiver = Client::new(&arguments.receiver.endpoint)?;
     let page = Client::new(&arguments.server.address)?;
+    if let Some(system) = arguments.system {
+        return run_system(system, &arguments.receiver.endpoint, page.address(), output).await;
+    }
     // Runs without a seed differ, as their ids must.
     let seed = arguments.seed.unwrap_or_else(|| Timestamp::now().0 ^ u64::from(std::process::id()) << 48);
     if let (Some(rate), Some(duration)) = (arguments.rate, &arguments.duration) {
@@ -30,6 +48,28 @@ pub async fn run(arguments: Demo, output: &Output) -> Result<(), Failure> {
         run.metrics.len()
     ))?;
     let link = format!("{}/trace/{}", page.address(), run.trace_id);
+    output.line(format!("look at it: {}", output.paint(Style::Accent, &link)))?;
+    Ok(())
+}
+
+/// Lets a system of `examples/` do its work once, and says where to look at it.
+async fn run_system(system: System, endpoint: &str, page: &str, output: &Output) -> Result<(), Failure> {
+    let value = system.to_possible_value();
+    let name = value.as_ref().map(PossibleValue::get_name).unwrap_or_default().to_owned();
+    let beside = std::env::current_exe().ok().map(|program| program.with_file_name(&name));
+    let program = beside.filter(|program| program.is_file()).unwrap_or_else(|| PathBuf::from(&name));
+    let mut command = Command::new(&program);
+    command.arg("demo").env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
+    let done = tokio::task::spawn_blocking(move || command.status()).await.map_err(anyhow::Error::from)?;
+    let status = done.map_err(|error| {
+        Failure::NotFound(format!(
+            "{name} is neither beside clew nor on the PATH ({error}): build it with `cargo build --release -p {name}`"
+        ))
+    })?;
+    if !status.success() {
+        return Err(Failure::Failed(anyhow::anyhow!("{name} ended with {status}")));
+    }
+    let link = format!("{page}/traces");
     output.line(format!("look at it: {}", output.paint(Style::Accent, &link)))?;
     Ok(())
 }

@@ -4,7 +4,7 @@ mod bench;
 mod completions;
 mod configuration;
 mod delete;
-mod demo;
+pub mod demo;
 mod doctor;
 mod export;
 mod import;
