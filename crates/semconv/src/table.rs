@@ -154,13 +154,17 @@ fn read() -> Table {
     for sources in by_canonical.values_mut() {
         // Stable: within a convention, the first row wins.
         sources.sort_by_key(|source| rank(source).unwrap_or(CONVENTIONS.len()));
-        let mut seen = Vec::new();
-        sources.retain(|source| {
-            let spelling = (source.key, source.path);
-            let new = !seen.contains(&spelling);
-            seen.push(spelling);
-            new
-        });
+        // After one that always counts, or counts in the same case, another of that spelling says nothing new.
+        let mut seen: Vec<Source> = Vec::new();
+        for source in std::mem::take(sources) {
+            let same = |known: &Source| (known.key, known.path) == (source.key, source.path);
+            let covers =
+                |known: &Source| known.condition == Condition::Always || known.condition == source.condition;
+            if !seen.iter().any(|known| same(known) && covers(known)) {
+                seen.push(source);
+            }
+        }
+        *sources = seen;
     }
     Table { aliases: read_aliases(&by_canonical), by_canonical, values: read_values() }
 }
