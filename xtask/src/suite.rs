@@ -23,6 +23,9 @@ pub enum Part {
     Browser,
 }
 
+/// The systems of `examples/`.
+const SYSTEMS: [&str; 3] = ["beluga", "agenthub", "aob"];
+
 const CRASH_TEST: &str = "e2e/test_crash.py";
 
 pub fn run(only: &[Part]) -> Result<()> {
@@ -36,11 +39,15 @@ pub fn run(only: &[Part]) -> Result<()> {
         test_page(&mut report, has_node);
     }
     if wants(Part::Crates) {
-        // The release profile, as for the binary: dependencies are compiled once.
-        report.step(
-            "tests of the crates",
-            Ok(project::cargo(&["test", "--release", "--locked", "--workspace", "--quiet"])),
-        );
+        // The release profile, as for the binary: dependencies are compiled once. What is built on the SDK wants other
+        // features of them, and is apart, so that they stay the same.
+        let mut server = project::cargo(&["test", "--release", "--locked", "--quiet", "--workspace"]);
+        server.args(SYSTEMS.iter().chain(&["clew-sdk"]).flat_map(|package| ["--exclude", package]));
+        report.step("tests of the crates", Ok(server));
+        let mut agents =
+            project::cargo(&["test", "--release", "--locked", "--quiet", "--package", "clew-sdk"]);
+        agents.args(SYSTEMS.iter().flat_map(|package| ["--package", package]));
+        report.step("tests of the SDK and the systems", Ok(agents));
     }
     if [Part::Clients, Part::Crash, Part::Browser].into_iter().any(wants) {
         let built = report.prepare("the release binary, with the page", || binary::build().map(|_| ()));
@@ -71,6 +78,7 @@ fn test_page(report: &mut Report, has_node: bool) {
 
 fn with_binary(report: &mut Report, wants: impl Fn(Part) -> bool, has_node: bool) {
     if wants(Part::Clients) {
+        report.prepare("the systems of the examples", || tools::run(&mut systems()));
         let mut arguments = vec!["e2e", "--ignore", CRASH_TEST];
         if has_node {
             let folders = ["e2e/node", "examples/languages/typescript"];
@@ -95,10 +103,20 @@ fn with_binary(report: &mut Report, wants: impl Fn(Part) -> bool, has_node: bool
     }
 }
 
+/// The command that builds the systems.
+fn systems() -> Command {
+    let mut command = project::cargo(&["build", "--release", "--locked"]);
+    command.args(SYSTEMS.iter().flat_map(|package| ["--package", package]));
+    command
+}
+
 fn pytest(arguments: &[&str]) -> Result<Command> {
     let python = python::environment()?;
     let mut command = project::command(python, ".", &["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
     command.args(arguments).env("CLEW_BIN", project::binary()).env("PYTHONDONTWRITEBYTECODE", "1");
+    for system in SYSTEMS {
+        command.env(format!("{}_BIN", system.to_uppercase()), project::binary().with_file_name(system));
+    }
     Ok(command)
 }
 
