@@ -56,6 +56,13 @@ class Router {
     }
   }
 
+  /** For a link to a list: the list comes back as it was left, where there is one behind. */
+  readonly back = (event: MouseEvent): void => {
+    if (this.asked === 0 || history.length < 2) return;
+    event.preventDefault();
+    history.back();
+  };
+
   #writeSoon(): void {
     if (this.#unwritten !== null) return;
     const wait = this.#writtenAt + WRITE_MS - performance.now();
