@@ -147,3 +147,43 @@ test('a run tells its retries, its waits and its calls, each the way to its span
   await check();
   await close();
 });
+
+test('the page of a trace leads to its conversation', async () => {
+  const { page, check, close } = await openPage(browser, server.origin);
+  await page.goto(`/trace/${traceIdOf(3)}`);
+  await page.getByRole('link', { name: 'Conversation support-7' }).click();
+  await page.waitForURL('**/session/support-7');
+  await page.getByRole('heading', { name: 'support-7' }).waitFor();
+  await check();
+  await close();
+});
+
+test('new turns appear while the conversation is open, and what is read stays where it is', async () => {
+  const say = async (first, last) => {
+    for (let turn = first; turn <= last; turn += 1)
+      await send(server.otlp, conversationTurn(60 + turn, 'support-8', turn));
+  };
+  await say(7, 18);
+  await until(async () => {
+    const answer = await fetch(`${server.origin}/api/v1/conversations/support-8`);
+    return answer.ok && (await answer.json()).traces === 12;
+  }, 'all turns being found');
+  const { page, check, close } = await openPage(browser, server.origin);
+  await page.goto('/session/support-8');
+  const bars = page.getByRole('toolbar', { name: 'Go to a turn' }).getByRole('button');
+  await bars.nth(4).click();
+  await page.waitForFunction(() => document.activeElement?.textContent?.includes('Turn 5'));
+  const top = async (name) => (await page.getByRole('heading', { name }).boundingBox()).y;
+  const before = await top(/Turn 5/);
+  await say(19, 19);
+  await bars.nth(12).waitFor();
+  assert.ok(Math.abs((await top(/Turn 5/)) - before) <= 1, 'the fifth turn stays');
+  // Late ones that came before all others: what was the fifth turn is the eleventh now.
+  await say(1, 6);
+  await bars.nth(18).waitFor();
+  assert.ok(Math.abs((await top(/Turn 11/)) - before) <= 1, 'the eleventh turn is where the fifth was');
+  await bars.nth(18).click();
+  await page.getByText('Answer 19', { exact: true }).waitFor();
+  await check();
+  await close();
+});

@@ -1,4 +1,5 @@
 // The conversations of a range of time, the last active first. Kept per history entry, so that Back finds them as they were.
+import { Again } from '../../api/again';
 import { api } from '../../api/client';
 import type { Conversation } from '../../api/types';
 import { byLast } from '../../domain/sessions';
@@ -19,7 +20,7 @@ export class ConversationList {
   widened = $state(false);
   scrollTop = 0;
   readonly auto: boolean;
-  #again: ReturnType<typeof setTimeout> | null = null;
+  #again = new Again(() => void this.load());
 
   constructor(readonly range: Range) {
     this.auto = !range.from && !range.to;
@@ -43,16 +44,11 @@ export class ConversationList {
   }
 
   changed(): void {
-    if (this.#again !== null || !this.loaded) return;
-    this.#again = setTimeout(() => {
-      this.#again = null;
-      void this.load();
-    }, REFRESH_MS);
+    if (this.loaded) this.#again.after(REFRESH_MS);
   }
 
   close(): void {
-    if (this.#again !== null) clearTimeout(this.#again);
-    this.#again = null;
+    this.#again.cancel();
   }
 
   #ask() {

@@ -5,8 +5,9 @@ const GUESS = 120;
 export class Heights {
   #heights: Float32Array;
 
-  constructor(count: number) {
-    this.#heights = new Float32Array(count).fill(GUESS);
+  /** Some may be known from before. */
+  constructor(count: number, known: (index: number) => number | undefined = () => undefined) {
+    this.#heights = Float32Array.from({ length: count }, (_, index) => known(index) ?? GUESS);
   }
 
   /** Whether it changed. */

@@ -1,4 +1,5 @@
 // One open trace: its skeleton, what is folded, selected, found, and which stretch of time is shown.
+import { Again } from '../../api/again';
 import { api, ApiError } from '../../api/client';
 import type { TraceSummary } from '../../api/types';
 import { oneLine } from '../../domain/format';
@@ -40,7 +41,7 @@ export class OpenTrace {
   revision = $state(0);
   readonly bodies: Bodies;
   #loading = false;
-  #again: ReturnType<typeof setTimeout> | null = null;
+  #again = new Again(() => void this.load());
   #took = 0;
 
   constructor(readonly id: string) {
@@ -49,16 +50,11 @@ export class OpenTrace {
 
   /** More of it has come; a trace that keeps growing is fetched again at a pace that its size allows. */
   changed(): void {
-    if (this.#again !== null) return;
-    const wait = Math.min(LONGEST_WAIT, Math.max(SHORTEST_WAIT, 5 * this.#took));
-    this.#again = setTimeout(() => {
-      this.#again = null;
-      void this.load();
-    }, wait);
+    this.#again.after(Math.min(LONGEST_WAIT, Math.max(SHORTEST_WAIT, 5 * this.#took)));
   }
 
   close(): void {
-    if (this.#again !== null) clearTimeout(this.#again);
+    this.#again.cancel();
   }
 
   async load(): Promise<void> {
