@@ -33,7 +33,14 @@ test.each([
     scope: { name: scope },
     attributes: keys.map((key) => ({ key })),
   };
-  expect(recordingOf(span).setting).toBe(setting);
+  expect(recordingOf(span)?.setting).toBe(setting);
+});
+
+test('no setting has log events tell what was said to a model', () => {
+  const attributes = [{ key: 'clew.made_of' }];
+  const call = { name: 'chat', kind: 'llm', scope: { name: 'com.anthropic.claude_code.events' }, attributes };
+  expect(recordingOf(call)).toBeNull();
+  expect(recordingOf({ ...call, kind: 'agent' })?.setting).toBe('OTEL_LOG_USER_PROMPTS=1');
 });
 
 test('what tools were given has its own setting in Claude Code', () => {

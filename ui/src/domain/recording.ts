@@ -62,8 +62,10 @@ function isClaudeCode(span: Sender): boolean {
   return span.scope.name.startsWith('com.anthropic.claude_code') || span.name.startsWith('claude_code.');
 }
 
-/** How to have the sender of this span record content. */
-export function recordingOf(span: Sender): Recording {
+/** How to have the sender of this span record content; null where no setting does: events that runs are made of tell
+ * what was asked of the agent, but not of the model. */
+export function recordingOf(span: Sender): Recording | null {
   const has = (key: RegExp) => span.attributes.some((attribute) => key.test(attribute.key));
+  if (span.kind === 'llm' && has(/^clew\.made_of$/)) return null;
   return RECORDINGS.find(({ matches }) => matches(span, has))?.tell ?? OPENTELEMETRY;
 }
