@@ -25,6 +25,15 @@
 #![warn(missing_docs)]
 
 mod agents;
+mod counts;
+mod logs;
+mod metrics;
+mod options;
+mod propagation;
+mod queue;
+mod redaction;
+mod rules;
+pub mod sampling;
 mod setup;
 mod span;
 
@@ -32,6 +41,13 @@ pub use agents::{
     ModelCall, agent, approval, embedding, evaluation, memory, model_call, node, plan, policy, process,
     publish, receive, retrieval, tool, workflow,
 };
+pub use counts::{Counts, counts};
 pub use opentelemetry;
-pub use setup::{Builder, Protocol, SetupError, Telemetry, builder, init};
+pub use options::Content;
+pub use queue::Batch;
+pub use redaction::REDACTED;
+pub use sampling::Sampling;
+pub use setup::{
+    Builder, Exporter, Limits, OnSignal, Propagation, Protocol, SetupError, Telemetry, Warning, builder, init,
+};
 pub use span::{Span, Start, span};
