@@ -1,5 +1,8 @@
 //! What is done to every span between its end and its export: bounds, redaction, one value per name.
 
+use crate::content;
+use crate::old_names;
+use crate::options;
 use crate::redaction::{REDACTED, Redaction};
 use crate::setup::limits::shorten;
 use opentelemetry::baggage::BaggageExt;
@@ -35,16 +38,22 @@ impl Rules {
 
     /// Bounds what waits in the queue: values are cut to a little more than what will be sent.
     pub(crate) fn bound(&self, span: &mut SpanData) {
-        let length = self.value_length.saturating_add(SLACK);
-        each_value(span, |attribute| shorten(&mut attribute.value, length));
+        each_value(span, |attribute| {
+            let length = self.length(attribute).saturating_add(SLACK);
+            shorten(&mut attribute.value, length);
+        });
     }
 
     /// Makes a span what may be sent. On the thread that sends.
     pub(crate) fn apply(&self, span: &mut SpanData) {
         last_of_each_name(&mut span.attributes);
+        if options::old_names() {
+            old_names::add(span);
+        }
         each_value(span, |attribute| {
             self.redact(attribute);
-            shorten(&mut attribute.value, self.value_length);
+            let length = self.length(attribute);
+            shorten(&mut attribute.value, length);
         });
         if let Status::Error { description } = &mut span.status
             && let Some(clean) = self.redaction.cleaned(description)
@@ -53,6 +62,16 @@ impl Rules {
         }
         if let Some(clean) = self.redaction.cleaned(&span.name) {
             span.name = clean.into();
+        }
+    }
+
+    /// What was said has a bound of its own, within which it is whole JSON.
+    fn length(&self, attribute: &KeyValue) -> usize {
+        match options::content() {
+            Some(characters) if content::KEYS.contains(&attribute.key.as_str()) => {
+                self.value_length.max(characters)
+            }
+            _ => self.value_length,
         }
     }
 

@@ -39,6 +39,7 @@ fn record() {
 
 #[test]
 fn spans_are_bounded_redacted_and_counted() {
+    let _alone = crate::alone();
     let receiver = Receiver::start();
     let telemetry = clew_sdk::builder().service("limits").endpoint(receiver.endpoint()).build().unwrap();
     record();
