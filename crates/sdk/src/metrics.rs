@@ -74,19 +74,15 @@ pub(crate) fn register(configured: Option<f64>) {
 
 /// What is read from counts whenever metrics are sent.
 fn observe(meter: &Meter, configured: Option<f64>) {
-    let states: [(&str, fn(&Counts) -> u64); 4] = [
-        ("created", |counts| counts.created),
-        ("ended", |counts| counts.ended),
-        ("exported", |counts| counts.exported),
-        ("dropped", |counts| counts.dropped),
-    ];
     let spans = meter.u64_observable_counter("clew.traces.spans").with_unit("{span}");
     let spans = spans.with_description("What became of spans, by state.");
     let _spans = spans
-        .with_callback(move |observer| {
-            let counts = counts();
+        .with_callback(|observer| {
+            let Counts { created, ended, exported, dropped, .. } = counts();
+            let states =
+                [("created", created), ("ended", ended), ("exported", exported), ("dropped", dropped)];
             for (state, count) in states {
-                observer.observe(count(&counts), &[KeyValue::new("state", state)]);
+                observer.observe(count, &[KeyValue::new("state", state)]);
             }
         })
         .build();

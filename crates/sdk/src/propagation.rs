@@ -131,7 +131,8 @@ mod tests {
 
     #[test]
     fn each_form_is_read_and_written() {
-        let forms: [(&dyn TextMapPropagator, &[(&str, String)]); 3] = [
+        type Form<'a> = (&'a dyn TextMapPropagator, &'a [(&'a str, String)]);
+        let forms: [Form<'_>; 3] = [
             (&B3::Single, &[("b3", format!("{HEX}-00f067aa0ba902b7-1"))]),
             (
                 &B3::Multiple,

@@ -97,7 +97,7 @@ impl<E: SpanExporter + 'static> Queue<E> {
 impl<E: SpanExporter + 'static> SpanProcessor for Queue<E> {
     fn on_start(&self, span: &mut Span, context: &Context) {
         counts::add(&CREATED, 1);
-        self.rules.from_baggage(span, context);
+        self.rules.copy_baggage(span, context);
     }
 
     fn on_end(&self, mut span: SpanData) {

@@ -25,7 +25,7 @@ pub(crate) struct Rules {
 
 impl Rules {
     /// Copies what baggage may tell of a span that starts.
-    pub(crate) fn from_baggage(&self, span: &mut Span, context: &Context) {
+    pub(crate) fn copy_baggage(&self, span: &mut Span, context: &Context) {
         if self.baggage.is_empty() {
             return;
         }

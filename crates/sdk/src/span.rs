@@ -9,7 +9,6 @@ use std::borrow::Cow;
 const SCOPE: &str = "clew-sdk";
 
 /// A span of any name.
-#[must_use]
 pub fn span(name: impl Into<Cow<'static, str>>) -> Start {
     Start::new(name)
 }

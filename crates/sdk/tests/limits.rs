@@ -41,7 +41,12 @@ fn record() {
 fn spans_are_bounded_redacted_and_counted() {
     let _alone = crate::alone();
     let receiver = Receiver::start();
-    let telemetry = clew_sdk::builder().service("limits").endpoint(receiver.endpoint()).build().unwrap();
+    let telemetry = clew_sdk::builder()
+        .service("limits")
+        .endpoint(receiver.endpoint())
+        .header("api-key", "K")
+        .build()
+        .unwrap();
     record();
     telemetry.flush();
     let got = receiver.wait(Duration::from_secs(10), |got| spans(got).len() == 3);
@@ -63,6 +68,7 @@ fn spans_are_bounded_redacted_and_counted() {
     assert_eq!(text(&long.attributes, "user.email"), Some("[redacted]"));
     assert_eq!(text(&long.attributes, "note"), Some("call me at [redacted]"));
     for got in receiver.got() {
+        assert!(got.headers.contains(&("api-key".to_owned(), "K".to_owned())), "{:?}", got.headers);
         let sent = String::from_utf8_lossy(&got.body).into_owned();
         assert!(!sent.contains("sk-abcdefgh") && !sent.contains("ada@example"), "{}", got.path);
         assert!(!sent.contains("Bearer abc"), "{}", got.path);

@@ -1,10 +1,18 @@
 //! The library as a program uses it, against a receiver that listens.
 
+#[cfg(test)]
 mod agents;
+#[cfg(test)]
 mod context;
+#[cfg(test)]
 mod ends;
+#[cfg(all(test, feature = "axum", feature = "reqwest", feature = "grpc"))]
+mod http;
+#[cfg(test)]
 mod limits;
+#[cfg(test)]
 mod logs;
+#[cfg(test)]
 mod receiver;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

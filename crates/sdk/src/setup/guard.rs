@@ -120,7 +120,9 @@ fn flush_on_signals(on_signal: OnSignal) {
                 match on_signal {
                     OnSignal::Flush => continue,
                     OnSignal::EndAfter(grace) => {
-                        wait_for_the_program(Arc::downgrade(&providers), providers, grace)
+                        let telemetry = Arc::downgrade(&providers);
+                        drop(providers);
+                        wait_for_the_program(&telemetry, grace);
                     }
                     OnSignal::End => {}
                 }
@@ -137,8 +139,7 @@ fn flush_on_signals(on_signal: OnSignal) {
 }
 
 /// Until the program has dropped its telemetry, and thereby ends by itself, or the time is over.
-fn wait_for_the_program(telemetry: Weak<Providers>, held: Arc<Providers>, grace: Duration) {
-    drop(held);
+fn wait_for_the_program(telemetry: &Weak<Providers>, grace: Duration) {
     let until = std::time::Instant::now() + grace;
     while telemetry.upgrade().is_some_and(|providers| !providers.ended.load(Ordering::Acquire)) {
         let left = until.saturating_duration_since(std::time::Instant::now());

@@ -59,14 +59,13 @@ impl Limits {
     }
 
     pub(super) fn counts(self) -> SpanLimits {
-        // The type may grow; what it grows by keeps its default.
-        let mut counts = SpanLimits::default();
-        counts.max_attributes_per_span = self.attributes;
-        counts.max_events_per_span = self.events;
-        counts.max_links_per_span = self.links;
-        counts.max_attributes_per_event = self.attributes_per_event;
-        counts.max_attributes_per_link = self.attributes_per_link;
-        counts
+        SpanLimits {
+            max_attributes_per_span: self.attributes,
+            max_events_per_span: self.events,
+            max_links_per_span: self.links,
+            max_attributes_per_event: self.attributes_per_event,
+            max_attributes_per_link: self.attributes_per_link,
+        }
     }
 }
 

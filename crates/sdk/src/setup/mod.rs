@@ -103,12 +103,18 @@ pub struct Builder {
     propagation: Option<Vec<Propagation>>,
     content: Option<Content>,
     old_names: bool,
-    redaction_off: bool,
-    redacted: Vec<String>,
+    redaction: Redacted,
     baggage: Vec<String>,
     json_logs: bool,
     on_signal: Option<OnSignal>,
     deadline: Option<Duration>,
+}
+
+/// What code says of redaction.
+#[derive(Debug, Clone, Default)]
+struct Redacted {
+    off: bool,
+    expressions: Vec<String>,
 }
 
 impl Builder {
@@ -225,14 +231,14 @@ impl Builder {
     /// Whether secrets and personal data are taken out of what is sent; they are unless told otherwise.
     #[must_use]
     pub fn redaction(mut self, redaction: bool) -> Self {
-        self.redaction_off = !redaction;
+        self.redaction.off = !redaction;
         self
     }
 
     /// A regular expression; what it matches is taken out of all values, beside what is taken out anyway.
     #[must_use]
     pub fn redact(mut self, expression: impl Into<String>) -> Self {
-        self.redacted.push(expression.into());
+        self.redaction.expressions.push(expression.into());
         self
     }
 
@@ -304,8 +310,8 @@ impl Builder {
     }
 
     fn rules(&self, settings: &Settings) -> Result<Rules, SetupError> {
-        let own = self.redacted.iter().map(|rule| Regex::new(rule)).collect::<Result<_, _>>()?;
-        let redaction = Redaction { off: self.redaction_off, own };
+        let own = self.redaction.expressions.iter().map(|rule| Regex::new(rule)).collect::<Result<_, _>>()?;
+        let redaction = Redaction { off: self.redaction.off, own };
         Ok(Rules { value_length: settings.limits.value_length, redaction, baggage: self.baggage.clone() })
     }
 }
