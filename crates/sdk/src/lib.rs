@@ -47,6 +47,8 @@ mod rules;
 pub mod sampling;
 mod setup;
 mod span;
+mod tracers;
+mod tracing_spans;
 
 pub use agents::{
     agent, approval, embedding, evaluation, memory, node, plan, policy, process, publish, receive, retrieval,
@@ -70,3 +72,4 @@ pub use setup::{
     Builder, Exporter, Limits, OnSignal, Propagation, Protocol, SetupError, Telemetry, Warning, builder, init,
 };
 pub use span::{Span, Start, span};
+pub use tracing_spans::{AgentSpans, agent_spans};

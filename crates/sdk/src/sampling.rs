@@ -12,25 +12,31 @@ use std::time::Instant;
 pub struct Sampling {
     pub(crate) sampler: Box<dyn ShouldSample>,
     pub(crate) ratio: Option<f64>,
+    /// Whether nothing below a span that is not sampled is ever recorded.
+    pub(crate) parent_decides: bool,
 }
 
 /// All.
 #[must_use]
 pub fn always() -> Sampling {
-    Sampling { sampler: Box::new(Sampler::AlwaysOn), ratio: Some(1.0) }
+    Sampling { sampler: Box::new(Sampler::AlwaysOn), ratio: Some(1.0), parent_decides: false }
 }
 
 /// None.
 #[must_use]
 pub fn never() -> Sampling {
-    Sampling { sampler: Box::new(Sampler::AlwaysOff), ratio: Some(0.0) }
+    Sampling { sampler: Box::new(Sampler::AlwaysOff), ratio: Some(0.0), parent_decides: false }
 }
 
 /// This share of traces, chosen by their ids: each program that is told the same share chooses the same ones.
 #[must_use]
 pub fn ratio(share: f64) -> Sampling {
     let share = if share.is_nan() { 1.0 } else { share.clamp(0.0, 1.0) };
-    Sampling { sampler: Box::new(Sampler::TraceIdRatioBased(share)), ratio: Some(share) }
+    Sampling {
+        sampler: Box::new(Sampler::TraceIdRatioBased(share)),
+        ratio: Some(share),
+        parent_decides: false,
+    }
 }
 
 /// This share of traces, by the last 56 bits of their ids as W3C and OpenTelemetry have it. The threshold travels in
@@ -38,7 +44,11 @@ pub fn ratio(share: f64) -> Sampling {
 #[must_use]
 pub fn consistent(share: f64) -> Sampling {
     let share = if share.is_nan() { 1.0 } else { share.clamp(0.0, 1.0) };
-    Sampling { sampler: Box::new(Consistent { threshold: threshold(share) }), ratio: Some(share) }
+    Sampling {
+        sampler: Box::new(Consistent { threshold: threshold(share) }),
+        ratio: Some(share),
+        parent_decides: false,
+    }
 }
 
 /// At most so many new traces a second; after a quiet second, so many at once.
@@ -48,7 +58,7 @@ pub fn rate_limited(traces_per_second: u32) -> Sampling {
     let allowance = Allowance { left: 1.0, at: None };
     let sampler =
         RateLimited { per_second: traces_per_second.into(), allowance: Arc::new(Mutex::new(allowance)) };
-    Sampling { sampler: Box::new(sampler), ratio: None }
+    Sampling { sampler: Box::new(sampler), ratio: None, parent_decides: false }
 }
 
 /// What the parent decided; the root's sampler where there is no parent. See [`Sampling::remote_sampled`] and the others
@@ -56,7 +66,11 @@ pub fn rate_limited(traces_per_second: u32) -> Sampling {
 #[must_use]
 pub fn parent_based(root: impl Into<Sampling>) -> Sampling {
     let root = root.into();
-    Sampling { sampler: Box::new(ParentBasedSampler::new(root.sampler)), ratio: root.ratio }
+    Sampling {
+        sampler: Box::new(ParentBasedSampler::new(root.sampler)),
+        ratio: root.ratio,
+        parent_decides: true,
+    }
 }
 
 /// What each kind of parent means to the sampler of a [`parent_based_by`].
@@ -101,7 +115,7 @@ impl ParentBased {
 
 impl From<ParentBased> for Sampling {
     fn from(branches: ParentBased) -> Self {
-        Self { sampler: Box::new(branches.sampler), ratio: branches.ratio }
+        Self { sampler: Box::new(branches.sampler), ratio: branches.ratio, parent_decides: false }
     }
 }
 
@@ -113,19 +127,19 @@ impl From<Sampler> for Sampling {
             Sampler::TraceIdRatioBased(share) => Some(*share),
             _ => None,
         };
-        Self { sampler: Box::new(sampler), ratio }
+        Self { sampler: Box::new(sampler), ratio, parent_decides: false }
     }
 }
 
 impl From<ParentBasedSampler> for Sampling {
     fn from(sampler: ParentBasedSampler) -> Self {
-        Self { sampler: Box::new(sampler), ratio: None }
+        Self { sampler: Box::new(sampler), ratio: None, parent_decides: false }
     }
 }
 
 impl From<Box<dyn ShouldSample>> for Sampling {
     fn from(sampler: Box<dyn ShouldSample>) -> Self {
-        Self { sampler, ratio: None }
+        Self { sampler, ratio: None, parent_decides: false }
     }
 }
 

@@ -1,12 +1,13 @@
 //! A span that is under way, and how one is started.
 
+use crate::tracers;
 use opentelemetry::context::{ContextGuard, FutureExt};
-use opentelemetry::trace::{Link, SpanContext, SpanKind, Status, TraceContextExt, Tracer};
-use opentelemetry::{Array, Context, KeyValue, StringValue, Value, global};
+use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt};
+use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
 use std::borrow::Cow;
 
 /// The instrumentation scope of spans that name none.
-const SCOPE: &str = "clew-sdk";
+pub(crate) const SCOPE: &str = "clew-sdk";
 
 /// A span of any name.
 pub fn span(name: impl Into<Cow<'static, str>>) -> Start {
@@ -70,11 +71,14 @@ impl Start {
     /// Starts it. It is not active by that: see [`Span::enter`] and [`Span::run`].
     #[must_use = "a span ends when it is dropped"]
     pub fn start(self) -> Span {
-        let tracer = global::tracer(self.scope);
-        let builder = tracer.span_builder(self.name).with_kind(self.kind).with_attributes(self.attributes);
         let parent = self.parent.unwrap_or_else(Context::current);
-        let span = tracer.build_with_context(builder.with_links(self.links), &parent);
-        Span { context: parent.with_span(span) }
+        if tracers::is_unsampled(&parent) {
+            // Nobody will ever see it: the context that says so serves those below as well.
+            return Span { context: parent };
+        }
+        let builder = SpanBuilder::from_name(self.name).with_kind(self.kind);
+        let builder = builder.with_attributes(self.attributes).with_links(self.links);
+        Span { context: tracers::start(self.scope, builder, &parent) }
     }
 }
 

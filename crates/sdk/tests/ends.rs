@@ -66,4 +66,5 @@ fn without_a_receiver_a_program_ends_in_time_and_tells_once_for_each_signal() {
     let lines: Vec<_> = told.lines().filter(|line| line.contains("signal=\"traces\"")).collect();
     assert_eq!(lines.len(), 1, "{told}");
     assert!(lines[0].contains(&endpoint) && lines[0].contains("OTEL_EXPORTER_OTLP_ENDPOINT"), "{told}");
+    assert!(lines[0].to_lowercase().contains("refused"), "{told}");
 }

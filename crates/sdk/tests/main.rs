@@ -14,6 +14,8 @@ mod limits;
 mod logs;
 #[cfg(test)]
 mod receiver;
+#[cfg(test)]
+mod tracing_spans;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

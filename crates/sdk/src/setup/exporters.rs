@@ -2,12 +2,13 @@
 
 use super::SetupError;
 use super::destination::{Destination, Protocol};
-use super::transport::{Client, read};
+use super::transport::{Client, Trouble, read};
 use opentelemetry_otlp::{
     Compression, LogExporter, MetricExporter, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig,
 };
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::Temporality;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tonic::metadata::{MetadataKey, MetadataMap};
@@ -16,12 +17,14 @@ use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 fn over_http<B: WithExportConfig + WithHttpConfig>(
     builder: B,
     destination: &Destination,
+    trouble: &Trouble,
 ) -> Result<B, SetupError> {
     let protocol = match destination.protocol {
         Protocol::HttpJson => opentelemetry_otlp::Protocol::HttpJson,
         _ => opentelemetry_otlp::Protocol::HttpBinary,
     };
-    let builder = builder.with_http_client(Client::new(destination)?).with_protocol(protocol);
+    let builder =
+        builder.with_http_client(Client::new(destination, Trouble::clone(trouble))?).with_protocol(protocol);
     let builder = builder.with_endpoint(&destination.endpoint).with_timeout(destination.timeout);
     Ok(if destination.gzip { builder.with_compression(Compression::Gzip) } else { builder })
 }
@@ -58,31 +61,37 @@ fn tls(destination: &Destination) -> Result<ClientTlsConfig, SetupError> {
     Ok(tls)
 }
 
-pub(super) fn spans(destination: &Destination) -> Result<SpanExporter, SetupError> {
+pub(super) fn spans(destination: &Destination) -> Result<Told<SpanExporter>, SetupError> {
+    let trouble = Trouble::default();
     let builder = SpanExporter::builder();
-    Ok(match destination.protocol {
+    let exporter = match destination.protocol {
         Protocol::Grpc => over_grpc(builder.with_tonic(), destination)?.build()?,
-        _ => over_http(builder.with_http(), destination)?.build()?,
-    })
+        _ => over_http(builder.with_http(), destination, &trouble)?.build()?,
+    };
+    Ok(Told::new(exporter, destination, trouble))
 }
 
-pub(super) fn logs(destination: &Destination) -> Result<LogExporter, SetupError> {
+pub(super) fn logs(destination: &Destination) -> Result<Told<LogExporter>, SetupError> {
+    let trouble = Trouble::default();
     let builder = LogExporter::builder();
-    Ok(match destination.protocol {
+    let exporter = match destination.protocol {
         Protocol::Grpc => over_grpc(builder.with_tonic(), destination)?.build()?,
-        _ => over_http(builder.with_http(), destination)?.build()?,
-    })
+        _ => over_http(builder.with_http(), destination, &trouble)?.build()?,
+    };
+    Ok(Told::new(exporter, destination, trouble))
 }
 
 pub(super) fn metrics(
     destination: &Destination,
     temporality: Temporality,
-) -> Result<MetricExporter, SetupError> {
+) -> Result<Told<MetricExporter>, SetupError> {
+    let trouble = Trouble::default();
     let builder = MetricExporter::builder().with_temporality(temporality);
-    Ok(match destination.protocol {
+    let exporter = match destination.protocol {
         Protocol::Grpc => over_grpc(builder.with_tonic(), destination)?.build()?,
-        _ => over_http(builder.with_http(), destination)?.build()?,
-    })
+        _ => over_http(builder.with_http(), destination, &trouble)?.build()?,
+    };
+    Ok(Told::new(exporter, destination, trouble))
 }
 
 /// An exporter whose failures are told: one line when they begin, one when they end.
@@ -92,12 +101,13 @@ pub(crate) struct Told<E> {
     signal: &'static str,
     endpoint: String,
     failures: AtomicU64,
+    trouble: Trouble,
 }
 
 impl<E> Told<E> {
-    pub(super) fn new(exporter: E, destination: &Destination) -> Self {
+    fn new(exporter: E, destination: &Destination, trouble: Trouble) -> Self {
         let (signal, endpoint) = (destination.signal, destination.endpoint.clone());
-        Self { exporter, signal, endpoint, failures: AtomicU64::new(0) }
+        Self { exporter, signal, endpoint, failures: AtomicU64::new(0), trouble }
     }
 
     fn tell(&self, result: OTelSdkResult) -> OTelSdkResult {
@@ -108,7 +118,8 @@ impl<E> Told<E> {
                 failures => tracing::info!(target: "clew_sdk", signal, endpoint, failures, "sent again"),
             },
             Err(error) if self.failures.fetch_add(1, Ordering::Relaxed) == 0 => {
-                let error = error.to_string();
+                let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let error = trouble.unwrap_or_else(|| error.to_string());
                 let fix = fix(&error);
                 tracing::warn!(target: "clew_sdk", signal, endpoint, error, fix, "telemetry cannot be sent");
             }

@@ -23,10 +23,11 @@ use crate::queue::{Batch, Queue};
 use crate::redaction::Redaction;
 use crate::rules::Rules;
 use crate::sampling::{Counted, Sampling};
+use crate::tracers;
+use crate::tracing_spans::agent_spans;
 use console::Console;
 use destination::{Code, Destination};
 use environment::Environment;
-use exporters::Told;
 use guard::Providers;
 use opentelemetry::propagation::TextMapCompositePropagator;
 use opentelemetry::{KeyValue, Value, global};
@@ -289,6 +290,7 @@ impl Builder {
         let logs = records(&settings)?;
         drop(entered);
         global::set_tracer_provider(traces.clone());
+        tracers::set(&traces, settings.sampling.parent_decides);
         global::set_meter_provider(metrics.clone());
         let forms = settings.propagation.iter().map(|form| form.propagator());
         global::set_text_map_propagator(TextMapCompositePropagator::new(forms.collect()));
@@ -297,7 +299,7 @@ impl Builder {
         let layer = Logs::new(&logs, self.json_logs, settings.service(), settings.log_limits, rules);
         let filter = EnvFilter::builder().parse_lossy(&settings.log_filter);
         // A program that has a subscriber of its own keeps it.
-        let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();
+        let _ = tracing_subscriber::registry().with(filter).with(agent_spans()).with(layer).try_init();
         for warning in &environment.warnings {
             tracing::warn!(target: "clew_sdk", "{warning}");
         }
@@ -347,7 +349,7 @@ fn traces(settings: &Settings, rules: Arc<Rules>) -> Result<SdkTracerProvider, S
     let to = &settings.traces;
     Ok(match to.exporter {
         Exporter::Otlp => {
-            let exporter = Told::new(exporters::spans(to)?, to);
+            let exporter = exporters::spans(to)?;
             builder.with_span_processor(Queue::new(exporter, settings.batch, rules)).build()
         }
         Exporter::Console => builder.with_span_processor(Queue::new(Console, settings.batch, rules)).build(),
@@ -361,7 +363,7 @@ fn readings(settings: &Settings) -> Result<SdkMeterProvider, SetupError> {
     Ok(match to.exporter {
         _ if settings.disabled => builder.build(),
         Exporter::Otlp => {
-            let exporter = Told::new(exporters::metrics(to, settings.temporality)?, to);
+            let exporter = exporters::metrics(to, settings.temporality)?;
             let reader = PeriodicReader::builder(exporter).with_interval(settings.metric_interval);
             builder.with_reader(reader.build()).build()
         }
@@ -378,7 +380,7 @@ fn records(settings: &Settings) -> Result<SdkLoggerProvider, SetupError> {
     let to = &settings.logs;
     Ok(match to.exporter {
         _ if settings.disabled => builder.build(),
-        Exporter::Otlp => builder.with_batch_exporter(Told::new(exporters::logs(to)?, to)).build(),
+        Exporter::Otlp => builder.with_batch_exporter(exporters::logs(to)?).build(),
         Exporter::Console => builder.with_batch_exporter(Console).build(),
         Exporter::None => builder.build(),
     })

@@ -4,7 +4,7 @@ use super::SetupError;
 use super::destination::Destination;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig};
 
 /// Answers of receivers are small; what is longer is not read.
@@ -15,12 +15,16 @@ const ANSWER: u64 = 4 * 1024 * 1024;
 pub(super) struct Client {
     agent: ureq::Agent,
     headers: Vec<(http_types::HeaderName, http_types::HeaderValue)>,
+    trouble: Trouble,
 }
+
+/// What went wrong last: what exporters say of it is that something did.
+pub(super) type Trouble = Arc<Mutex<Option<String>>>;
 
 use ureq::http as http_types;
 
 impl Client {
-    pub(super) fn new(destination: &Destination) -> Result<Self, SetupError> {
+    pub(super) fn new(destination: &Destination, trouble: Trouble) -> Result<Self, SetupError> {
         let tls = TlsConfig::builder().root_certs(roots(destination)?).client_cert(identity(destination)?);
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(destination.timeout))
@@ -30,7 +34,7 @@ impl Client {
             .tls_config(tls.build())
             .build();
         let headers = destination.headers.iter().map(|(name, value)| header(name, value));
-        Ok(Self { agent: config.into(), headers: headers.collect::<Result<_, _>>()? })
+        Ok(Self { agent: config.into(), headers: headers.collect::<Result<_, _>>()?, trouble })
     }
 }
 
@@ -81,7 +85,14 @@ impl HttpClient for Client {
             request.headers_mut().insert(name.clone(), value.clone());
         }
         let (parts, body) = request.into_parts();
-        let answer = self.agent.run(Request::from_parts(parts, body.to_vec()))?;
+        let answer = self.agent.run(Request::from_parts(parts, body.to_vec()));
+        let trouble = match &answer {
+            Ok(answer) if answer.status().is_success() => None,
+            Ok(answer) => Some(format!("the receiver answered {}", answer.status())),
+            Err(error) => Some(error.to_string()),
+        };
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        let answer = answer?;
         let (parts, mut body) = answer.into_parts();
         let bytes = body.with_config().limit(ANSWER).read_to_vec()?;
         Ok(Response::from_parts(parts, bytes.into()))
