@@ -6,30 +6,31 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 
 /// A receiver that reads and answers, and looks at nothing.
 fn receiver() -> Option<String> {
     let listener = TcpListener::bind("127.0.0.1:0").ok()?;
     let address = listener.local_addr().ok()?;
     std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            std::thread::spawn(move || {
-                let mut buffer = vec![0; 1 << 20];
-                while let Some(length) = request_length(&mut stream, &mut buffer) {
-                    let mut left = length;
-                    while left > 0 {
-                        let Ok(read @ 1..) = stream.read(&mut buffer) else { return };
-                        left = left.saturating_sub(read);
-                    }
-                    if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").is_err() {
-                        return;
-                    }
-                }
-            });
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || answer(stream));
         }
     });
     Some(format!("http://{address}"))
+}
+
+fn answer(mut stream: TcpStream) {
+    let mut buffer = vec![0; 1 << 20];
+    while let Some(mut left) = request_length(&mut stream, &mut buffer) {
+        while left > 0 {
+            let Ok(read @ 1..) = stream.read(&mut buffer) else { return };
+            left = left.saturating_sub(read);
+        }
+        if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").is_err() {
+            return;
+        }
+    }
 }
 
 /// Reads the head of a request; how much of its body is still to come.

@@ -22,7 +22,7 @@ const KEPT: usize = 64;
 #[derive(Default)]
 struct Kept {
     generation: u64,
-    tracers: Vec<(Cow<'static, str>, SdkTracer)>,
+    tracers: Vec<(String, SdkTracer)>,
 }
 
 thread_local! {
@@ -57,7 +57,7 @@ pub(crate) fn start(scope: Cow<'static, str>, builder: SpanBuilder, parent: &Con
     }
 }
 
-fn tracer(scope: &Cow<'static, str>) -> Option<SdkTracer> {
+fn tracer(scope: &str) -> Option<SdkTracer> {
     let generation = GENERATION.load(Ordering::Acquire);
     if generation == 0 {
         return None;
@@ -72,17 +72,17 @@ fn tracer(scope: &Cow<'static, str>) -> Option<SdkTracer> {
         }
         let tracer = made(scope)?;
         if kept.tracers.len() < KEPT {
-            kept.tracers.push((scope.clone(), tracer.clone()));
+            kept.tracers.push((scope.to_owned(), tracer.clone()));
         }
         Some(tracer)
     });
     kept.ok().flatten().or_else(|| made(scope))
 }
 
-fn made(scope: &Cow<'static, str>) -> Option<SdkTracer> {
+fn made(scope: &str) -> Option<SdkTracer> {
     let provider = PROVIDER.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
     let version = (scope == crate::span::SCOPE).then_some(env!("CARGO_PKG_VERSION"));
-    let mut builder = InstrumentationScope::builder(scope.clone());
+    let mut builder = InstrumentationScope::builder(scope.to_owned());
     if let Some(version) = version {
         builder = builder.with_version(version);
     }

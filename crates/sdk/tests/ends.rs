@@ -6,16 +6,13 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 fn program(how: &str, endpoint: &str) -> Child {
-    // Cargo builds examples beside tests, in a folder next to theirs.
-    let here = std::env::current_exe().unwrap();
-    let path = here.parent().unwrap().parent().unwrap().join("examples/exits_at_once");
-    let mut command = Command::new(path);
+    let mut command = crate::example("exits_at_once");
     command.arg(how).env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).env_remove("RUST_LOG");
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-fn signalled(endpoint: &str, signal: &str) -> ExitStatus {
-    let mut child = program("waits", endpoint);
+fn signalled(how: &str, endpoint: &str, signal: &str) -> ExitStatus {
+    let mut child = program(how, endpoint);
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "waiting\n");
@@ -28,7 +25,7 @@ fn nothing_is_lost_however_a_program_ends() {
     for how in ["returns", "panics", "-TERM", "-INT"] {
         let receiver = Receiver::start();
         let status = match how {
-            "-TERM" | "-INT" => signalled(&receiver.endpoint(), how),
+            "-TERM" | "-INT" => signalled("waits", &receiver.endpoint(), how),
             _ => program(how, &receiver.endpoint()).wait().unwrap(),
         };
         assert_eq!(status.success(), how == "returns", "{how}: {status}");
@@ -51,15 +48,24 @@ fn nothing_is_lost_however_a_program_ends() {
 fn a_signal_is_seen_as_the_cause_of_the_end() {
     use std::os::unix::process::ExitStatusExt;
     let receiver = Receiver::start();
-    assert_eq!(signalled(&receiver.endpoint(), "-TERM").signal(), Some(15));
+    assert_eq!(signalled("waits", &receiver.endpoint(), "-TERM").signal(), Some(15));
+}
+
+#[test]
+fn a_program_with_a_way_to_end_of_its_own_takes_it() {
+    let receiver = Receiver::start();
+    let status = signalled("ends by itself", &receiver.endpoint(), "-TERM");
+    assert_eq!(status.code(), Some(0), "{status}");
+    assert!(spans(&receiver.got()).iter().any(|span| span.name == "goodbye"));
 }
 
 #[test]
 fn without_a_receiver_a_program_ends_in_time_and_tells_once_for_each_signal() {
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let started = Instant::now();
     let endpoint = format!("http://{unused}");
-    let output = program("returns", &endpoint).wait_with_output().unwrap();
+    let child = program("returns", &endpoint);
+    let started = Instant::now();
+    let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
     let told = String::from_utf8(output.stderr).unwrap();

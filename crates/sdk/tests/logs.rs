@@ -2,7 +2,6 @@
 
 use crate::receiver::{Receiver, logs, spans, text};
 use clew_sdk::serde_json::Value;
-use std::process::Command;
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -11,9 +10,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 #[test]
 fn lines_and_records_carry_the_span_they_were_written_in() {
     let receiver = Receiver::start();
-    let here = std::env::current_exe().unwrap();
-    let program = here.parent().unwrap().parent().unwrap().join("examples/json_logs");
-    let output = Command::new(program)
+    let output = crate::example("json_logs")
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint())
         .env_remove("RUST_LOG")
         .output()

@@ -78,6 +78,7 @@ impl Providers {
 
 /// The telemetry that a panic or a signal flushes: the one that was set up last.
 static CURRENT: Mutex<Weak<Providers>> = Mutex::new(Weak::new());
+static ON_SIGNAL: Mutex<OnSignal> = Mutex::new(OnSignal::End);
 static HOOKS: Once = Once::new();
 
 fn current() -> Option<Arc<Providers>> {
@@ -87,9 +88,10 @@ fn current() -> Option<Arc<Providers>> {
 /// Makes this what a panic or a signal flushes.
 pub(super) fn watch(providers: &Arc<Providers>, on_signal: OnSignal) {
     *CURRENT.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(providers);
+    *ON_SIGNAL.lock().unwrap_or_else(PoisonError::into_inner) = on_signal;
     HOOKS.call_once(|| {
         flush_on_panic();
-        flush_on_signals(on_signal);
+        flush_on_signals();
     });
 }
 
@@ -108,13 +110,14 @@ fn flush_on_panic() {
     }));
 }
 
-fn flush_on_signals(on_signal: OnSignal) {
+fn flush_on_signals() {
     let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGTERM, SIGINT]) else {
         return tracing::warn!(target: "clew_sdk", "signals cannot be waited for: telemetry may be lost by them");
     };
     let thread = std::thread::Builder::new().name("clew-signals".to_owned());
     let spawned = thread.spawn(move || {
         for signal in signals.forever() {
+            let on_signal = *ON_SIGNAL.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(providers) = current() {
                 providers.flush();
                 match on_signal {
