@@ -20,7 +20,49 @@
 //! # }
 //! ```
 //!
-//! In futures, [`Span::run`] makes a span the parent of whatever the future starts, on whichever thread it goes on.
+//! # In futures, tasks and threads
+//!
+//! [`Span::run`] makes a span the parent of whatever a future starts, on whichever thread it goes on, and ends with it.
+//! [`task`], [`thread`] and [`carry`] take what is active along.
+//!
+//! ```
+//! # async fn answer() -> u8 { 42 }
+//! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let agent = clew_sdk::agent("planner").start();
+//! let answer = agent.run(async {
+//!     // Below the agent, on another thread, and it may outlive it.
+//!     clew_sdk::task(async { clew_sdk::tool("search").start().run(answer()).await }).await
+//! });
+//! assert_eq!(answer.await?, 42);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Between programs
+//!
+//! ```
+//! # use std::collections::HashMap;
+//! # let _telemetry = clew_sdk::builder().exporter(clew_sdk::Exporter::None).build();
+//! let publish = clew_sdk::publish("kafka", "tasks").start();
+//! let mut headers: HashMap<String, String> = HashMap::new();
+//! clew_sdk::inject(publish.context(), &mut headers);
+//! assert!(headers.contains_key("traceparent"));
+//!
+//! // There:
+//! let process = clew_sdk::process("kafka", "tasks").parent(&clew_sdk::extract(&headers)).start();
+//! # drop(process);
+//! ```
+//!
+//! The features `http`, `axum`, `reqwest` and `grpc` do that for requests. [`baggage`] tells others more than where they are
+//! called from.
+//!
+//! # What is recorded
+//!
+//! [`sampling`] says which traces. What was said is recorded only with [`Builder::capture_content`]; secrets and personal
+//! data are taken out of all values ([`Builder::redact`] takes more); [`Limits`] bound each span, [`Batch`] all that wait.
+//! [`counts()`] tells what became of them.
+//!
+//! Errors while sending never reach the program: one line tells when they begin, and what mends them.
 
 #![warn(missing_docs)]
 
