@@ -20,18 +20,98 @@
 //! # }
 //! ```
 //!
-//! In futures, [`Span::run`] makes a span the parent of whatever the future starts, on whichever thread it goes on.
+//! # In futures, tasks and threads
+//!
+//! [`Span::run`] makes a span the parent of whatever a future starts, on whichever thread it goes on, and ends with it.
+//! [`task`], [`thread`] and [`carry`] take what is active along.
+//!
+//! ```
+//! # async fn answer() -> u8 { 42 }
+//! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let agent = clew_sdk::agent("planner").start();
+//! let answer = agent.run(async {
+//!     // Below the agent, on another thread, and it may outlive it.
+//!     clew_sdk::task(async { clew_sdk::tool("search").start().run(answer()).await }).await
+//! });
+//! assert_eq!(answer.await?, 42);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Between programs
+//!
+//! ```
+//! # use std::collections::HashMap;
+//! # let _telemetry = clew_sdk::builder().exporter(clew_sdk::Exporter::None).build();
+//! let publish = clew_sdk::publish("kafka", "tasks").start();
+//! let mut headers: HashMap<String, String> = HashMap::new();
+//! clew_sdk::inject(publish.context(), &mut headers);
+//! assert!(headers.contains_key("traceparent"));
+//!
+//! // There:
+//! let process = clew_sdk::process("kafka", "tasks").parent(&clew_sdk::extract(&headers)).start();
+//! # drop(process);
+//! ```
+//!
+//! The features `http`, `axum`, `reqwest` and `grpc` do that for requests. [`baggage`] tells others more than where they are
+//! called from.
+//!
+//! # What is recorded
+//!
+//! [`sampling`] says which traces. What was said is recorded only with [`Builder::capture_content`]; secrets and personal
+//! data are taken out of all values ([`Builder::redact`] takes more); [`Limits`] bound each span, [`Batch`] all that wait.
+//! [`counts()`] tells what became of them.
+//!
+//! Errors while sending never reach the program: one line tells when they begin, and what mends them.
 
 #![warn(missing_docs)]
 
 mod agents;
+pub mod baggage;
+mod carried;
+mod carrier;
+mod content;
+mod counts;
+#[cfg(feature = "grpc")]
+pub mod grpc;
+#[cfg(feature = "http")]
+#[path = "http_layer.rs"]
+pub mod http;
+mod logs;
+mod metrics;
+mod model_call;
+mod old_names;
+mod options;
+mod propagation;
+mod queue;
+mod redaction;
+mod rules;
+pub mod sampling;
 mod setup;
 mod span;
+mod tracers;
+mod tracing_spans;
 
 pub use agents::{
-    ModelCall, agent, approval, embedding, evaluation, memory, model_call, node, plan, policy, process,
-    publish, receive, retrieval, tool, workflow,
+    agent, approval, embedding, evaluation, memory, node, plan, policy, process, publish, receive, retrieval,
+    tool, workflow,
 };
+pub use carried::{carry, carry_call, task, thread, within};
+pub use carrier::{
+    Headers, ReadHeaders, extract, extract_mcp, extract_metadata, inject, inject_current, inject_mcp,
+    inject_metadata,
+};
+pub use content::Message;
+pub use counts::{Counts, counts};
+pub use model_call::{ModelCall, ModelCallStart, model_call};
 pub use opentelemetry;
-pub use setup::{Builder, Protocol, SetupError, Telemetry, builder, init};
+pub use options::Content;
+pub use queue::Batch;
+pub use redaction::REDACTED;
+pub use sampling::Sampling;
+pub use serde_json;
+pub use setup::{
+    Builder, Exporter, Limits, OnSignal, Propagation, Protocol, SetupError, Telemetry, Warning, builder, init,
+};
 pub use span::{Span, Start, span};
+pub use tracing_spans::{AgentSpans, agent_spans};
