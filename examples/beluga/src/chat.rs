@@ -9,7 +9,7 @@ use crate::observed::{count, observe};
 use crate::openai::Message;
 use crate::query::Queries;
 use crate::requests::Requests;
-use crate::world::World;
+use crate::world::{World, memory};
 use axum::Router;
 use axum::extract::{Query, Request, State};
 use axum::http::StatusCode;
@@ -50,8 +50,8 @@ pub async fn serve(world: &World, address: SocketAddr) -> Result<(), Failure> {
 
 fn router(world: &World) -> Router {
     let queries =
-        Queries { model: world.model(&PACKAGES), memory: world.memory(&PACKAGES), scope: "my-ai-service" };
-    let agent = Box::new(world.plain_agent(&COMPONENTS, world.memory(&COMPONENTS)));
+        Queries { model: world.model(&PACKAGES), memory: memory(&PACKAGES), scope: "my-ai-service" };
+    let agent = Box::new(world.plain_agent(&COMPONENTS, memory(&COMPONENTS)));
     let service = Service { requests: Requests::default(), model: world.model(&CHAT), agent, queries };
     let router = Router::new().route("/chat", get(chat)).route("/agent", get(agent_request));
     let router = router.route("/query", get(query)).route("/health", get(|| async { "ok" }));
@@ -82,7 +82,8 @@ async fn agent_request(State(service): State<Arc<Service>>, request: Request) ->
 async fn query(State(service): State<Arc<Service>>, request: Request) -> Response {
     let asked = Asked::of(request, "/query");
     let span = asked.span("user-request", "my-ai-service");
-    let work = async { service.queries.process(asked.query()?).await };
+    // In a box: the future of a whole query is large.
+    let work = Box::pin(async { service.queries.process(asked.query()?).await });
     respond(&service, &asked, &span, work).await
 }
 

@@ -50,7 +50,7 @@ pub enum Task {
         #[arg(long, default_value = "127.0.0.1:8080")]
         address: SocketAddr,
     },
-    /// Serves OpenAI's chat completions and embeddings, without a model.
+    /// Serves chat completions and embeddings, without a model.
     Provider {
         #[arg(long, default_value = "127.0.0.1:8181")]
         address: SocketAddr,
@@ -65,7 +65,7 @@ pub enum Task {
 /// Where telemetry goes. What is not said here comes from the variables `OTEL_*`.
 #[derive(Debug, Clone, Args)]
 pub struct TelemetryOptions {
-    /// Where telemetry goes: http://localhost:4318, with gRPC http://localhost:4317.
+    /// Where telemetry goes, without a path: port 4318, with gRPC 4317.
     #[arg(long, global = true)]
     pub endpoint: Option<String>,
     /// How it is sent; the chat service uses gRPC unless told otherwise, all others HTTP.

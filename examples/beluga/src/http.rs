@@ -62,7 +62,8 @@ impl Http {
     ) -> Result<A, Failure> {
         let request = request.map_err(|error| self.failure(&error))?;
         let span = self.span(&request, path);
-        observe(&span, self.exchange(&span, request)).await
+        // In a box: the futures of a client are large, and many layers hold this one.
+        observe(&span, Box::pin(self.exchange(&span, request))).await
     }
 
     fn span(&self, request: &Request, path: &'static str) -> Span {

@@ -37,7 +37,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
-use world::World;
+use world::{World, memory};
 
 fn main() -> ExitCode {
     let command = CommandLine::parse();
@@ -106,7 +106,7 @@ async fn batch(world: &World, file: &Path) -> Result<Said, Failure> {
     };
     let texts = tokio::fs::read_to_string(file).await.map_err(unreadable)?;
     let queries =
-        Queries { model: world.model(&PACKAGES), memory: world.memory(&PACKAGES), scope: "myapp/handlers" };
+        Queries { model: world.model(&PACKAGES), memory: memory(&PACKAGES), scope: "myapp/handlers" };
     let texts = texts.lines().map(str::to_owned).collect();
     Ok(Said::each(batch::process(Arc::new(queries), texts).await))
 }

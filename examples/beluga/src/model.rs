@@ -53,7 +53,7 @@ pub struct Embedded {
     pub tokens: i64,
 }
 
-/// A model behind OpenAI's chat completions.
+/// A model behind chat completions over HTTP.
 #[derive(Debug)]
 pub struct OpenAi {
     pub http: Http,
@@ -84,7 +84,7 @@ impl Model for OpenAi {
     }
 }
 
-/// An embedder behind OpenAI's embeddings.
+/// An embedder behind embeddings over HTTP.
 #[derive(Debug)]
 pub struct OpenAiEmbedder {
     pub http: Http,

@@ -1,4 +1,4 @@
-//! OpenAI's chat completions and embeddings, as far as Beluga speaks them: what the client sends and the provider answers.
+//! The chat completions and embeddings of `OpenAI`, as far as Beluga speaks them: what the client sends and the provider answers.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -4,7 +4,8 @@ use crate::agent::{Agent, Reply};
 use crate::failure::Failure;
 use crate::names::CONVENTIONS;
 use crate::observed::observe;
-use crate::world::World;
+use crate::openai::Message;
+use crate::world::{World, memory};
 use std::time::Duration;
 
 /// How long the calculation pretends to take.
@@ -13,20 +14,20 @@ const WORK: Duration = Duration::from_millis(100);
 /// Runs the agent below a root of this name.
 pub async fn run(world: &World, root: String, question: &str) -> Result<String, Failure> {
     let span = clew_sdk::span(root).scope("main").start();
-    let result = observe(&span, answer(world, question)).await;
-    if let Err(failure) = &result {
-        tracing::error!(error = %failure, "pipeline error");
-    }
-    result
+    let work = async {
+        let said = answer(world, question).await;
+        said.inspect_err(|failure| tracing::error!(error = %failure, "pipeline error"))
+    };
+    observe(&span, work).await
 }
 
 async fn answer(world: &World, question: &str) -> Result<String, Failure> {
-    let memory = world.memory(&CONVENTIONS);
-    let agent = world.agent(&CONVENTIONS, memory.clone());
+    let remembered = memory(&CONVENTIONS);
+    let agent = world.agent(&CONVENTIONS, remembered.clone());
     let reply = agent.invoke(question).await;
     calculate_metrics(reply.as_ref().ok()).await;
     let reply = reply?;
-    memory.keep(format!("Asked {question:?}, said {:?}", reply.text)).await?;
+    remembered.keep(format!("Asked {question:?}, said {:?}", reply.text)).await?;
     Ok(reply.text)
 }
 
@@ -45,7 +46,6 @@ async fn calculate_metrics(reply: Option<&Reply>) {
 
 /// Asks the model once.
 pub async fn ask(world: &World, question: &str) -> Result<String, Failure> {
-    use crate::openai::Message;
     let messages = [Message::system("You are a helpful assistant."), Message::user(question)];
     let answer = world.model(&CONVENTIONS).chat(&messages, &[]).await?;
     Ok(answer.message.said().to_owned())

@@ -62,11 +62,6 @@ impl World {
         Arc::new(Observed::new(OpenAiEmbedder { http, model }, names))
     }
 
-    /// A memory that knows a little, observed.
-    pub fn memory(&self, names: &'static Names) -> Arc<dyn Memory> {
-        Arc::new(Observed::new(Notebook::of(&KNOWN), names))
-    }
-
     /// An agent of all parts, each observed.
     pub fn agent(&self, names: &'static Names, memory: Arc<dyn Memory>) -> impl Agent + use<> {
         let tools = self.tools(names);
@@ -93,6 +88,11 @@ impl World {
         let weather = Observed::new(Weather { http }, names);
         vec![Arc::new(weather), Arc::new(Observed::new(Calculator, names))]
     }
+}
+
+/// A memory that knows a little, observed.
+pub fn memory(names: &'static Names) -> Arc<dyn Memory> {
+    Arc::new(Observed::new(Notebook::of(&KNOWN), names))
 }
 
 async fn start(servings: &mut Vec<Serving>, router: axum::Router) -> Result<String, Failure> {

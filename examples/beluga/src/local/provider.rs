@@ -1,4 +1,4 @@
-//! A provider that speaks OpenAI's HTTP API and answers by rules, the same question always in the same way: it asks for
+//! A provider of chat completions and embeddings that answers by rules, the same question always in the same way: it asks for
 //! the tool whose name has a word of the question, says what the tool gave, writes as many words as it is asked for, and
 //! fails when it is told `boom`. A token is a word. `hold` makes it wait for `POST /release`.
 
@@ -16,7 +16,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// As many as OpenAI's smaller embedding model gives.
+/// As many as `text-embedding-3-small` gives.
 const DIMENSIONS: usize = 1536;
 
 /// What an answer is made of, if words are asked for.
