@@ -60,10 +60,11 @@ def serving(beluga, *arguments, port, path, **variables):
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(30)
+            code = process.wait(30)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
+            code = process.wait()
+    assert code == 0, f"{arguments[0]} did not stop when it was told to"
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ use crate::observed::{count, observe};
 use crate::openai::Message;
 use crate::query::Queries;
 use crate::requests::Requests;
+use crate::stop;
 use crate::world::{World, memory};
 use axum::Router;
 use axum::extract::{Query, Request, State};
@@ -22,7 +23,6 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 struct Service {
     requests: Requests,
@@ -37,15 +37,8 @@ pub async fn serve(world: &World, address: SocketAddr) -> Result<(), Failure> {
         |error: std::io::Error| Failure::Listen { address: address.to_string(), reason: error.to_string() };
     let listener = TcpListener::bind(address).await.map_err(failure)?;
     let address = listener.local_addr().map_err(failure)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failure)?;
-    let stop = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-    };
     tracing::info!(%address, "Starting server");
-    axum::serve(listener, router(world)).with_graceful_shutdown(stop).await.map_err(failure)
+    axum::serve(listener, router(world)).with_graceful_shutdown(stop::told()).await.map_err(failure)
 }
 
 fn router(world: &World) -> Router {

@@ -20,6 +20,7 @@ mod pdf;
 mod planner;
 mod query;
 mod requests;
+mod stop;
 mod tools;
 mod workflow;
 mod world;

@@ -7,6 +7,7 @@ pub use provider::provider;
 pub use weather::{Manner, weather};
 
 use crate::failure::Failure;
+use crate::stop;
 use axum::Router;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
@@ -34,8 +35,11 @@ pub async fn serve(address: SocketAddr, router: Router) -> Result<Serving, Failu
 }
 
 impl Serving {
-    /// Waits until it ends, which it does not by itself.
+    /// Waits until it ends, or the program is told to stop.
     pub async fn ended(mut self) {
-        self.task.join_next().await;
+        tokio::select! {
+            _ = self.task.join_next() => {}
+            () = stop::told() => {}
+        }
     }
 }
