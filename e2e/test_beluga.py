@@ -204,6 +204,8 @@ def test_bel_02_the_api_hangs(beluga, own_clew):
     summary = clew.get(f"/api/v1/traces/{trace.id}/run")
     assert summary["state"] == "failed"
     assert summary["firstFailure"]["spanId"] == call["spanID"] and summary["firstFailure"]["errorType"] == "timeout"
+    found = clew.get("/api/v1/traces", q="error.type:=timeout kind:http")["traces"]
+    assert [each["traceId"] for each in found] == [trace.id]
     # What came of a run is calculated even if that is nothing.
     assert trace.parent(trace.one("calculate-metrics"))["operationName"] == "run-agent-workflow"
     logs = clew.get("/api/v1/logs", traceId=trace.id, q='body:"pipeline error"')["logs"]
@@ -478,3 +480,28 @@ def test_bel_10_secrets_and_people_are_not_stored(beluga, own_clew):
     stored = [path for path in Path(clew.directory).rglob("*") if path.is_file()]
     assert stored and not [path for path in stored if key.encode() in path.read_bytes()]
     assert not [path for path in stored if email.encode() in path.read_bytes()]
+
+
+COMMAND = "cargo run -p beluga --"
+
+
+def commands(readme):
+    """The commands of each block of shell, except the one that starts the chat service."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", readme.read_text(), re.DOTALL | re.MULTILINE)
+    return [block for block in blocks if block.strip() != f"{COMMAND} chat"]
+
+
+def test_the_commands_of_the_readme_work(beluga, own_clew, tmp_path):
+    clew = own_clew().start()
+    blocks = commands(ROOT / "examples/beluga/README.md")
+    assert len(blocks) == 7
+    with chat_service(beluga, clew) as url:
+        for block in blocks:
+            script = block.replace(COMMAND, beluga).replace("http://127.0.0.1:8080", url)
+            sent_to = environment(OTEL_EXPORTER_OTLP_ENDPOINT=clew.otlp_http)
+            ended = subprocess.run(script, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=60, env=sent_to)
+            # What is made to fail does: an API that hangs, and one query of a batch.
+            fails = "--weather-hangs" in script or "batch" in script
+            assert ended.returncode == int(fails), (script, ended)
+    services = [trace["rootService"] for trace in clew.get("/api/v1/traces")["traces"]]
+    assert {name: services.count(name) for name in services} == {"beluga-agent": 6, "my-ai-service": 1, "ai-chat-service": 5}
