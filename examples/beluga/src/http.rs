@@ -114,17 +114,17 @@ fn method_name(method: &Method) -> &'static str {
 
 /// Writes a context into the headers of a request: `traceparent`, `tracestate`, `baggage`.
 fn inject(context: &Context, headers: &mut HeaderMap) {
-    global::get_text_map_propagator(|propagator| propagator.inject_context(context, &mut Into(headers)));
+    global::get_text_map_propagator(|propagator| propagator.inject_context(context, &mut Outgoing(headers)));
 }
 
 /// The context that the headers of a request brought.
 pub fn extract(headers: &HeaderMap) -> Context {
-    global::get_text_map_propagator(|propagator| propagator.extract(&From(headers)))
+    global::get_text_map_propagator(|propagator| propagator.extract(&Incoming(headers)))
 }
 
-struct Into<'a>(&'a mut HeaderMap);
+struct Outgoing<'a>(&'a mut HeaderMap);
 
-impl Injector for Into<'_> {
+impl Injector for Outgoing<'_> {
     fn set(&mut self, key: &str, value: String) {
         if let (Ok(name), Ok(value)) = (key.parse::<HeaderName>(), HeaderValue::try_from(value)) {
             self.0.insert(name, value);
@@ -132,9 +132,9 @@ impl Injector for Into<'_> {
     }
 }
 
-struct From<'a>(&'a HeaderMap);
+struct Incoming<'a>(&'a HeaderMap);
 
-impl Extractor for From<'_> {
+impl Extractor for Incoming<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).and_then(|value| value.to_str().ok())
     }

@@ -33,7 +33,7 @@ impl Called {
         self.scope
     }
 
-    /// Gives a started span its name.
+    /// Gives a started span its name. Samplers have seen the convention's by then.
     pub fn rename(self, span: &Span) {
         if let Some(name) = self.span {
             span.context().span().update_name(name);

@@ -24,18 +24,24 @@ async fn observe_and_tell<T>(
     work: impl Future<Output = Result<T, Failure>>,
     tell: impl FnOnce(&T),
 ) -> Result<T, Failure> {
-    let observed = async {
-        let result = work.await;
-        match &result {
-            Ok(value) => {
-                tell(value);
-                span.succeed();
-            }
-            Err(failure) => span.fail(failure.kind(), failure.to_string()),
+    span.clone().run(judge(span, work, tell)).await
+}
+
+/// Does work, and says to the span what came of it.
+async fn judge<T>(
+    span: &Span,
+    work: impl Future<Output = Result<T, Failure>>,
+    tell: impl FnOnce(&T),
+) -> Result<T, Failure> {
+    let result = work.await;
+    match &result {
+        Ok(value) => {
+            tell(value);
+            span.succeed();
         }
-        result
-    };
-    span.clone().run(observed).await
+        Err(failure) => span.fail(failure.kind(), failure.to_string()),
+    }
+    result
 }
 
 /// A part that is a span whenever it works.
@@ -99,7 +105,8 @@ impl<M: Model> Model for Observed<M> {
             call.set("gen_ai.response.id", answer.id.clone());
             call.finish_reason(answer.finish_reason.clone());
         };
-        observe_and_tell(&call, self.part.chat(messages, tools), tell).await
+        // By way of the call, which measures itself when it ends.
+        call.clone().run(judge(&call, self.part.chat(messages, tools), tell)).await
     }
 }
 
