@@ -1,10 +1,8 @@
 """Beluga, real processes against the real server: what the documents on tracing agents promise of it."""
 
-import contextlib
 import json
 import os
 import re
-import signal
 import subprocess
 import threading
 from pathlib import Path
@@ -12,6 +10,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from beluga import (
+    Trace, assert_failed, chat_service, end, environment, events, run, serving, shown, tags, the_trace, traces, types, values,
+)
 from clew import free_ports, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,140 +27,6 @@ def beluga():
     built = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     messages = [json.loads(line) for line in built.stdout.splitlines()]
     return next(message["executable"] for message in messages if message.get("executable"))
-
-
-def environment(**more):
-    """Without what this machine may say of telemetry."""
-    return {**{key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}, **more}
-
-
-def run(beluga, clew, *arguments, code=0):
-    """Runs it to its end; what it sent must be stored by then."""
-    command = [beluga, *arguments, "--endpoint", clew.otlp_http]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment())
-    assert ended.returncode == code, ended
-    return ended.stdout
-
-
-@contextlib.contextmanager
-def serving(beluga, *arguments, port, path, **variables):
-    """A server of Beluga's, which is stopped at the end and must agree to that."""
-    command = [beluga, *arguments, "--address", f"127.0.0.1:{port}"]
-    process = subprocess.Popen(command, env=environment(**variables))
-    url = f"http://127.0.0.1:{port}"
-
-    def answers():
-        assert process.poll() is None, f"it ended with {process.returncode}"
-        with contextlib.suppress(requests.ConnectionError):
-            return requests.get(url + path, timeout=5)
-        return None
-
-    try:
-        wait_until(answers, message=f"{arguments[0]} answers")
-        yield url
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            code = process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            code = process.wait()
-    assert code == 0, f"{arguments[0]} did not stop when it was told to"
-
-
-@contextlib.contextmanager
-def chat_service(beluga, clew, *arguments, **variables):
-    address = f"http://127.0.0.1:{clew.grpc}"
-    options = ["--endpoint", address, *arguments]
-    with serving(beluga, "chat", *options, port=free_ports(1)[0], path="/health", **variables) as url:
-        yield url
-
-
-class Trace:
-    """A trace in Jaeger's form, by names."""
-
-    def __init__(self, data):
-        self.id = data["traceID"]
-        self.spans = data["spans"]
-        self.processes = data["processes"]
-        self.by_id = {span["spanID"]: span for span in self.spans}
-
-    def named(self, name):
-        return [span for span in self.spans if span["operationName"] == name]
-
-    def one(self, name):
-        found = self.named(name)
-        assert len(found) == 1, f"{len(found)} spans are called {name}: {self.names()}"
-        return found[0]
-
-    def names(self):
-        return sorted(span["operationName"] for span in self.spans)
-
-    def parent_id(self, span):
-        return next((each["spanID"] for each in span["references"] if each["refType"] == "CHILD_OF"), None)
-
-    def parent(self, span):
-        return self.by_id.get(self.parent_id(span))
-
-    def ancestors(self, span):
-        above = self.parent(span)
-        return [above["operationName"], *self.ancestors(above)] if above else []
-
-    def edges(self):
-        """Who is below whom, by names; the root is below None."""
-        above = ((self.parent(span) or {}).get("operationName") for span in self.spans)
-        return {(parent, span["operationName"]) for parent, span in zip(above, self.spans)}
-
-    def service(self, span):
-        return self.processes[span["processID"]]["serviceName"]
-
-
-def tags(span):
-    return {tag["key"]: tag["value"] for tag in span["tags"]}
-
-
-def types(span):
-    return {tag["key"]: tag["type"] for tag in span["tags"]}
-
-
-def events(span):
-    """The attributes of each event, by its name."""
-    fields = [{field["key"]: field["value"] for field in log["fields"]} for log in span["logs"]]
-    return {each.pop("event"): each for each in fields}
-
-
-def end(span):
-    return span["startTime"] + span["duration"]
-
-
-def traces(clew, **parameters):
-    return [Trace(each) for each in clew.get("/api/traces", **parameters)["data"]]
-
-
-def the_trace(clew, **parameters):
-    found = traces(clew, **parameters)
-    assert len(found) == 1, [trace.names() for trace in found]
-    return found[0]
-
-
-def shown(clew, trace):
-    """The page and what it loads have the trace, in which no child leaves its parent's time."""
-    page = requests.get(f"{clew.api}/", timeout=20)
-    assert page.status_code == 200 and "<html" in page.text.lower()
-    skeleton = requests.get(f"{clew.api}/api/v1/traces/{trace.id}/skeleton", timeout=20)
-    assert skeleton.status_code == 200 and skeleton.content.startswith(b"CLEWSK01")
-    assert clew.get(f"/api/v1/traces/{trace.id}")["spans"] == len(trace.spans)
-    for span in trace.spans:
-        above = trace.parent(span)
-        # Jaeger's times are whole microseconds: start and duration are each up to one too low.
-        if above:
-            assert above["startTime"] <= span["startTime"] and end(span) <= end(above) + 2, span["operationName"]
-
-
-def assert_failed(span, error_type):
-    assert tags(span)["otel.status_code"] == "ERROR" and tags(span)["error"] is True
-    assert tags(span)["error.type"] == error_type
-    assert events(span)["exception"]["exception.type"] == error_type
 
 
 def test_bel_02_the_program_with_an_agent_that_calls_an_api(beluga, own_clew):
@@ -278,20 +145,6 @@ def test_bel_03_the_tree_of_packages(beluga, own_clew):
     shown(clew, trace)
 
 
-def values(clew, name):
-    """The newest value of each series, by its attributes; of a histogram its count."""
-    answer = requests.get(f"{clew.api}/api/v1/metrics/{name}", timeout=20)
-    if answer.status_code == 404:
-        return {}
-    found = {}
-    for series in answer.json()["series"]:
-        key = tuple(sorted((each["key"], each["value"]) for each in series["attributes"]))
-        newest = max(series["points"], key=lambda point: int(point["time"]))
-        value = newest["value"] if newest["count"] is None else newest["count"]
-        found[key] = float(value)
-    return found
-
-
 # PromQL is not answered yet: what it would be asked is asked of `/api/v1/metrics`.
 def test_bel_04_the_chat_service_its_metrics_by_our_api(beluga, own_clew):
     clew = own_clew().start()
@@ -311,7 +164,7 @@ def test_bel_04_the_chat_service_its_metrics_by_our_api(beluga, own_clew):
     by_query = {tags(trace.one("handleChat")).get("query"): trace for trace in found}
     assert set(by_query) == {"hello", None, "boom", "joined"}
     span = by_query["hello"].one("handleChat")
-    assert {"http.method": "GET", "http.url": "/chat", "http.response.status_code": 200}.items() <= tags(span).items()
+    assert {"span.kind": "server", "http.method": "GET", "http.url": "/chat", "http.response.status_code": 200}.items() <= tags(span).items()
     assert tags(span)["response.length"] == len(hello.text) > 0 and tags(span)["otel.status_code"] == "OK"
     assert by_query["hello"].parent(by_query["hello"].one("llm.generate")) is span
 
@@ -360,6 +213,29 @@ def test_bel_05_a_batch_in_parallel_of_which_one_fails(beluga, own_clew, tmp_pat
 
 def body(log):
     return log["body"]["value"]
+
+
+def test_bel_06_lines_of_json_name_the_span_and_nothing_outside_of_it(beluga, own_clew, tmp_path):
+    clew = own_clew().start()
+    log = tmp_path / "log"
+    with log.open("wb") as output, chat_service(beluga, clew, "--service", "my-ai-service", stdout=output) as url:
+        for query in ("hello", "boom"):
+            requests.get(f"{url}/query", params={"q": query}, timeout=20)
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    started = next(line for line in lines if line["msg"] == "Starting server")
+    assert started["level"] == "INFO" and "trace_id" not in started and "span_id" not in started
+    by_text = {tags(trace.one("ProcessUserQuery"))["query.text"]: trace for trace in traces(clew, service="my-ai-service")}
+    for query, messages in {
+        "hello": ["Processing query", "Query processed successfully"],
+        "boom": ["Processing query", "Query processing failed"],
+    }.items():
+        trace = by_text[query]
+        ids = {"trace_id": trace.id, "span_id": trace.one("ProcessUserQuery")["spanID"]}
+        told = [line for line in lines if line.get("trace_id") == trace.id]
+        assert [line["msg"] for line in told] == messages
+        assert all(ids.items() <= line.items() and line["service"] == "my-ai-service" for line in told)
+    assert {line["query_length"] for line in lines if line["msg"] == "Processing query"} == {4, 5}
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", line["time"]) for line in lines)
 
 
 def test_bel_06_logs_belong_to_the_span_they_were_written_in(beluga, own_clew, tmp_path):
@@ -438,6 +314,42 @@ def test_bel_08_a_model_call_is_found_by_every_name(beluga, own_clew):
     assert model["usage"]["cost"] > 0
 
 
+def test_bel_08_model_calls_are_measured(beluga, own_clew):
+    clew = own_clew().start()
+    run(beluga, clew, "ask", "Write 200 words about whales.")
+    run(beluga, clew, "ask", "boom", code=1)
+    about = (("gen_ai.operation.name", "chat"), ("gen_ai.provider.name", "openai"), ("gen_ai.request.model", "gpt-4o"))
+    answered = (*about, ("gen_ai.response.model", "gpt-4o"))
+    failed = (("error.type", "500"), *about)
+    assert values(clew, "gen_ai.client.operation.duration") == {answered: 1, failed: 1}
+    tokens = clew.get("/api/v1/metrics/gen_ai.client.token.usage")["series"]
+    by_type = {key["value"]: each["points"] for each in tokens for key in each["attributes"] if key["key"] == "gen_ai.token.type"}
+    assert {kind: max(float(point["sum"]) for point in points) for kind, points in by_type.items()} == {"input": 10, "output": 200}
+
+
+CONTENT = {
+    "gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.tool.call.arguments", "gen_ai.tool.call.result",
+    "gen_ai.retrieval.query.text", "gen_ai.retrieval.documents",
+}
+
+
+def test_what_is_said_is_recorded_only_when_it_is_asked_for(beluga, own_clew):
+    clew = own_clew().start()
+    run(beluga, clew, "run", "--service", "silent")
+    run(beluga, clew, "run", "--service", "open", "--content")
+    silent, told = (the_trace(clew, service=service) for service in ("silent", "open"))
+    kept = [key for span in silent.spans for key in tags(span) if key in CONTENT]
+    assert kept == []
+    found = {key for span in told.spans for key in tags(span) if key in CONTENT}
+    assert found == CONTENT
+    call = min(told.named("chat gpt-4o"), key=end)
+    messages = clew.get(f"/api/v1/traces/{told.id}/spans/{call['spanID']}")["gen"]["messages"]
+    assert messages["input"][-1]["role"] == "user"
+    assert messages["input"][-1]["parts"][0]["content"] == "What is the weather in Paris?"
+    part = messages["output"][0]["parts"][0]
+    assert (part["type"], part["name"], part["arguments"]) == ("tool_call", "get_weather", {"city": "Paris"})
+
+
 def pdf(text):
     """A page that is not compressed."""
     stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET"
@@ -506,7 +418,7 @@ def commands(readme):
 def test_the_commands_of_the_readme_work(beluga, own_clew, tmp_path):
     clew = own_clew().start()
     blocks = commands(ROOT / "examples/beluga/README.md")
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     with chat_service(beluga, clew) as url:
         for block in blocks:
             script = block.replace(COMMAND, beluga).replace("http://127.0.0.1:8080", url)
@@ -516,4 +428,4 @@ def test_the_commands_of_the_readme_work(beluga, own_clew, tmp_path):
             fails = "--weather-hangs" in script or "batch" in script
             assert ended.returncode == int(fails), (script, ended)
     services = [trace["rootService"] for trace in clew.get("/api/v1/traces")["traces"]]
-    assert {name: services.count(name) for name in services} == {"beluga-agent": 6, "my-ai-service": 1, "ai-chat-service": 5}
+    assert {name: services.count(name) for name in services} == {"beluga-agent": 7, "my-ai-service": 1, "ai-chat-service": 5}

@@ -4,7 +4,6 @@ use crate::failure::Failure;
 use crate::observed::{count, observe};
 use crate::query::Queries;
 use clew_sdk::Span;
-use clew_sdk::opentelemetry::Context;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -19,22 +18,23 @@ pub type Results = Vec<Result<String, Failure>>;
 pub async fn process(queries: Arc<Queries>, texts: Vec<String>) -> Results {
     let size = count(texts.len());
     let span = clew_sdk::span("ProcessBatch").scope("myapp/batch").set("batch.size", size).start();
-    let work = process_all(&span, queries, texts);
-    let results = span.clone().run(async { told(&span, work.await) }).await;
+    let work = async { told(&span, process_all(queries, texts).await) };
+    let results = span.clone().run(work).await;
     results.into_iter().map(|(_, result)| result).collect()
 }
 
 type Numbered = Vec<(usize, Result<String, Failure>)>;
 
-async fn process_all(span: &Span, queries: Arc<Queries>, texts: Vec<String>) -> Numbered {
+async fn process_all(queries: Arc<Queries>, texts: Vec<String>) -> Numbered {
     let places = Arc::new(Semaphore::new(AT_A_TIME));
     let mut tasks = JoinSet::new();
     for (index, text) in texts.into_iter().enumerate() {
-        let (queries, places, parent) = (queries.clone(), places.clone(), span.context().clone());
-        tasks.spawn(async move {
+        let (queries, places) = (queries.clone(), places.clone());
+        // A task knows nothing of who started it: the batch's span is carried into it.
+        tasks.spawn(clew_sdk::carry(async move {
             let _place = places.acquire().await;
-            (index, process_item(&queries, &parent, index, &text).await)
-        });
+            (index, process_item(&queries, index, &text).await)
+        }));
     }
     let mut results: Numbered = Vec::with_capacity(tasks.len());
     while let Some(ended) = tasks.join_next().await {
@@ -45,14 +45,8 @@ async fn process_all(span: &Span, queries: Arc<Queries>, texts: Vec<String>) -> 
     results
 }
 
-/// A task knows nothing of who started it: the span above is handed to it.
-async fn process_item(
-    queries: &Queries,
-    parent: &Context,
-    index: usize,
-    text: &str,
-) -> Result<String, Failure> {
-    let start = clew_sdk::span("ProcessBatchItem").scope("myapp/batch").parent(parent);
+async fn process_item(queries: &Queries, index: usize, text: &str) -> Result<String, Failure> {
+    let start = clew_sdk::span("ProcessBatchItem").scope("myapp/batch");
     let span = start.set("batch.index", count(index)).start();
     observe(&span, queries.process(text)).await
 }

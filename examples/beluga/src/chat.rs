@@ -2,7 +2,6 @@
 
 use crate::agent::Agent;
 use crate::failure::Failure;
-use crate::http::extract;
 use crate::model::Model;
 use crate::names::{CHAT, COMPONENTS, PACKAGES};
 use crate::observed::{count, observe};
@@ -75,8 +74,7 @@ async fn agent_request(State(service): State<Arc<Service>>, request: Request) ->
 async fn query(State(service): State<Arc<Service>>, request: Request) -> Response {
     let asked = Asked::of(request, "/query");
     let span = asked.span("user-request", "my-ai-service");
-    // In a box: the future of a whole query is large.
-    let work = Box::pin(async { service.queries.process(asked.query()?).await });
+    let work = async { service.queries.process(asked.query()?).await };
     respond(&service, &asked, &span, work).await
 }
 
@@ -141,7 +139,7 @@ impl Asked {
     fn span(&self, name: &'static str, scope: &'static str) -> Span {
         let (method, path) = (self.head.method.to_string(), self.head.uri.path().to_owned());
         let start = clew_sdk::span(name).scope(scope).kind(SpanKind::Server);
-        let start = start.parent(&extract(&self.head.headers));
+        let start = start.parent(&clew_sdk::extract(&self.head.headers));
         let start = start.set("http.method", method.clone()).set("http.request.method", method);
         let start = start.set("http.url", path.clone()).set("url.path", path).set("http.route", self.route);
         match &self.query {

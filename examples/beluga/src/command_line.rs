@@ -71,6 +71,12 @@ pub struct TelemetryOptions {
     /// How it is sent; the chat service uses gRPC unless told otherwise, all others HTTP.
     #[arg(long, global = true)]
     pub protocol: Option<Transport>,
+    /// What is asked, answered, found and handed to tools is recorded, too. It is not otherwise.
+    #[arg(long, global = true)]
+    pub content: bool,
+    /// The log is written to the standard output, too, as lines of JSON; that of the chat service always is.
+    #[arg(long, global = true)]
+    pub json_logs: bool,
     /// What the program is called in its telemetry.
     #[arg(long, global = true, env = "OTEL_SERVICE_NAME")]
     pub service: Option<String>,

@@ -4,10 +4,7 @@ use crate::failure::Failure;
 use crate::names::Called;
 use crate::observed::observe;
 use clew_sdk::Span;
-use clew_sdk::opentelemetry::propagation::{Extractor, Injector};
 use clew_sdk::opentelemetry::trace::SpanKind;
-use clew_sdk::opentelemetry::{Context, global};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Request, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -78,7 +75,7 @@ impl Http {
 
     async fn exchange<A: DeserializeOwned>(&self, span: &Span, mut request: Request) -> Result<A, Failure> {
         *request.timeout_mut() = Some(self.limit);
-        inject(span.context(), request.headers_mut());
+        clew_sdk::inject(span.context(), request.headers_mut());
         let answer = self.client.execute(request).await.map_err(|error| self.failure(&error))?;
         span.set("http.response.status_code", i64::from(answer.status().as_u16()));
         let answer = self.accepted(answer).await?;
@@ -110,36 +107,4 @@ impl Http {
 
 fn method_name(method: &Method) -> &'static str {
     if *method == Method::POST { "POST" } else { "GET" }
-}
-
-/// Writes a context into the headers of a request: `traceparent`, `tracestate`, `baggage`.
-fn inject(context: &Context, headers: &mut HeaderMap) {
-    global::get_text_map_propagator(|propagator| propagator.inject_context(context, &mut Outgoing(headers)));
-}
-
-/// The context that the headers of a request brought.
-pub fn extract(headers: &HeaderMap) -> Context {
-    global::get_text_map_propagator(|propagator| propagator.extract(&Incoming(headers)))
-}
-
-struct Outgoing<'a>(&'a mut HeaderMap);
-
-impl Injector for Outgoing<'_> {
-    fn set(&mut self, key: &str, value: String) {
-        if let (Ok(name), Ok(value)) = (key.parse::<HeaderName>(), HeaderValue::try_from(value)) {
-            self.0.insert(name, value);
-        }
-    }
-}
-
-struct Incoming<'a>(&'a HeaderMap);
-
-impl Extractor for Incoming<'_> {
-    fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).and_then(|value| value.to_str().ok())
-    }
-
-    fn keys(&self) -> Vec<&str> {
-        self.0.keys().map(HeaderName::as_str).collect()
-    }
 }

@@ -52,6 +52,8 @@ impl Retriever for Shelf {
         let mut found: Vec<Passage> =
             scored.map(|(text, vector)| Passage { text, score: likeness(asked, vector) }).collect();
         found.sort_by(|one, other| other.score.total_cmp(&one.score));
+        // What has no word of the query in it is no answer.
+        found.retain(|passage| passage.score > 0.0);
         found.truncate(most);
         Ok(found)
     }

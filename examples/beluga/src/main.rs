@@ -27,7 +27,7 @@ mod world;
 
 use axum::Router;
 use clap::Parser;
-use clew_sdk::{Protocol, Telemetry};
+use clew_sdk::{Content, Protocol, Telemetry};
 use command_line::{CommandLine, Task, TelemetryOptions, Transport};
 use failure::Failure;
 use names::{CONVENTIONS, PACKAGES};
@@ -64,9 +64,13 @@ fn telemetry(command: &CommandLine) -> Result<Option<Telemetry>, Failure> {
         Task::Batch { .. } => ("my-ai-service", Protocol::HttpProtobuf),
         _ => ("beluga-agent", Protocol::HttpProtobuf),
     };
-    let TelemetryOptions { endpoint, protocol: transport, service: named } = &command.telemetry;
+    let serves = matches!(command.task, Task::Chat { .. });
+    let TelemetryOptions { endpoint, protocol: transport, content, json_logs, service: named } =
+        &command.telemetry;
     let builder = clew_sdk::builder().service(named.as_deref().unwrap_or(service)).version("1.0.0");
     let builder = builder.attribute("deployment.environment.name", "development");
+    let builder = builder.json_logs(serves || *json_logs);
+    let builder = if *content { builder.capture_content(Content::On) } else { builder };
     let builder = builder.protocol(match transport {
         None => protocol,
         Some(Transport::Grpc) => Protocol::Grpc,
@@ -147,6 +151,9 @@ impl Said {
 
 /// The program's only output beside its telemetry.
 fn write(to: &mut impl Write, text: &str, code: ExitCode) -> ExitCode {
+    if text.is_empty() {
+        return code;
+    }
     match writeln!(to, "{text}") {
         Ok(()) => code,
         Err(_) => ExitCode::FAILURE,

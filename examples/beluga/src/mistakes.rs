@@ -18,7 +18,7 @@ pub async fn make(email: String, key: String) -> Result<String, Failure> {
 
 async fn calculate_without_context() -> Result<String, Failure> {
     let mut tasks = JoinSet::new();
-    // A task does not inherit the context: without `Start::parent` or `Span::run` its spans begin a trace of their own.
+    // A task does not inherit the context: without `clew_sdk::carry` its spans begin a trace of their own.
     tasks.spawn(async { Observed::new(Calculator, &CONVENTIONS).call(&sum()).await });
     match tasks.join_next().await {
         Some(Ok(result)) => result,

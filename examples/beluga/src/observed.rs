@@ -7,11 +7,12 @@ use crate::library::{Passage, Retriever};
 use crate::memory::Memory;
 use crate::model::{Answer, Embedded, Embedder, Model, Settings};
 use crate::names::Names;
-use crate::openai::{Message, ToolCall, ToolDefinition};
+use crate::openai::{Message, Role, ToolCall, ToolDefinition};
 use crate::planner::{Planner, Step};
 use crate::tools::Tool;
 use async_trait::async_trait;
-use clew_sdk::Span;
+use clew_sdk::{ModelCall, Span};
+use serde_json::{Value, json};
 
 /// Does work within a span: what it starts is below, how it went is the status, its end is the end.
 pub async fn observe<T>(span: &Span, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
@@ -24,24 +25,18 @@ async fn observe_and_tell<T>(
     work: impl Future<Output = Result<T, Failure>>,
     tell: impl FnOnce(&T),
 ) -> Result<T, Failure> {
-    span.clone().run(judge(span, work, tell)).await
-}
-
-/// Does work, and says to the span what came of it.
-async fn judge<T>(
-    span: &Span,
-    work: impl Future<Output = Result<T, Failure>>,
-    tell: impl FnOnce(&T),
-) -> Result<T, Failure> {
-    let result = work.await;
-    match &result {
-        Ok(value) => {
-            tell(value);
-            span.succeed();
+    let observed = async {
+        let result = work.await;
+        match &result {
+            Ok(value) => {
+                tell(value);
+                span.succeed();
+            }
+            Err(failure) => span.fail(failure.kind(), failure.to_string()),
         }
-        Err(failure) => span.fail(failure.kind(), failure.to_string()),
-    }
-    result
+        result
+    };
+    span.clone().run(observed).await
 }
 
 /// A part that is a span whenever it works.
@@ -99,15 +94,51 @@ impl<M: Model> Model for Observed<M> {
             .with(|start| start.scope(called.scope()))
             .start();
         called.rename(&call);
-        let tell = |answer: &Answer| {
-            call.usage(answer.usage.prompt_tokens, answer.usage.completion_tokens);
-            call.response_model(answer.model.clone());
-            call.set("gen_ai.response.id", answer.id.clone());
-            call.finish_reason(answer.finish_reason.clone());
+        if call.is_recording() {
+            call.input(messages.iter().map(said));
+        }
+        let work = async {
+            let result = self.part.chat(messages, tools).await;
+            match &result {
+                Ok(answer) => tell(&call, answer),
+                Err(failure) => call.fail(failure.kind(), failure.to_string()),
+            }
+            result
         };
         // By way of the call, which measures itself when it ends.
-        call.clone().run(judge(&call, self.part.chat(messages, tools), tell)).await
+        call.clone().run(work).await
     }
+}
+
+fn tell(call: &ModelCall, answer: &Answer) {
+    call.usage(answer.usage.prompt_tokens, answer.usage.completion_tokens);
+    call.response_model(answer.model.clone());
+    call.response_id(answer.id.clone());
+    call.finish_reason(answer.finish_reason.clone());
+    if call.is_recording() {
+        call.output([said(&answer.message).finished(answer.finish_reason.clone())]);
+    }
+    call.succeed();
+}
+
+/// A message as the conventions write it; recorded only where content is.
+fn said(message: &Message) -> clew_sdk::Message {
+    let text = message.said();
+    match (message.role, &message.tool_call_id) {
+        (Role::System, _) => clew_sdk::Message::system(text),
+        (Role::User, _) => clew_sdk::Message::user(text),
+        (Role::Tool, id) => clew_sdk::Message::tool(id.clone().unwrap_or_default(), text),
+        (Role::Assistant, _) => {
+            message.tool_calls.iter().fold(clew_sdk::Message::assistant(text), |said, call| {
+                said.tool_call(call.id.clone(), call.function.name.clone(), arguments(call))
+            })
+        }
+    }
+}
+
+fn arguments(call: &ToolCall) -> Value {
+    let text = &call.function.arguments;
+    serde_json::from_str(text).unwrap_or_else(|_| text.clone().into())
 }
 
 #[async_trait]
@@ -135,10 +166,10 @@ impl<T: Tool> Tool for Observed<T> {
 
     async fn call(&self, call: &ToolCall) -> Result<String, Failure> {
         let function = self.definition().function;
-        let start = clew_sdk::tool(&function.name).call_id(call.id.clone());
-        let start = start.set("gen_ai.tool.type", "function");
-        let span = self.names.tool.start(start.set("gen_ai.tool.description", function.description));
-        observe(&span, self.part.call(call)).await
+        let start = clew_sdk::tool(&function.name).call_id(call.id.clone()).tool_type("function");
+        let start = start.description(function.description).arguments(arguments(call));
+        let span = self.names.tool.start(start);
+        observe_and_tell(&span, self.part.call(call), |text| span.result(text.clone())).await
     }
 }
 
@@ -170,16 +201,21 @@ impl<R: Retriever> Retriever for Observed<R> {
     }
 
     async fn retrieve(&self, query: &str, most: usize) -> Result<Vec<Passage>, Failure> {
-        let start = clew_sdk::retrieval(self.source()).set("gen_ai.request.top_k", count(most));
+        let start = clew_sdk::retrieval(self.source()).set("gen_ai.request.top_k", count(most)).query(query);
         let span = self.names.retrieval.start(start);
         let tell = |passages: &Vec<Passage>| {
             span.set("rag.retriever.result_count", count(passages.len()));
+            span.documents(&passages.iter().map(document).collect::<Vec<_>>());
             if let Some(best) = passages.first() {
                 span.set("rag.retriever.best_score", f64::from(best.score));
             }
         };
         observe_and_tell(&span, self.part.retrieve(query, most), tell).await
     }
+}
+
+fn document(passage: &Passage) -> Value {
+    json!({"content": passage.text, "score": passage.score})
 }
 
 fn dimensions(vectors: &[Vec<f32>]) -> i64 {

@@ -25,7 +25,8 @@ impl Queries {
     pub async fn process(&self, query: &str) -> Result<String, Failure> {
         let start = clew_sdk::span("ProcessUserQuery").scope(self.scope).set("query.text", query.to_owned());
         let span = start.set("query.length", count(query.chars().count())).start();
-        observe(&span, self.process_within(&span, query)).await
+        // In a box: the future of a whole query is large, and many layers hold this one.
+        observe(&span, Box::pin(self.process_within(&span, query))).await
     }
 
     async fn process_within(&self, span: &Span, query: &str) -> Result<String, Failure> {
