@@ -1,28 +1,56 @@
-//! Log lines on stdout: one JSON object each, with the ids of the span that was active.
+//! Logs: one JSON object per line on stdout, with the ids of the span that was active, and OTLP's records of the same.
 
 use clew_sdk::opentelemetry::Context;
 use clew_sdk::opentelemetry::trace::TraceContextExt;
+use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
+use opentelemetry_otlp::{ExporterBuildError, LogExporter};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
 use serde_json::{Map, Value};
 use std::fmt::Debug;
 use std::io::Write;
+use std::time::Duration;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
-use tracing_subscriber::layer::Context as Within;
+use tracing_subscriber::layer::{Context as Within, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// How long the last records may take to be sent.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Logs that are set up. What is buffered is sent when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Logs(SdkLoggerProvider);
+
+/// Begins to log, in the name of this service.
+pub(crate) fn start(service: &'static str) -> Result<Logs, ExporterBuildError> {
+    let exporter = LogExporter::builder().with_http().build()?;
+    let resource = Resource::builder().with_service_name(service).build();
+    let provider = SdkLoggerProvider::builder().with_resource(resource).with_batch_exporter(exporter);
+    let provider = provider.build();
+    // What telemetry's own libraries and the transport say is for whoever looks for a fault in them.
+    let levels = Targets::new()
+        .with_default(LevelFilter::INFO)
+        .with_targets(["opentelemetry", "h2", "hyper", "tonic"].map(|name| (name, LevelFilter::WARN)));
+    let records = OpenTelemetryTracingBridge::new(&provider);
+    tracing_subscriber::registry().with(levels).with(JsonLines { service }).with(records).init();
+    Ok(Logs(provider))
+}
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        let _ = self.0.shutdown_with_timeout(DEADLINE);
+    }
+}
 
 /// Writes the events of `tracing`.
 #[derive(Debug)]
-pub(crate) struct JsonLines {
+struct JsonLines {
     service: &'static str,
-}
-
-impl JsonLines {
-    /// In the name of this service.
-    pub(crate) fn of(service: &'static str) -> Self {
-        Self { service }
-    }
 }
 
 impl<S: Subscriber> Layer<S> for JsonLines {

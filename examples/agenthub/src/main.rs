@@ -15,7 +15,13 @@ mod subscriber;
 mod tasks;
 
 /// The messages of `proto/agenthub.proto`.
-#[expect(clippy::doc_markdown, reason = "the generator writes it")]
+#[expect(
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    clippy::doc_markdown,
+    clippy::excessive_nesting,
+    reason = "the generator writes it"
+)]
 mod protocol {
     tonic::include_proto!("agenthub");
 }
@@ -26,9 +32,6 @@ use std::process::ExitCode;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 #[derive(Debug, Parser)]
 #[command(version, about = "Tasks between agents, with their traces")]
@@ -59,8 +62,8 @@ impl Role {
 
 fn main() -> ExitCode {
     let role = Arguments::parse().role;
-    let lines = logs::JsonLines::of(role.service());
-    tracing_subscriber::registry().with(LevelFilter::INFO).with(lines).init();
+    // Without a log there is nobody to tell why there is none.
+    let Ok(_logs) = logs::start(role.service()) else { return ExitCode::FAILURE };
     match start(role) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -59,7 +59,8 @@ impl Metrics {
     pub(crate) fn new(service: &'static str) -> Result<Self, Error> {
         let registry = Registry::new();
         let exporter = opentelemetry_prometheus::exporter().with_registry(registry.clone());
-        let exporter = exporter.without_target_info().without_counter_suffixes().build();
+        let exporter =
+            exporter.without_target_info().without_counter_suffixes().scope_info_enabled(false).build();
         let exporter = exporter.map_err(|error| Error::Metrics(error.to_string()))?;
         let scraped = SdkMeterProvider::builder().with_reader(exporter).build();
         let meters = [global::meter(service), scraped.meter(service)];

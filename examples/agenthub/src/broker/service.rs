@@ -86,7 +86,7 @@ impl AgentHub for Service {
             let routed = self.route(event, &span).await;
             match &routed {
                 Ok(()) => span.succeed(),
-                Err(status) => span.fail(status.code().to_string(), status.message().to_owned()),
+                Err(status) => span.fail(format!("{:?}", status.code()), status.message().to_owned()),
             }
             routed
         });
