@@ -1,4 +1,4 @@
-//! What can go wrong with a process of AgentHub as a whole.
+//! What can go wrong with a process of this program as a whole.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! AgentHub: a publisher sends tasks through a broker to a subscriber, and gets back what came of them.
+//! `AgentHub`: a publisher sends tasks through a broker to a subscriber, and gets back what came of them.
 //! Three processes, and one trace per task.
 
 mod broker;
@@ -20,6 +20,7 @@ mod tasks;
     clippy::allow_attributes_without_reason,
     clippy::doc_markdown,
     clippy::excessive_nesting,
+    clippy::too_many_lines,
     reason = "the generator writes it"
 )]
 mod protocol {
@@ -95,7 +96,9 @@ async fn run(role: Role) -> Result<(), Error> {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         tracing::info!("stopping");
         shutdown.cancel();
-        std::future::pending().await
     };
-    tokio::select! { done = role => done, () = stop => Ok(()) }
+    tokio::pin!(role);
+    tokio::select! { done = &mut role => return done, () = stop => {} }
+    // It ends in good order by itself.
+    role.await
 }

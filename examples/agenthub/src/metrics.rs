@@ -109,7 +109,7 @@ impl Metrics {
             let gauge = meter.f64_observable_gauge(name).with_description(description);
             gauge
                 .with_callback(move |seen| {
-                    read().iter().for_each(|(value, labels)| seen.observe(*value, labels))
+                    read().iter().for_each(|(value, labels)| seen.observe(*value, labels));
                 })
                 .build();
         }

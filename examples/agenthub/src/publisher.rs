@@ -25,6 +25,8 @@ pub(crate) const SERVICE: &str = "agenthub-publisher";
 /// How long past its deadline a task's result may take to arrive.
 const ON_THE_WAY: Duration = Duration::from_secs(5);
 
+const TYPES: &str = "greeting, math_calculation, random_number, slow_task, async_report or aggregate";
+
 /// The publisher's settings.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Arguments {
@@ -43,8 +45,7 @@ pub(crate) struct Arguments {
     /// The task's id. Of several tasks the number at its end is counted up.
     #[arg(long, default_value = "task_1")]
     task: String,
-    /// greeting, math_calculation, random_number, slow_task, async_report, aggregate.
-    #[arg(long = "type", default_value = "greeting")]
+    #[arg(long = "type", default_value = "greeting", help = TYPES)]
     task_type: String,
     /// The task's parameters, as a JSON object.
     #[arg(long, default_value = r#"{"name":"Claude"}"#)]

@@ -1,4 +1,4 @@
-//! How the spans of AgentHub begin: in the scope of their service, with what the baggage says of the request.
+//! How spans begin here: in the scope of their service, with what the baggage says of the request.
 
 use clew_sdk::opentelemetry::Context;
 use clew_sdk::opentelemetry::baggage::BaggageExt;

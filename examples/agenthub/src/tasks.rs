@@ -192,7 +192,7 @@ fn greeting(event: &Event) -> Value {
     }
 }
 
-/// The first number of the SplitMix64 sequence of a seed, below 1,000.
+/// The first number of the `SplitMix64` sequence of a seed, below 1,000.
 fn random(seed: u64) -> u64 {
     let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
