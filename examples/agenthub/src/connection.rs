@@ -91,11 +91,8 @@ impl Broker {
                 Ok(()) => pause = FIRST_PAUSE,
                 Err(status) => tracing::debug!(code = ?status.code(), "no subscription"),
             }
-            let was_up = self.condition.send_replace(match *self.condition.borrow() {
-                Condition::Starting => Condition::Starting,
-                _ => Condition::Lost,
-            });
-            if was_up == Condition::Up {
+            if *self.condition.borrow() == Condition::Up {
+                self.condition.send_replace(Condition::Lost);
                 tracing::warn!("the broker is lost, looking for it again");
                 pause = FIRST_PAUSE;
             }

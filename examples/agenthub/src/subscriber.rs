@@ -189,6 +189,7 @@ fn consume(event: &Event) -> Span {
     }
     tracing::info!(event_id = event.event_id, event_type = event.event_type, "event received");
     drop(active);
+    span.succeed();
     span.end();
     span
 }
