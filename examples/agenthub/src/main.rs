@@ -3,6 +3,7 @@
 
 mod broker;
 mod connection;
+mod demo;
 mod error;
 mod event;
 mod health;
@@ -49,6 +50,8 @@ enum Role {
     Subscriber(subscriber::Arguments),
     /// Sends tasks and waits for their results.
     Publisher(publisher::Arguments),
+    /// All three, with four tasks.
+    Demo(demo::Arguments),
 }
 
 impl Role {
@@ -57,6 +60,7 @@ impl Role {
             Self::Broker(_) => broker::SERVICE,
             Self::Subscriber(_) => subscriber::SERVICE,
             Self::Publisher(_) => publisher::SERVICE,
+            Self::Demo(_) => demo::SERVICE,
         }
     }
 }
@@ -90,6 +94,7 @@ async fn run(role: Role) -> Result<(), Error> {
             Role::Broker(arguments) => broker::run(arguments, shutdown.clone()).await,
             Role::Subscriber(arguments) => subscriber::run(arguments, shutdown.clone()).await,
             Role::Publisher(arguments) => publisher::run(arguments, shutdown.clone()).await,
+            Role::Demo(arguments) => demo::run(arguments).await,
         }
     };
     let stop = async {

@@ -1,3 +1,5 @@
+//! Events reach their agent once each, and again when it was lost.
+
 use super::*;
 use futures::FutureExt;
 use serde_json::Map;

@@ -1,3 +1,5 @@
+//! The queue outlives brokers, torn lines and long use.
+
 use super::*;
 use serde_json::Map;
 
