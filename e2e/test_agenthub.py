@@ -1,9 +1,12 @@
 """AgentHub (`examples/agenthub`): three real processes, one trace per task. The cases AH-01 to AH-10 of the seeds."""
 
+import base64
 import json
 import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
 from collections import Counter
 from datetime import datetime
@@ -295,6 +298,63 @@ def test_ah02_a_broker_that_restarts_keeps_the_trace_whole(hub):
     trace = hub.whole_trace("task_9")
     trace.assert_tree()
     assert len(trace.spans) == len(set(trace.by_id)) and hub.queued() == {}
+
+
+@pytest.fixture
+def nats(tmp_path):
+    """A real NATS server with JetStream: its port and that of its monitoring."""
+    program = os.environ.get("NATS_SERVER") or shutil.which("nats-server")
+    if not program:
+        pytest.skip("no nats-server on the path and none named by NATS_SERVER; Debian has it in the package nats-server")
+    port, monitoring = free_ports(2)
+    command = [program, "-js", "-sd", str(tmp_path / "nats"), "-a", "127.0.0.1", "-p", str(port), "-m", str(monitoring)]
+    with open(tmp_path / "nats.log", "ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        wait_until(lambda: "Server is ready" in (tmp_path / "nats.log").read_text(), 20, "nats-server is ready")
+        yield port, monitoring
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def nats_request(port, subject, body):
+    """One request of NATS' protocol, and its answer."""
+    body = json.dumps(body).encode()
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection, connection.makefile("rwb") as stream:
+        stream.write(b'CONNECT {"verbose":false}\r\nSUB answer 1\r\n')
+        stream.write(f"PUB {subject} answer {len(body)}\r\n".encode() + body + b"\r\n")
+        stream.flush()
+        for line in stream:
+            if line.startswith(b"MSG"):
+                return json.loads(stream.read(int(line.split()[-1])))
+    raise AssertionError("no answer")
+
+
+def test_ah02_jetstream_keeps_the_event_and_its_context(hub, nats):
+    port, monitoring = nats
+    settings = ["--nats", f"nats://127.0.0.1:{port}"]
+    broker = hub.start("broker", *settings)
+    hub.wait_ready("broker")
+    publisher = hub.start("publisher", "--task", "task_20")
+    trace = hub.whole_trace("task_20", {"publish_event", "route_task"})
+    broker.kill(), broker.wait()
+    kept = nats_request(port, "$JS.API.STREAM.MSG.GET.AGENTHUB", {"seq": 1})["message"]
+    event, headers = json.loads(base64.b64decode(kept["data"])), base64.b64decode(kept["hdrs"]).decode()
+    assert kept["subject"] == "agenthub.events.agent_demo_subscriber" and event["event_id"] == "task_20"
+    traceparent = event["metadata"]["trace_headers"]["traceparent"]
+    assert traceparent == f"00-{trace.id}-{trace.the('route_task')['spanID']}-01"
+    assert f"traceparent: {traceparent}" in headers
+    hub.start("broker", *settings)
+    hub.start("subscriber")
+    assert publisher.wait(30) == 0, hub.log_text("publisher")
+    hub.whole_trace("task_20").assert_tree()
+
+    def kept_messages():
+        streams = requests.get(f"http://127.0.0.1:{monitoring}/jsz?streams=1", timeout=5).json()["account_details"][0]["stream_detail"]
+        return [(each["name"], each["state"]["messages"]) for each in streams]
+    wait_until(lambda: kept_messages() == [("AGENTHUB", 0)], 20, "all is acknowledged")
+    assert not (hub.directory / "broker" / "queue.jsonl").exists()
 
 
 def test_ah03_the_four_questions(hub):

@@ -11,14 +11,13 @@ use crate::protocol::agent_hub_server::AgentHubServer;
 use clap::Args;
 use clew_sdk::opentelemetry::KeyValue;
 use mailboxes::Mailboxes;
-use queue::Queue;
+use queue::{Place, Queue};
 use service::Service;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -38,6 +37,8 @@ pub(crate) struct Arguments {
     /// The directory of the queue.
     #[arg(long, default_value = "agenthub-data")]
     data: PathBuf,
+    #[arg(long, help = "Keeps the queue in a NATS server with JetStream instead, say nats://127.0.0.1:4222")]
+    nats: Option<String>,
 }
 
 /// Until the shutdown.
@@ -46,21 +47,20 @@ pub(crate) async fn run(arguments: Arguments, shutdown: CancellationToken) -> Re
     let (condition, watched) = watch::channel(Condition::Starting);
     let health = Health { service: SERVICE, check: "queue", condition: watched, metrics: metrics.clone() };
     let pages = health.serve(arguments.health, shutdown.clone());
-    let grpc = serve(arguments.listen, arguments.data, metrics, condition, shutdown);
+    let place = arguments.nats.map_or(Place::Directory(arguments.data), Place::JetStream);
+    let grpc = serve(arguments.listen, place, metrics, condition, shutdown);
     tokio::try_join!(pages, grpc).map(|_| ())
 }
 
 async fn serve(
     address: SocketAddr,
-    data: PathBuf,
+    place: Place,
     metrics: Metrics,
     condition: watch::Sender<Condition>,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
     let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
-    // Reading a long queue takes a while; `/health` answers meanwhile.
-    let opened = task::spawn_blocking(move || Queue::open(&data)).await;
-    let (queue, events) = opened.map_err(|error| Error::Serve(error.into()))??;
+    let (queue, events) = Queue::open(place).await?;
     let mailboxes = Arc::new(Mailboxes::default());
     tracing::info!(events = events.len(), address = %address, "the broker takes events");
     events.into_iter().for_each(|event| mailboxes.put(event));

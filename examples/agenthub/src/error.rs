@@ -18,6 +18,8 @@ pub(crate) enum Error {
     QueueTaken { path: PathBuf },
     #[error("the queue {path} is damaged in line {line}: {source}; remove that line to lose that event only")]
     QueueDamaged { path: PathBuf, line: usize, source: serde_json::Error },
+    #[error("using JetStream at {url}: {message}")]
+    JetStream { url: String, message: String },
     #[error("using the directory of results {path}: {source}")]
     Results { path: PathBuf, source: io::Error },
     #[error("the task's parameters are not a JSON object: {0}")]

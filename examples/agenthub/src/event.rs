@@ -45,13 +45,17 @@ impl Event {
         self.metadata.insert(TRACE_HEADERS.to_owned(), Value::Object(headers));
     }
 
+    /// The names and values that the context is written in.
+    pub(crate) fn trace_headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let headers = self.metadata.get(TRACE_HEADERS).and_then(Value::as_object);
+        headers.into_iter().flatten().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
+    }
+
     /// The context that it came with.
     pub(crate) fn context(&self) -> Carried {
-        let headers = self.metadata.get(TRACE_HEADERS).and_then(Value::as_object);
-        let headers = headers.into_iter().flatten();
-        let headers: HashMap<_, _> = headers
-            .filter_map(|(name, value)| Some((name.to_ascii_lowercase(), value.as_str()?.to_owned())))
-            .collect();
+        let headers = self.trace_headers();
+        let headers: HashMap<_, _> =
+            headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
         // Not below whatever happens to be active here: what it came with, or nothing.
         let none = Context::new();
         let context = global::get_text_map_propagator(|all| all.extract_with_context(&none, &headers));

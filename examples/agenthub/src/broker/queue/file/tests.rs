@@ -18,10 +18,10 @@ fn event(id: &str) -> Event {
 }
 
 /// Opens the queue when the one before has let go of it.
-fn open(directory: &Path) -> (Queue, Vec<String>) {
+fn open(directory: &Path) -> (FileQueue, Vec<String>) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
     loop {
-        match Queue::open(directory) {
+        match FileQueue::open(directory) {
             Ok((queue, events)) => return (queue, events.into_iter().map(|event| event.event_id).collect()),
             Err(Error::QueueTaken { .. }) if std::time::Instant::now() < deadline => thread::yield_now(),
             Err(error) => panic!("{error}"),
@@ -59,7 +59,7 @@ async fn a_torn_last_line_is_forgotten_and_a_damaged_one_is_named() {
     assert_eq!(open(directory.path()).1, ["one"]);
     fs::write(&path, format!("{whole}nonsense\n{whole}")).unwrap();
     let error = loop {
-        match Queue::open(directory.path()) {
+        match FileQueue::open(directory.path()) {
             Err(Error::QueueTaken { .. }) => thread::yield_now(),
             other => break other.unwrap_err(),
         }
@@ -71,7 +71,7 @@ async fn a_torn_last_line_is_forgotten_and_a_damaged_one_is_named() {
 async fn a_directory_is_one_brokers() {
     let directory = tempfile::tempdir().unwrap();
     let (_queue, _) = open(directory.path());
-    assert!(matches!(Queue::open(directory.path()), Err(Error::QueueTaken { .. })));
+    assert!(matches!(FileQueue::open(directory.path()), Err(Error::QueueTaken { .. })));
 }
 
 #[tokio::test]
