@@ -3,7 +3,7 @@
 use crate::connection::Broker;
 use crate::error::Error;
 use crate::event::{Event, RESULT};
-use crate::health::Health;
+use crate::health::{Condition, Health};
 use crate::metrics::Metrics;
 use crate::spans;
 use clap::Args;
@@ -133,6 +133,11 @@ impl Publisher {
         let published = tasks.len();
         let mut missing: HashSet<_> = tasks.iter().map(|task| task.id.clone()).collect();
         let limit = Duration::from_millis(self.arguments.deadline) + ON_THE_WAY;
+        // Where results come has to be known before they come.
+        let mut subscribed = self.broker.condition();
+        if time::timeout(limit, subscribed.wait_for(|condition| *condition == Condition::Up)).await.is_err() {
+            return Err(Error::Unanswered { missing: published, published });
+        }
         let publishing = stream::iter(tasks)
             .for_each_concurrent(self.arguments.concurrency, |task| self.publish(task, published));
         let answering = async {
