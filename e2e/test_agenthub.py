@@ -4,12 +4,14 @@ import base64
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
 from collections import Counter
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 import requests
@@ -545,6 +547,23 @@ def test_ah08_the_publisher_decides_what_is_sampled_and_all_keep_to_it(hub):
     assert by_service[0] == by_service[1] == by_service[2], "no trace is recorded in part"
 
 
+def test_ah08_so_many_traces_a_second_and_no_more(hub):
+    rate = 100
+    hub.start_both()
+    hub.publish("--count", "10000", "--concurrency", "256", OTEL_TRACES_SAMPLER="parentbased_rate_limited", OTEL_TRACES_SAMPLER_ARG=str(rate))
+    hub.stop()
+    published = [datetime.fromisoformat(line["time"]) for line in hub.log_lines("publisher") if line["msg"] == "task published"]
+    seconds = (max(published) - min(published)).total_seconds()
+    traces = hub.traces(service="agenthub-publisher")
+    assert len(published) == 10000 and 10000 / seconds > 2 * rate, "there was more than it may keep"
+    # The allowance goes on while the last tasks are under way, and one trace is given in advance.
+    assert 0.9 * rate * seconds <= len(traces) <= 1.05 * rate * seconds + rate / 10 + 1, (len(traces), seconds)
+    starts = sorted(trace.start() for trace in traces)
+    assert all(later - earlier >= 1_000_000 for earlier, later in zip(starts, starts[2 * rate:]))
+    for trace in traces:
+        trace.assert_tree()
+
+
 def test_ah09_baggage_decides_and_is_searchable(hub):
     hub.start_both()
     carried = {
@@ -588,6 +607,40 @@ def test_ah10_limits_are_kept_and_what_is_dropped_is_counted(hub):
     said = {key for key in tags(hub_plain(hub, "task_11"))} - {"task.parameter.name"}
     said = {key for key in said if not key.startswith(("otel.", "span.", "internal.", "error"))}
     assert len(task["attributes"]) == 128 and task["dropped"]["attributes"] == 200 + len(said) - 128
+
+
+def readme_commands():
+    text = (Path(__file__).resolve().parent.parent / "examples" / "agenthub" / "README.md").read_text()
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    return [line for block in blocks for line in block.strip().splitlines()]
+
+
+def test_commands_of_the_readme(hub):
+    """As written, but on free ports; those that stay are started in the background."""
+    ports = {"16686": hub.clew.query, "8080": hub.pages["broker"], "8082": hub.pages["subscriber"]}
+    environment = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": hub.clew.otlp_http}
+    answers = []
+    for line in readme_commands():
+        program, *arguments = shlex.split(line)
+        if program == "target/debug/agenthub" and arguments[0] == "publisher":
+            hub.publish(*arguments[1:])
+            hub.whole_trace("task_123", ALL_NAMES)
+        elif program == "target/debug/agenthub":
+            hub.start(*arguments)
+            hub.wait_ready(arguments[0])
+        else:
+            for port, own in ports.items():
+                line = line.replace(f"127.0.0.1:{port}", f"127.0.0.1:{own}")
+            line = line.replace("cargo run -q -p agenthub --", shlex.quote(hub.binary))
+            # The demonstration's tasks are others than those that are sent after it.
+            line = f"{line} --task demo_1" if line.endswith(" demo") else line
+            done = subprocess.run(line, shell=True, env=environment, capture_output=True, text=True, timeout=60, check=True)
+            answers.append(done.stdout)
+    demonstrated, found, metrics, health = answers
+    assert demonstrated.count('"result received"') == 3 and "Unknown task type" in demonstrated
+    assert "process_task" in Trace(json.loads(found)["data"][0]).names
+    assert metrics and json.loads(health)["status"] == "healthy"
+    hub.whole_trace("demo_1")
 
 
 def hub_plain(hub, task):

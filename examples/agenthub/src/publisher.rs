@@ -141,9 +141,13 @@ impl Publisher {
         let publishing = stream::iter(tasks)
             .for_each_concurrent(self.arguments.concurrency, |task| self.publish(task, published));
         let answering = async {
+            // Several at a time: each is acknowledged, which takes the broker as long as its disk does.
+            let received =
+                stream::poll_fn(|context| results.poll_recv(context)).map(|result| self.receive(result));
+            let mut received = received.buffer_unordered(self.arguments.concurrency.max(1));
             while !missing.is_empty() {
-                let Some(result) = results.recv().await else { return };
-                missing.remove(&self.receive(result).await);
+                let Some(task) = received.next().await else { return };
+                missing.remove(&task);
             }
         };
         let both = async { tokio::join!(publishing, answering) };
