@@ -144,6 +144,11 @@ class Trace:
     def names(self):
         return [span["operationName"] for span in self.spans]
 
+    @property
+    def steps(self):
+        """The names without those of the calls between processes."""
+        return [name for name in self.names if not name.startswith("agenthub.AgentHub/")]
+
     def service(self, span):
         return self.services[span["processID"]]
 
@@ -230,6 +235,13 @@ def test_ah01_one_trace_over_three_processes(hub):
     assert end(span["consume_event"]) <= span["process_task"]["startTime"]
     assert end(span["process_task"]) <= span["publish_result"]["startTime"]
 
+    calls = [span for span in trace.spans if span["operationName"] == "agenthub.AgentHub/PublishMessage"]
+    rows = [(trace.service(call), tags(call)["span.kind"], trace.near(call, ALL_NAMES)) for call in calls]
+    assert sorted(rows) == sorted(
+        row for service, name in (("agenthub-publisher", "publish_event"), ("agenthub-subscriber", "publish_result"))
+        for row in ((service, "client", name), ("agenthub-broker", "server", name))
+    )
+
     (summary,) = hub.clew.get("/api/v1/traces", q="service:agenthub-publisher")["traces"]
     assert len(summary["services"]) == 3 and summary["spans"] >= 5 and summary["errors"] == 0
     assert summary["status"] == "ok" and summary["rootName"] == "publish_event"
@@ -278,7 +290,7 @@ def test_ah02_an_event_without_context_begins_a_trace_that_says_so(hub):
         20, "both halves are there",
     )
     traces.sort(key=lambda trace: trace.start())
-    assert set(traces[0].names) == {"publish_event", "route_task"}
+    assert set(traces[0].steps) == {"publish_event", "route_task"}
     root = traces[1].spans[0]
     assert root["operationName"] == "consume_event" and traces[1].parent(root) == ""
     assert tags(root)["messaging.context.missing"] is True
@@ -420,7 +432,7 @@ def test_ah04_a_subscriber_that_crashes_leaves_the_trace_at_the_broker_and_anoth
     first.send_signal(signal.SIGKILL)
     first.wait()
     trace = hub.whole_trace("task_3", {"publish_event", "route_task"})
-    assert set(trace.names) == {"publish_event", "route_task"}
+    assert set(trace.steps) == {"publish_event", "route_task"}
     assert trace.spans[-1]["operationName"] == "route_task", "the last that was seen of it"
     assert "task_3" in hub.queued() and publisher.poll() is None
 
@@ -500,6 +512,12 @@ def test_ah07_metrics(hub):
     for _ in range(20):
         ((_, after),) = samples(hub.page("broker", "/metrics")[1])["process_resident_memory_bytes"]
     assert 0 < after < 2 * before
+    spans = lambda: {labels["state"]: value for labels, value in samples(hub.page("broker", "/metrics")[1])["trace_spans_total"]}
+    before = spans()
+    assert before.keys() == {"created", "ended", "exported", "dropped"} and before["dropped"] == 0
+    hub.publish("--task", "task_50")
+    assert spans()["created"] > before["created"] and spans()["ended"] > before["ended"]
+    wait_until(lambda: spans()["exported"] == spans()["ended"] == spans()["created"], 20, "all are exported")
     # The same over OTLP.
     def sent():
         series = hub.clew.get("/api/v1/metrics/events_published_total")["series"]
@@ -543,7 +561,8 @@ def test_ah08_the_publisher_decides_what_is_sampled_and_all_keep_to_it(hub):
     assert abs(len(traces) - count * ratio) <= 5 * (count * ratio * (1 - ratio)) ** 0.5, len(traces)
     for trace in traces:
         trace.assert_tree()
-    by_service = [{trace.id for trace in hub.traces(service=f"agenthub-{role}")} for role in ("publisher", "broker", "subscriber")]
+    first = {"publisher": "publish_event", "broker": "route_task", "subscriber": "consume_event"}
+    by_service = [{trace.id for trace in hub.traces(service=f"agenthub-{role}", operation=name)} for role, name in first.items()]
     assert by_service[0] == by_service[1] == by_service[2], "no trace is recorded in part"
 
 

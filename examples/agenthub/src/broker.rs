@@ -68,6 +68,7 @@ async fn serve(
     condition.send_replace(Condition::Up);
     let service = Service { queue, mailboxes, metrics, shutdown: shutdown.clone() };
     Server::builder()
+        .layer(clew_sdk::http::server_layer())
         .add_service(AgentHubServer::new(service))
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),

@@ -6,11 +6,12 @@ use crate::health::Condition;
 use crate::metrics::Metrics;
 use crate::protocol::agent_hub_client::AgentHubClient;
 use crate::protocol::{AcknowledgeRequest, SubscribeRequest};
+use clew_sdk::grpc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Status};
+use tonic::{Code, Request, Response, Status};
 
 /// Pauses between attempts: at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -45,7 +46,9 @@ impl Broker {
         let (event_type, destination) = (event.event_type.clone(), event.to_agent.clone());
         self.insist(within, || {
             let (mut client, event) = (self.client.clone(), event.clone());
-            async move { client.publish_message(with_deadline(event.into())).await.map(|_| ()) }
+            call("agenthub.AgentHub/PublishMessage", event.into(), async move |request| {
+                client.publish_message(request).await
+            })
         })
         .await?;
         self.metrics.published(&event_type, &destination);
@@ -57,10 +60,10 @@ impl Broker {
         self.insist(within, || {
             let mut client = self.client.clone();
             let (agent_id, event_id) = (event.to_agent.clone(), event.event_id.clone());
-            async move {
-                let request = with_deadline(AcknowledgeRequest { agent_id, event_id });
-                client.acknowledge_message(request).await.map(|_| ())
-            }
+            let message = AcknowledgeRequest { agent_id, event_id };
+            call("agenthub.AgentHub/AcknowledgeMessage", message, async move |request| {
+                client.acknowledge_message(request).await
+            })
         })
         .await
     }
@@ -116,8 +119,15 @@ impl Broker {
     }
 }
 
-fn with_deadline<T>(message: T) -> tonic::Request<T> {
-    let mut request = tonic::Request::new(message);
-    request.set_timeout(CALL);
-    request
+/// One call, below the span that is active, with a bound on its time.
+async fn call<Q, A>(
+    method: &'static str,
+    message: Q,
+    send: impl AsyncFnOnce(Request<Q>) -> Result<Response<A>, Status>,
+) -> Result<(), Status> {
+    let called = grpc::call(method, message, async |mut request| {
+        request.set_timeout(CALL);
+        send(request).await
+    });
+    called.await.map(|_| ())
 }

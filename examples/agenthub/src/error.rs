@@ -32,8 +32,6 @@ pub(crate) enum Error {
     Serve(#[from] io::Error),
     #[error("serving gRPC: {0}")]
     ServeGrpc(tonic::transport::Error),
-    #[error("telemetry: {0}")]
-    Telemetry(#[from] clew_sdk::SetupError),
     #[error("metrics: {0}")]
     Metrics(String),
     #[error("{missing} of {published} tasks have no result")]

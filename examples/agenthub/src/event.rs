@@ -1,20 +1,16 @@
 //! What travels between agents: a task or its result, with the context of whoever sent it.
 
 use crate::protocol;
+use crate::spans;
 use crate::structure;
 use clew_sdk::Start;
-use clew_sdk::opentelemetry::trace::TraceContextExt;
-use clew_sdk::opentelemetry::{Context, global};
+use clew_sdk::opentelemetry::Context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The type of events that answer a task.
 pub(crate) const RESULT: &str = "task_result";
-
-/// The key of the metadata under which the context travels.
-const TRACE_HEADERS: &str = "trace_headers";
 
 /// A task or a result. Its JSON is what the broker keeps on disk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,30 +35,19 @@ pub(crate) struct Event {
 impl Event {
     /// Puts a context in, in place of the one that it had.
     pub(crate) fn carry(&mut self, context: &Context) {
-        let mut headers = HashMap::new();
-        global::get_text_map_propagator(|propagator| propagator.inject_context(context, &mut headers));
-        let headers = headers.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
-        self.metadata.insert(TRACE_HEADERS.to_owned(), Value::Object(headers));
+        clew_sdk::inject_metadata(context, &mut self.metadata);
     }
 
-    /// The names and values that the context is written in.
-    pub(crate) fn trace_headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        let headers = self.metadata.get(TRACE_HEADERS).and_then(Value::as_object);
-        headers.into_iter().flatten().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
+    /// The context that it came with; none when it has no trace.
+    pub(crate) fn context(&self) -> Option<Context> {
+        clew_sdk::extract_metadata(&self.metadata)
     }
 
-    /// The context that it came with.
-    pub(crate) fn context(&self) -> Carried {
-        let headers = self.trace_headers();
-        let headers: HashMap<_, _> =
-            headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-        // Not below whatever happens to be active here: what it came with, or nothing.
-        let none = Context::new();
-        let context = global::get_text_map_propagator(|all| all.extract_with_context(&none, &headers));
-        if context.span().span_context().is_valid() {
-            Carried::Whole(context)
-        } else {
-            Carried::Missing(context)
+    /// A span below the context that it came with. Without one a trace begins, and says that it should have gone on.
+    pub(crate) fn continued_by(&self, service: &'static str, name: &'static str) -> Start {
+        match self.context() {
+            Some(context) => spans::below(&context, service, name),
+            None => spans::below(&Context::new(), service, name).set("messaging.context.missing", true),
         }
     }
 
@@ -88,35 +73,6 @@ impl Event {
     pub(crate) fn deadline_in(time: Duration) -> u64 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from((now + time).as_millis()).unwrap_or(u64::MAX)
-    }
-}
-
-/// The context that an event came with.
-pub(crate) enum Carried {
-    /// The sender's.
-    Whole(Context),
-    /// The event had no trace context: whoever goes on from here begins a trace, and says so.
-    Missing(Context),
-}
-
-impl Carried {
-    /// The context to go on from; without a trace, but perhaps with baggage, when that is missing.
-    pub(crate) fn context(&self) -> &Context {
-        let (Self::Whole(context) | Self::Missing(context)) = self;
-        context
-    }
-
-    /// Whether there was no trace.
-    pub(crate) fn is_missing(&self) -> bool {
-        matches!(self, Self::Missing(_))
-    }
-
-    /// Has the span say when it begins a trace that should have gone on.
-    pub(crate) fn mark(&self, start: Start) -> Start {
-        match self {
-            Self::Whole(_) => start,
-            Self::Missing(_) => start.set("messaging.context.missing", true),
-        }
     }
 }
 

@@ -7,7 +7,6 @@ mod demo;
 mod error;
 mod event;
 mod health;
-mod logs;
 mod metrics;
 mod publisher;
 mod spans;
@@ -29,7 +28,10 @@ mod protocol {
 }
 
 use clap::{Parser, Subcommand};
+use clew_sdk::{Builder, OnSignal, SetupError, Telemetry};
 use error::Error;
+use spans::FROM_BAGGAGE;
+use std::io::Write;
 use std::process::ExitCode;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -67,8 +69,15 @@ impl Role {
 
 fn main() -> ExitCode {
     let role = Arguments::parse().role;
-    // Without a log there is nobody to tell why there is none.
-    let Ok(_logs) = logs::start(role.service()) else { return ExitCode::FAILURE };
+    // Telemetry is set up before everything else and ends after it, so that nothing is lost.
+    let _telemetry = match telemetry(role.service()) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            // There is no log yet; if there is no standard error either, nobody can be told.
+            let _ = writeln!(std::io::stderr(), "agenthub: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     match start(role) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -78,12 +87,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// Telemetry is set up before everything else and ends after it, so that nothing is lost.
+/// All signals, log lines on the standard output, and what the baggage tells as attributes of every span.
+fn telemetry(service: &'static str) -> Result<Telemetry, SetupError> {
+    let builder = clew_sdk::builder().service(service).version(env!("CARGO_PKG_VERSION")).json_logs(true);
+    let builder = FROM_BAGGAGE.into_iter().fold(builder, Builder::baggage_attribute);
+    // A signal has each process end in good order by itself.
+    builder.on_signal(OnSignal::Flush).build()
+}
+
 fn start(role: Role) -> Result<(), Error> {
-    let telemetry = clew_sdk::builder().service(role.service()).version(env!("CARGO_PKG_VERSION")).build()?;
-    let done = Runtime::new()?.block_on(run(role));
-    drop(telemetry);
-    done
+    Runtime::new()?.block_on(run(role))
 }
 
 async fn run(role: Role) -> Result<(), Error> {

@@ -67,6 +67,7 @@ impl Metrics {
         let instruments = Arc::new([Instruments::new(&meters[0]), Instruments::new(&meters[1])]);
         let metrics = Self { registry, meters, instruments, _scraped: scraped };
         metrics.watch_process();
+        watch_spans(&metrics.meters[1]);
         Ok(metrics)
     }
 
@@ -130,6 +131,25 @@ impl Metrics {
         let families = self.registry.gather();
         TextEncoder::new().encode_to_string(&families).map_err(|error| Error::Metrics(error.to_string()))
     }
+}
+
+/// What became of spans. Over OTLP, the SDK says so itself.
+fn watch_spans(meter: &Meter) {
+    let spans = meter.u64_observable_counter("trace_spans_total").with_description("Spans by what became of them");
+    spans
+        .with_callback(|seen| {
+            let counts = clew_sdk::counts();
+            let states = [
+                ("created", counts.created),
+                ("ended", counts.ended),
+                ("exported", counts.exported),
+                ("dropped", counts.dropped),
+            ];
+            for (state, count) in states {
+                seen.observe(count, &[KeyValue::new("state", state)]);
+            }
+        })
+        .build();
 }
 
 fn label(key: &'static str, value: &str) -> KeyValue {

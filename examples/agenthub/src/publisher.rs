@@ -7,9 +7,9 @@ use crate::health::{Condition, Health};
 use crate::metrics::Metrics;
 use crate::spans;
 use clap::Args;
-use clew_sdk::opentelemetry::baggage::BaggageExt;
+use clew_sdk::baggage;
+use clew_sdk::opentelemetry::Context;
 use clew_sdk::opentelemetry::trace::SpanKind;
-use clew_sdk::opentelemetry::{Context, KeyValue};
 use futures::stream::{self, StreamExt};
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
@@ -80,7 +80,7 @@ pub(crate) async fn run(arguments: Arguments, shutdown: CancellationToken) -> Re
     let all_done = shutdown.child_token();
     let pages = health.serve(arguments.health, all_done.clone());
     let publisher =
-        Publisher { baggage: baggage(&arguments.baggage)?, broker: broker.clone(), metrics, arguments };
+        Publisher { baggage: pairs(&arguments.baggage)?, broker: broker.clone(), metrics, arguments };
     let in_flight = u32::try_from(publisher.arguments.concurrency).unwrap_or(u32::MAX);
     let agent = publisher.arguments.agent.clone();
     let subscription = broker.subscribe(&agent, in_flight, sender);
@@ -97,10 +97,10 @@ pub(crate) async fn run(arguments: Arguments, shutdown: CancellationToken) -> Re
 }
 
 /// `key=value` pairs.
-fn baggage(pairs: &[String]) -> Result<Vec<KeyValue>, Error> {
+fn pairs(pairs: &[String]) -> Result<Vec<(String, String)>, Error> {
     let pairs = pairs.iter().map(|pair| {
         let (key, value) = pair.split_once('=').ok_or_else(|| Error::Pair(pair.clone()))?;
-        Ok(KeyValue::new(key.to_owned(), value.to_owned()))
+        Ok((key.to_owned(), value.to_owned()))
     });
     pairs.collect()
 }
@@ -114,7 +114,7 @@ struct Task {
 
 struct Publisher {
     arguments: Arguments,
-    baggage: Vec<KeyValue>,
+    baggage: Vec<(String, String)>,
     broker: Broker,
     metrics: Metrics,
 }
@@ -182,7 +182,7 @@ impl Publisher {
             payload: task.parameters,
             metadata: Map::from_iter([("batch_size".to_owned(), json!(batch_size))]),
         };
-        let context = Context::new().with_baggage(self.baggage.clone());
+        let context = baggage::on(&Context::new(), self.baggage.clone());
         let start = spans::below(&context, SERVICE, "publish_event").kind(SpanKind::Producer);
         let start = event.describe(start).set("responder.agent", event.to_agent.clone());
         let start = start.set("messaging.operation", "publish").set("batch.size", batch_size);
@@ -207,9 +207,8 @@ impl Publisher {
     /// Gives the id of the task that this is the result of.
     async fn receive(&self, event: Event) -> String {
         let began = Instant::now();
-        let carried = event.context();
-        let start = spans::below(carried.context(), SERVICE, "receive_result").kind(SpanKind::Consumer);
-        let start = carried.mark(event.describe(start)).set("messaging.operation", "receive");
+        let start = event.continued_by(SERVICE, "receive_result").kind(SpanKind::Consumer);
+        let start = event.describe(start).set("messaging.operation", "receive");
         let text = |key| event.payload.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let status = text("status");
         let span = start.set("result.status", status.clone()).start();
@@ -232,7 +231,8 @@ impl Publisher {
         });
         receiving.await;
         self.metrics.processed(&event.event_type, &event.from_agent, began.elapsed(), failed.as_deref());
-        if let Err(status) = self.broker.acknowledge(&event, ON_THE_WAY).await {
+        let acknowledging = self.broker.acknowledge(&event, ON_THE_WAY);
+        if let Err(status) = clew_sdk::within(span.context().clone(), acknowledging).await {
             tracing::warn!(code = ?status.code(), "the broker keeps a result that was received");
         }
         event.task_id

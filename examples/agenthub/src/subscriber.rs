@@ -110,7 +110,8 @@ impl Worker {
         if let Some(afterwards) = afterwards {
             afterwards.await;
         }
-        if let Err(status) = self.broker.acknowledge(&event, DELIVERY).await {
+        let acknowledging = self.broker.acknowledge(&event, DELIVERY);
+        if let Err(status) = clew_sdk::within(consumed.context().clone(), acknowledging).await {
             tracing::warn!(code = ?status.code(), event.event_id, "the broker keeps an event that is done");
         }
         event.event_id
@@ -178,13 +179,12 @@ fn forget(known: &mut HashSet<String>, done: Result<String, tokio::task::JoinErr
 
 /// The span of taking the event, below the broker's routing of it.
 fn consume(event: &Event) -> Span {
-    let carried = event.context();
-    let start = spans::below(carried.context(), SERVICE, "consume_event").kind(SpanKind::Consumer);
-    let start = carried.mark(event.describe(start)).set("messaging.operation", "receive");
+    let start = event.continued_by(SERVICE, "consume_event").kind(SpanKind::Consumer);
+    let start = event.describe(start).set("messaging.operation", "receive");
     let start = start.set("messaging.source", event.from_agent.clone());
     let span = start.set("messaging.redeliveries", i64::from(event.redeliveries)).start();
     let active = span.enter();
-    if carried.is_missing() {
+    if event.context().is_none() {
         tracing::warn!(event_id = event.event_id, "the event has no trace context, a new trace begins");
     }
     tracing::info!(event_id = event.event_id, event_type = event.event_type, "event received");

@@ -4,13 +4,10 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::spans;
 use crate::subscriber::SERVICE;
-use clew_sdk::Span;
-use clew_sdk::opentelemetry::baggage::BaggageExt;
-use clew_sdk::opentelemetry::propagation::TextMapPropagator;
+use clew_sdk::{Span, baggage};
 use clew_sdk::opentelemetry::trace::{SpanContext, TraceContextExt};
 use clew_sdk::opentelemetry::{Context, KeyValue};
 use futures::future::BoxFuture;
-use opentelemetry_sdk::propagation::TraceContextPropagator;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
@@ -85,8 +82,7 @@ pub(crate) fn begin(event: &Event, consumed: &Context) -> Span {
 
 /// The one that the sender's baggage asks for.
 fn algorithm(context: &Context) -> &'static str {
-    let premium = context.baggage().get("user.tier").is_some_and(|tier| tier.as_str() == "premium");
-    if premium { "premium" } else { "standard" }
+    if baggage::of(context, "user.tier").as_deref() == Some("premium") { "premium" } else { "standard" }
 }
 
 /// The spans that the task is about, given as `traceparent`s.
@@ -94,7 +90,7 @@ fn sources(event: &Event) -> Vec<SpanContext> {
     let sources = event.payload.get("sources").and_then(Value::as_array).into_iter().flatten();
     let contexts = sources.filter_map(|source| {
         let headers = HashMap::from([("traceparent".to_owned(), source.as_str()?.to_owned())]);
-        let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &headers);
+        let context = clew_sdk::extract(&headers);
         Some(context.span().span_context().clone())
     });
     contexts.filter(SpanContext::is_valid).collect()

@@ -11,7 +11,8 @@ use crate::protocol::{
 };
 use crate::spans;
 use clew_sdk::Span;
-use clew_sdk::opentelemetry::trace::SpanKind;
+use clew_sdk::opentelemetry::Context;
+use clew_sdk::opentelemetry::trace::{SpanKind, TraceContextExt};
 use futures::stream::{self, BoxStream, StreamExt};
 use std::sync::Arc;
 use std::time::Instant;
@@ -61,10 +62,15 @@ impl Service {
 /// The span of an event's routing, below what the event came with.
 fn routing(event: &Event) -> Span {
     let name = if event.event_type == RESULT { "route_result" } else { "route_task" };
-    let carried = event.context();
-    let start = spans::below(carried.context(), SERVICE, name).kind(SpanKind::Consumer);
-    let start = start.set("messaging.operation", "route").set("source.agent", event.from_agent.clone());
-    event.describe(carried.mark(start)).set("target.agent", event.to_agent.clone()).start()
+    // The call that brought the event is below its context, and nearer.
+    let call = Context::current();
+    let trace = |context: &Context| context.span().span_context().trace_id();
+    let start = match event.context() {
+        Some(context) if trace(&context) == trace(&call) => spans::below(&call, SERVICE, name),
+        _ => event.continued_by(SERVICE, name),
+    };
+    let start = event.describe(start.kind(SpanKind::Consumer)).set("messaging.operation", "route");
+    start.set("source.agent", event.from_agent.clone()).set("target.agent", event.to_agent.clone()).start()
 }
 
 #[tonic::async_trait]

@@ -86,13 +86,13 @@ async fn read(stream: &Stream) -> Result<Vec<(u64, Event)>, Box<dyn std::error::
     events.collect()
 }
 
-/// The event's trace headers, as headers of the message.
+/// The event's context, in headers of the message.
 fn headers(event: &Event) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    for (name, value) in event.trace_headers() {
-        headers.insert(name, value);
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    if let Some(context) = event.context() {
+        clew_sdk::inject(&context, &mut pairs);
     }
-    headers
+    pairs.into_iter().collect()
 }
 
 /// What stands for an agent's name in a subject, where dots, spaces and stars have meanings.
