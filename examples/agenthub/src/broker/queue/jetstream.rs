@@ -92,7 +92,9 @@ fn headers(event: &Event) -> HeaderMap {
     if let Some(context) = event.context() {
         clew_sdk::inject(&context, &mut pairs);
     }
-    pairs.into_iter().collect()
+    let mut headers = HeaderMap::new();
+    pairs.iter().for_each(|(name, value)| headers.insert(name.as_str(), value.as_str()));
+    headers
 }
 
 /// What stands for an agent's name in a subject, where dots, spaces and stars have meanings.
