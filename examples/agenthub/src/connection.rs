@@ -129,5 +129,6 @@ async fn call<Q, A>(
         request.set_timeout(CALL);
         send(request).await
     });
-    called.await.map(|_| ())
+    // What a call needs while it is under way is some 30 kB.
+    Box::pin(called).await.map(|_| ())
 }
