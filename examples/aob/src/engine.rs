@@ -39,8 +39,8 @@ impl Engine {
         let span = execution(&run, &Context::current()).start();
         let headers = telemetry::headers_of(span.context());
         telemetry::within(span.context(), self.store.begin(&run, &headers)).await?;
-        let first = self.edge_after(&run, START)?;
-        Ok(self.go(run, first, span).await)
+        let first = edge_after(&run, START)?;
+        Ok(Box::pin(self.go(run, first, span)).await)
     }
 
     /// Goes on with a run that waits, in the trace that it began in; the request that makes it go on links there and back.
@@ -58,7 +58,7 @@ impl Engine {
         let began = UNIX_EPOCH + Duration::from_nanos(waiting.since);
         let node = telemetry::context_of(&waiting.headers);
         telemetry::waited(
-            "human.approval",
+            "human.wait",
             &node,
             began,
             &[
@@ -67,12 +67,12 @@ impl Engine {
                 ("node.id", waiting.node.clone()),
             ],
         );
-        let edge = self.edge_after(&kept.run, &waiting.node)?;
+        let edge = edge_after(&kept.run, &waiting.node)?;
         let kind = if approval { "human.approved" } else { "human.rejected" };
         let event = Event { kind, node: Some(&waiting.node), payload: json!({"approval": approval}) };
         telemetry::within(span.context(), self.store.append(&mut kept.run, event)).await?;
         if approval {
-            return Ok(self.go(kept.run, edge, span).await);
+            return Ok(Box::pin(self.go(kept.run, edge, span)).await);
         }
         let outcome = Outcome::Denied { node: waiting.node, rules: vec!["approval".to_owned()] };
         telemetry::within(span.context(), self.store.settle(&kept.run, "rejected", None)).await?;
@@ -92,24 +92,13 @@ impl Engine {
         request.span().add_link(original.clone(), Vec::new());
         let start = execution(&run, &request).set("replay", true).set("replay.snapshot_id", snapshot);
         let span = start.link(original).start();
-        let edge = self.edge_after(&run, &node)?;
-        Ok(self.go(run, edge, span).await)
-    }
-
-    fn edge_after(&self, run: &Run, node: &str) -> Result<Option<Edge>, Error> {
-        let known = node == START || run.workflow.node(node).is_some();
-        if !known {
-            return Err(Error::Invalid(format!(
-                "the workflow `{}` has no node `{node}` any more",
-                run.workflow.name
-            )));
-        }
-        Ok(run.workflow.edge_from(node).cloned())
+        let edge = edge_after(&run, &node)?;
+        Ok(Box::pin(self.go(run, edge, span)).await)
     }
 
     async fn go(&self, mut run: Run, first: Option<Edge>, span: Span) -> Ended {
         let began = Instant::now();
-        let walk = self.walk(&mut run, first);
+        let walk = Box::pin(self.walk(&mut run, first));
         let result = telemetry::within(span.context(), walk).await;
         let state = result.as_ref().map_or("failed", Outcome::state);
         span.set("workflow.state", state);
@@ -125,7 +114,7 @@ impl Engine {
     async fn walk(&self, run: &mut Run, first: Option<Edge>) -> Result<Outcome, Error> {
         let mut edge = first;
         while let Some(current) = edge {
-            edge = match self.step(run, &current).await {
+            edge = match Box::pin(self.step(run, &current)).await {
                 Ok(Step::Next(next)) => next,
                 Ok(Step::Stop(outcome)) => return Ok(outcome),
                 Err(error) => {
@@ -145,6 +134,18 @@ fn execution(run: &Run, parent: &Context) -> Start {
     let start = telemetry::span_below("workflow.execution", parent).scope("aob.engine");
     let start = start.set("gen_ai.operation.name", "invoke_workflow");
     start.set("gen_ai.workflow.name", run.workflow.name.clone())
+}
+
+/// The way on from a node; a workflow may have changed since the run began.
+fn edge_after(run: &Run, node: &str) -> Result<Option<Edge>, Error> {
+    let known = node == START || run.workflow.node(node).is_some();
+    if !known {
+        return Err(Error::Invalid(format!(
+            "the workflow `{}` has no node `{node}` any more",
+            run.workflow.name
+        )));
+    }
+    Ok(run.workflow.edge_from(node).cloned())
 }
 
 fn ended(run: Run, span: &Span, result: Result<Outcome, Error>) -> Ended {

@@ -40,7 +40,7 @@ impl Engine {
         self.measures.node(run, node);
         span.clone()
             .run(async {
-                let done = self.enter(run, edge, node, &span).await;
+                let done = Box::pin(self.enter(run, edge, node, &span)).await;
                 self.left(run, node, &span, &done).await?;
                 done
             })

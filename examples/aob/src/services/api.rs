@@ -99,7 +99,9 @@ impl Api {
     }
 
     async fn kept(&self, id: &str, owner: &Owner) -> Result<Kept, Error> {
-        let kept = self.engine.store.kept(id, &owner.tenant, &self.engine.workflows).await?;
+        let known = [("workflow.id", id), ("tenant.id", &owner.tenant), ("user.id", &owner.user)];
+        let found = self.engine.store.kept(id, &owner.tenant, &self.engine.workflows);
+        let kept = telemetry::within(&telemetry::belonging(known), found).await?;
         telemetry::belonging(kept.run.belongings());
         Ok(kept)
     }
@@ -152,7 +154,7 @@ async fn start(
     };
     let belonging = telemetry::belonging(run.belongings());
     run.origin = telemetry::headers_of(&belonging);
-    answered(telemetry::within(&belonging, api.engine.start(run)).await?)
+    answered(&telemetry::within(&belonging, api.engine.start(run)).await?)
 }
 
 async fn resume(
@@ -162,7 +164,7 @@ async fn resume(
 ) -> Result<Response, Error> {
     let kept = api.kept(&request.workflow_id, &owner).await?;
     let belonging = telemetry::belonging(kept.run.belongings());
-    answered(telemetry::within(&belonging, api.engine.resume(kept, request.approval)).await?)
+    answered(&telemetry::within(&belonging, api.engine.resume(kept, request.approval)).await?)
 }
 
 async fn replay(
@@ -174,10 +176,10 @@ async fn replay(
     let kept = api.kept(&id, &owner).await?;
     let belonging = telemetry::belonging(kept.run.belongings());
     Context::current().span().set_attribute(KeyValue::new("replay", true));
-    answered(telemetry::within(&belonging, api.engine.replay(kept, replayed.snapshot_id)).await?)
+    answered(&telemetry::within(&belonging, api.engine.replay(kept, replayed.snapshot_id)).await?)
 }
 
-fn answered(ended: Ended) -> Result<Response, Error> {
+fn answered(ended: &Ended) -> Result<Response, Error> {
     let run = &ended.run;
     let mut body = json!({
         "workflow_id": run.id, "correlation_id": run.correlation_id, "trace_id": ended.trace_id,

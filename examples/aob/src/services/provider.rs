@@ -1,4 +1,4 @@
-//! A pretended provider: a model in OpenAI's form, and tools. It says the same whenever it is asked the same.
+//! A pretended provider: a model behind the usual HTTP API, and tools. Asked the same, it says the same.
 //!
 //! It stands for what is outside of the system, and so records nothing.
 
