@@ -108,9 +108,15 @@ class Aob:
         answer = self.post("/workflows/start", {"workflow_id": workflow_id, "text": "hello agentic", "approval": False, **more})
         return answer, answer.json()
 
+    def is_whole(self, tree):
+        """Every request has come to its service, and every event to the worker."""
+        asked = [each for each in tree.named("POST") if not each.is_error() and self.addresses["provider"] not in each.tags["url.full"]]
+        told = tree.named("send aob.events")
+        return all(tree.below(each) for each in asked) and all(tree.below(each, "process aob.events") for each in told)
+
     def trace(self, trace_id, *conditions):
-        """The trace, once these hold of it and every event of it was worked on."""
-        conditions = [*conditions, lambda tree: len(tree.named("send aob.events")) == len(tree.named("process aob.events"))]
+        """The trace, once it is whole and these hold of it."""
+        conditions = [*conditions, self.is_whole]
         found = {}
 
         def complete():
@@ -533,6 +539,42 @@ def test_worker_is_away(make):
     assert len(system.trace(body["trace_id"]).named("process aob.events")) == 5
 
 
+def test_readme(make, clew):
+    """Its commands do what it says, one after the other."""
+    system = make().start()
+    text = open(f"{FOLDER}/README.md").read()
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    commands = [line for block in blocks for line in block.replace("\\\n", "").splitlines()]
+    assert len(commands) >= 10
+    told = []
+    for command in commands:
+        command = command.replace("localhost:8000", system.addresses["api"]).replace("localhost:16686", f"127.0.0.1:{clew.query}")
+        done = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, f"{command}: {done.returncode} {done.stdout}"
+        told.append(json.loads(done.stdout))
+    states = [each["state"] for each in told if "state" in each]
+    assert states == ["waiting", "completed", "completed", "denied", "completed"]
+    assert told[-1]["data"]
+
+
+def test_up(binary, clew, tmp_path):
+    """One command starts all services, says so, and stops them."""
+    system = Aob(binary, clew, tmp_path / "up")
+    command = [binary, "up", *system.flags()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=system.environment) as process:
+        try:
+            assert process.stdout.readline() == f"AOB answers on http://{system.addresses['api']}\n"
+            answer, body = system.run("up", approval=True)
+            assert answer.status_code == 200 and body["state"] == "completed"
+            tree = system.trace(body["trace_id"], sent(5))
+            assert {each.service for each in tree.spans} == {"aob-api", "aob-opa", "aob-model-gateway", "aob-tool-gateway", "aob-worker"}
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"http://{system.addresses['api']}/health", timeout=2)
+
+
 def test_measures(aob, demo):
     """What the engine counts arrives."""
     def series(name):
@@ -540,7 +582,8 @@ def test_measures(aob, demo):
         return answer.json()["series"] if answer.status_code == 200 else []
 
     def decisions():
-        return {each["attributes"]["decision"] for each in series("aob_policy_decisions_total")}
+        pairs = [pair for each in series("aob_policy_decisions_total") for pair in each["attributes"]]
+        return {pair["value"] for pair in pairs if pair["key"] == "decision"}
 
     aob.run("measured", risk="high")
     wait_until(lambda: decisions() >= {"allow", "deny"}, 20, "decisions are counted")

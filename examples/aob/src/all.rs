@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::process::{Child, Command};
 
-/// Each service, and the name it has in telemetry; the API's is whatever the environment says.
+/// Each service, and the name it has in telemetry; the API's is what the environment says, if it says one.
 const SERVICES: [(&str, Option<&str>); 6] = [
     ("provider", None),
     ("opa", Some("aob-opa")),

@@ -15,9 +15,18 @@ const CARRIED: [&str; 5] = ["workflow.id", "workflow.name", "workflow.version", 
 /// A context as text: what HTTP headers, message headers and the database hold of it.
 pub type Headers = HashMap<String, String>;
 
-/// Sets up what a process sends; it is flushed when it is dropped.
+/// Sets up what a process sends; it is flushed when it is dropped. The environment may give the process another name.
 pub fn set_up(service: &str) -> Result<Telemetry, SetupError> {
-    clew_sdk::builder().service(service).version(env!("CARGO_PKG_VERSION")).build()
+    match is_named() {
+        true => clew_sdk::init(),
+        false => clew_sdk::builder().service(service).build(),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "what code says would go before the environment")]
+fn is_named() -> bool {
+    let says = |name: &str, what: &str| std::env::var(name).is_ok_and(|value| value.contains(what));
+    says("OTEL_SERVICE_NAME", "") || says("OTEL_RESOURCE_ATTRIBUTES", "service.name=")
 }
 
 /// A span below the active one that says whose run it belongs to.
