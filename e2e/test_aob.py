@@ -4,9 +4,12 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 import requests
@@ -56,6 +59,7 @@ class Aob:
         self.processes = {}
 
     def flags(self):
+        """What every service is told."""
         addresses = [flag for name, address in self.addresses.items() for flag in (f"--{name}", address)]
         return [*addresses, "--folder", str(self.folder), "--data", str(self.directory / "data"), "--traces-url", self.clew.api]
 
@@ -354,6 +358,80 @@ def test_attributes_of_storage_and_messages(demo):
             assert message.tags["messaging.message.id"] == message.tags["messaging.message_id"]
             ids.add(message.tags["messaging.message_id"])
     assert len(ids) == 3
+
+
+class Postgresql:
+    """A PostgreSQL server of one's own, in a folder that goes with it; it refuses to run as root, so it runs as its own user."""
+
+    def __init__(self):
+        self.programs = Path(os.path.realpath(shutil.which("postgres"))).parent
+        self.folder = Path(tempfile.mkdtemp(prefix="aob-postgresql-"))
+        self.as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        if self.as_user:
+            shutil.chown(self.folder, "postgres")
+        (self.port,) = free_ports(1)
+        self.url = f"postgres://aob@127.0.0.1:{self.port}/postgres"
+        self.process = None
+
+    def start(self):
+        data = str(self.folder / "data")
+        command = [self.programs / "initdb", "--pgdata", data, "--username", "aob", "--auth", "trust", "--no-sync"]
+        subprocess.run([*self.as_user, *command], check=True, stdout=subprocess.DEVNULL)
+        listen = ["-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder), "-F"]
+        with open(self.folder.with_suffix(".log"), "wb") as log:
+            command = [*self.as_user, self.programs / "postgres", "-D", data, *listen]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        wait_until(self.answers, 30, "PostgreSQL answers")
+        return self
+
+    def answers(self):
+        assert self.process.poll() is None, self.folder.with_suffix(".log").read_text()
+        ready = [self.programs / "pg_isready", "--quiet", "--host", "127.0.0.1", "--port", str(self.port), "--username", "aob"]
+        return subprocess.run(ready).returncode == 0
+
+    def stop(self):
+        command = [*self.as_user, self.programs / "pg_ctl", "stop", "--pgdata", str(self.folder / "data"), "--mode", "fast"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        self.process.wait(30)
+        shutil.rmtree(self.folder)
+        self.folder.with_suffix(".log").unlink()
+
+
+@pytest.fixture
+def postgresql():
+    if not shutil.which("postgres"):
+        pytest.skip("PostgreSQL is not here")
+    server = Postgresql()
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+def test_postgresql(make, postgresql):
+    """AOB-04, S4-32: events, outbox, snapshots and decisions in PostgreSQL, from the start to a replay."""
+    system = make(environment={"AOB_DATABASE_URL": postgresql.url}).start()
+    try:
+        body = system.run("in-postgresql")[1]
+        assert body["state"] == "waiting", body
+        answer = system.post("/workflows/resume", {"workflow_id": "in-postgresql", "approval": True})
+        assert answer.json()["state"] == "completed", answer.text
+        tree = system.trace(body["trace_id"], sent(6))
+        insert = tree.only(tree.node("n1"), "INSERT events")
+        expect(insert, db__system="postgresql", db__name="postgres", db__operation="INSERT", db__table="events", db__rows_affected=1)
+        expect(insert, db__system__name="postgresql", db__duration_ms=int)
+        events = system.get("/workflows/in-postgresql/events")["events"]
+        assert [each["type"] for each in events] == [
+            "task.completed", "agent.completed", "human.wait", "human.approved", "tool.completed", "workflow.completed",
+        ]
+        assert len(system.get("/workflows/in-postgresql/decisions")["decisions"]) == 4
+        snapshots = system.get("/workflows/in-postgresql/snapshots")["snapshots"]
+        answer = system.post(f"/workflows/in-postgresql/replay?snapshot_id={snapshots[0]['id']}")
+        assert answer.json()["state"] == "completed", answer.text
+        assert system.run("in-postgresql")[0].status_code == 409
+        assert not (system.directory / "data" / "aob.sqlite").exists()
+    finally:
+        assert set(system.stop().values()) == {0}
 
 
 def test_denial(aob):

@@ -1,55 +1,104 @@
-//! SQLite: how a file is opened, and statements as spans.
+//! Databases: how one is opened, and statements as spans. SQLite files, or a PostgreSQL server.
 
 use crate::error::Error;
 use crate::telemetry;
 use clew_sdk::Start;
 use clew_sdk::opentelemetry::trace::SpanKind;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteQueryResult, SqliteRow,
-};
+use sqlx::AnyPool;
+use sqlx::any::{AnyPoolOptions, AnyQueryResult, AnyRow};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How long a writer waits for another one.
-const PATIENCE: Duration = Duration::from_secs(10);
+const CONNECTIONS: u32 = 4;
 
-/// A file of a folder, created with its tables when it is not there.
-pub async fn open(folder: &Path, file: &str, tables: &[&'static str]) -> Result<SqlitePool, Error> {
-    std::fs::create_dir_all(folder).map_err(|source| Error::file(folder, source))?;
-    let options = SqliteConnectOptions::new()
-        .filename(folder.join(file))
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .busy_timeout(PATIENCE);
-    let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
-    for table in tables {
-        sqlx::query(*table).execute(&pool).await?;
+/// Stands in a table's description for a number that counts up by itself: databases call it by different names.
+pub const SERIAL: &str = "{serial}";
+
+/// A database that is open.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pub pool: AnyPool,
+    system: System,
+    name: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum System {
+    Sqlite,
+    Postgresql,
+}
+
+impl System {
+    /// As `db.system` calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgresql => "postgresql",
+        }
     }
-    Ok(pool)
+
+    fn serial(self) -> &'static str {
+        match self {
+            Self::Sqlite => "INTEGER PRIMARY KEY AUTOINCREMENT",
+            Self::Postgresql => "BIGSERIAL PRIMARY KEY",
+        }
+    }
 }
 
-/// What a statement does to which table; its span has old names and current ones.
-#[derive(Debug, Clone, Copy)]
-pub struct Statement {
-    pub database: &'static str,
-    pub operation: &'static str,
-    pub table: &'static str,
+impl Database {
+    /// A file of a folder, created with its tables when it is not there.
+    pub async fn file(folder: &Path, name: &str, tables: &[&'static str]) -> Result<Self, Error> {
+        std::fs::create_dir_all(folder).map_err(|source| Error::file(folder, source))?;
+        let path = std::path::absolute(folder.join(format!("{name}.sqlite")))?;
+        let url = format!("sqlite://{}?mode=rwc", path.display());
+        let database = Self::connect(&url, System::Sqlite, name.to_owned()).await?;
+        // Readers and a writer do not wait for each other.
+        sqlx::query("PRAGMA journal_mode = WAL").execute(&database.pool).await?;
+        database.create(tables).await
+    }
+
+    /// A database of a PostgreSQL server, with its tables.
+    pub async fn server(url: &reqwest::Url, tables: &[&'static str]) -> Result<Self, Error> {
+        let name = url.path().trim_start_matches('/').to_owned();
+        Self::connect(url.as_str(), System::Postgresql, name).await?.create(tables).await
+    }
+
+    async fn connect(url: &str, system: System, name: String) -> Result<Self, Error> {
+        sqlx::any::install_default_drivers();
+        let pool = AnyPoolOptions::new().max_connections(CONNECTIONS).connect(url).await?;
+        Ok(Self { pool, system, name })
+    }
+
+    async fn create(self, tables: &[&'static str]) -> Result<Self, Error> {
+        for table in tables {
+            // Made of constants alone.
+            let table = sqlx::AssertSqlSafe(table.replace(SERIAL, self.system.serial()));
+            sqlx::query(table).execute(&self.pool).await?;
+        }
+        Ok(self)
+    }
+
+    /// What is about to be done to a table.
+    pub fn statement(&self, operation: &'static str, table: &'static str) -> Statement {
+        let start =
+            telemetry::span(format!("{operation} {table}")).kind(SpanKind::Client).scope("aob.database");
+        let system = self.system.name();
+        let start = start.set("db.system", system).set("db.system.name", system);
+        let start = start.set("db.name", self.name.clone()).set("db.namespace", self.name.clone());
+        let start = start.set("db.operation", operation).set("db.operation.name", operation);
+        Statement(start.set("db.table", table).set("db.collection.name", table))
+    }
 }
+
+/// A statement that is about to run; its span has old names and current ones.
+#[derive(Debug)]
+pub struct Statement(Start);
 
 impl Statement {
-    fn start(self) -> Start {
-        let start = telemetry::span(format!("{} {}", self.operation, self.table));
-        let start = start.kind(SpanKind::Client).scope("aob.database");
-        let start = start.set("db.system", "sqlite").set("db.system.name", "sqlite");
-        let start = start.set("db.name", self.database).set("db.namespace", self.database);
-        let start = start.set("db.operation", self.operation).set("db.operation.name", self.operation);
-        start.set("db.table", self.table).set("db.collection.name", self.table)
-    }
-
     /// Something that changes rows; tells how many.
     pub async fn change(
         self,
-        work: impl Future<Output = Result<SqliteQueryResult, sqlx::Error>>,
+        work: impl Future<Output = Result<AnyQueryResult, sqlx::Error>>,
     ) -> Result<u64, sqlx::Error> {
         self.traced(async { work.await.map(|result| result.rows_affected()) }, |rows| *rows).await
     }
@@ -57,8 +106,8 @@ impl Statement {
     /// Something that finds rows.
     pub async fn find(
         self,
-        work: impl Future<Output = Result<Vec<SqliteRow>, sqlx::Error>>,
-    ) -> Result<Vec<SqliteRow>, sqlx::Error> {
+        work: impl Future<Output = Result<Vec<AnyRow>, sqlx::Error>>,
+    ) -> Result<Vec<AnyRow>, sqlx::Error> {
         self.traced(work, |rows| rows.len() as u64).await
     }
 
@@ -67,7 +116,7 @@ impl Statement {
         work: impl Future<Output = Result<T, sqlx::Error>>,
         rows: impl Fn(&T) -> u64,
     ) -> Result<T, sqlx::Error> {
-        let (span, began) = (self.start().start(), Instant::now());
+        let (span, began) = (self.0.start(), Instant::now());
         span.clone()
             .run(async {
                 let done = work.await;

@@ -1,16 +1,16 @@
-//! The event store: runs, their events with an outbox, snapshots and decisions. SQLite, in `aob.sqlite`.
+//! The event store: runs, their events with an outbox, snapshots and decisions. In `aob.sqlite`, or in a PostgreSQL database.
 //!
 //! An event and the message that tells of it are committed together: none is told that did not happen, none is forgotten.
 
-use crate::database::{self, Statement};
+use crate::database::Database;
 use crate::error::Error;
 use crate::run::{Mode, Owner, Run, Waiting};
+use crate::settings::Settings;
 use crate::telemetry::{self, Headers};
 use crate::workflow::Workflows;
 use serde_json::{Value, json};
 use sqlx::Row;
-use sqlx::sqlite::{SqlitePool, SqliteRow};
-use std::path::Path;
+use sqlx::any::AnyRow;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
@@ -19,33 +19,33 @@ use uuid::Uuid;
 const TABLES: [&str; 5] = [
     "CREATE TABLE IF NOT EXISTS runs (
         id TEXT PRIMARY KEY, correlation_id TEXT NOT NULL, workflow TEXT NOT NULL, tenant TEXT NOT NULL,
-        user TEXT NOT NULL, state TEXT NOT NULL, context TEXT NOT NULL, origin TEXT NOT NULL,
+        owner TEXT NOT NULL, state TEXT NOT NULL, context TEXT NOT NULL, origin TEXT NOT NULL,
         execution TEXT NOT NULL, waiting TEXT
-    ) STRICT",
+    )",
     "CREATE TABLE IF NOT EXISTS events (
-        id TEXT PRIMARY KEY, run TEXT NOT NULL, kind TEXT NOT NULL, node TEXT, correlation_id TEXT NOT NULL,
+        sequence {serial}, id TEXT NOT NULL UNIQUE, run TEXT NOT NULL, kind TEXT NOT NULL, node TEXT, correlation_id TEXT NOT NULL,
         causation_id TEXT, idempotency_key TEXT NOT NULL UNIQUE, trace_id TEXT NOT NULL, payload TEXT NOT NULL,
-        at INTEGER NOT NULL
-    ) STRICT",
+        at BIGINT NOT NULL
+    )",
     "CREATE TABLE IF NOT EXISTS outbox (
-        sequence INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL, headers TEXT NOT NULL,
-        body TEXT NOT NULL, published_at INTEGER
-    ) STRICT",
+        sequence {serial}, event TEXT NOT NULL, headers TEXT NOT NULL,
+        body TEXT NOT NULL, published_at BIGINT
+    )",
     "CREATE TABLE IF NOT EXISTS snapshots (
-        id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, node TEXT NOT NULL, context TEXT NOT NULL,
-        at INTEGER NOT NULL
-    ) STRICT",
+        id {serial}, run TEXT NOT NULL, node TEXT NOT NULL, context TEXT NOT NULL,
+        at BIGINT NOT NULL
+    )",
     "CREATE TABLE IF NOT EXISTS decisions (
-        id TEXT PRIMARY KEY, run TEXT NOT NULL, correlation_id TEXT NOT NULL, trace_id TEXT NOT NULL,
+        sequence {serial}, id TEXT NOT NULL UNIQUE, run TEXT NOT NULL, correlation_id TEXT NOT NULL, trace_id TEXT NOT NULL,
         edge TEXT NOT NULL, rules TEXT NOT NULL, decision TEXT NOT NULL, violated TEXT NOT NULL,
-        evaluation_time_ms INTEGER NOT NULL, at INTEGER NOT NULL
-    ) STRICT",
+        evaluation_time_ms BIGINT NOT NULL, at BIGINT NOT NULL
+    )",
 ];
 
 /// The event store.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pool: SqlitePool,
+    database: Database,
     /// Told when there is something in the outbox.
     pub appended: Arc<Notify>,
 }
@@ -87,10 +87,6 @@ pub struct Unpublished {
     pub body: String,
 }
 
-fn statement(operation: &'static str, table: &'static str) -> Statement {
-    Statement { database: "aob", operation, table }
-}
-
 /// Nanoseconds since 1970.
 pub fn now() -> u64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -103,15 +99,18 @@ fn at() -> i64 {
 
 impl Store {
     /// Opens or creates it.
-    pub async fn open(folder: &Path) -> Result<Self, Error> {
-        let pool = database::open(folder, "aob.sqlite", &TABLES).await?;
-        Ok(Self { pool, appended: Arc::new(Notify::new()) })
+    pub async fn open(settings: &Settings) -> Result<Self, Error> {
+        let database = match &settings.database_url {
+            Some(url) => Database::server(url, &TABLES).await?,
+            None => Database::file(&settings.data, "aob", &TABLES).await?,
+        };
+        Ok(Self { database, appended: Arc::new(Notify::new()) })
     }
 
     /// A new run.
     pub async fn begin(&self, run: &Run, execution: &Headers) -> Result<(), Error> {
         let query = sqlx::query(
-            "INSERT INTO runs VALUES (?, ?, ?, ?, ?, 'running', ?, ?, ?, NULL) ON CONFLICT DO NOTHING",
+            "INSERT INTO runs VALUES ($1, $2, $3, $4, $5, 'running', $6, $7, $8, NULL) ON CONFLICT DO NOTHING",
         )
         .bind(&run.id)
         .bind(&run.correlation_id)
@@ -121,7 +120,7 @@ impl Store {
         .bind(run.context.to_string())
         .bind(serde_json::to_string(&run.origin)?)
         .bind(serde_json::to_string(execution)?);
-        match statement("INSERT", "runs").change(query.execute(&self.pool)).await? {
+        match self.database.statement("INSERT", "runs").change(query.execute(&self.database.pool)).await? {
             0 => Err(Error::RunExists { id: run.id.clone() }),
             _ => Ok(()),
         }
@@ -132,22 +131,22 @@ impl Store {
         if run.mode == Mode::Replay {
             return Ok(());
         }
-        let query = sqlx::query("UPDATE runs SET state = ?, context = ?, waiting = ? WHERE id = ?")
+        let query = sqlx::query("UPDATE runs SET state = $1, context = $2, waiting = $3 WHERE id = $4")
             .bind(state.to_owned())
             .bind(run.context.to_string())
             .bind(waiting.map(serde_json::to_string).transpose()?)
             .bind(&run.id);
-        statement("UPDATE", "runs").change(query.execute(&self.pool)).await?;
+        self.database.statement("UPDATE", "runs").change(query.execute(&self.database.pool)).await?;
         Ok(())
     }
 
     /// Takes a waiting run, so that only one of two who resume it goes on.
     pub async fn take(&self, kept: &Kept) -> Result<(), Error> {
         let query = sqlx::query(
-            "UPDATE runs SET state = 'running', waiting = NULL WHERE id = ? AND state = 'waiting'",
+            "UPDATE runs SET state = 'running', waiting = NULL WHERE id = $1 AND state = 'waiting'",
         );
         let query = query.bind(&kept.run.id);
-        match statement("UPDATE", "runs").change(query.execute(&self.pool)).await? {
+        match self.database.statement("UPDATE", "runs").change(query.execute(&self.database.pool)).await? {
             0 => Err(Error::NotWaiting { id: kept.run.id.clone(), state: kept.state.clone() }),
             _ => Ok(()),
         }
@@ -155,14 +154,15 @@ impl Store {
 
     /// A run as it was left.
     pub async fn kept(&self, id: &str, tenant: &str, workflows: &Workflows) -> Result<Kept, Error> {
-        let query = sqlx::query("SELECT * FROM runs WHERE id = ? AND tenant = ?").bind(id).bind(tenant);
-        let rows = statement("SELECT", "runs").find(query.fetch_all(&self.pool)).await?;
+        let query = sqlx::query("SELECT * FROM runs WHERE id = $1 AND tenant = $2").bind(id).bind(tenant);
+        let rows =
+            self.database.statement("SELECT", "runs").find(query.fetch_all(&self.database.pool)).await?;
         let row = rows.first().ok_or_else(|| Error::UnknownRun { id: id.to_owned() })?;
         let run = Run {
             id: row.try_get("id")?,
             correlation_id: row.try_get("correlation_id")?,
             workflow: workflows.get(row.try_get("workflow")?)?,
-            owner: Owner { tenant: row.try_get("tenant")?, user: row.try_get("user")? },
+            owner: Owner { tenant: row.try_get("tenant")?, user: row.try_get("owner")? },
             context: json_of(row, "context")?,
             cause: None,
             origin: serde_json::from_str(row.try_get("origin")?)?,
@@ -184,8 +184,9 @@ impl Store {
             "id": id, "workflow_id": run.id, "type": event.kind, "node": event.node, "trace_id": telemetry::trace_id(),
             "correlation_id": run.correlation_id, "causation_id": run.cause, "payload": event.payload,
         });
-        let mut transaction = self.pool.begin().await?;
-        let insert = sqlx::query("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        let mut transaction = self.database.pool.begin().await?;
+        let insert = sqlx::query("INSERT INTO events (id, run, kind, node, correlation_id, causation_id, idempotency_key, trace_id, payload, at)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
             .bind(&id)
             .bind(&run.id)
             .bind(event.kind)
@@ -196,12 +197,12 @@ impl Store {
             .bind(telemetry::trace_id())
             .bind(event.payload.to_string())
             .bind(at());
-        statement("INSERT", "events").change(insert.execute(&mut *transaction)).await?;
-        let insert = sqlx::query("INSERT INTO outbox (event, headers, body) VALUES (?, ?, ?)")
+        self.database.statement("INSERT", "events").change(insert.execute(&mut *transaction)).await?;
+        let insert = sqlx::query("INSERT INTO outbox (event, headers, body) VALUES ($1, $2, $3)")
             .bind(&id)
             .bind(serde_json::to_string(&run.origin)?)
             .bind(body.to_string());
-        statement("INSERT", "outbox").change(insert.execute(&mut *transaction)).await?;
+        self.database.statement("INSERT", "outbox").change(insert.execute(&mut *transaction)).await?;
         transaction.commit().await?;
         run.cause = Some(id);
         self.appended.notify_one();
@@ -213,12 +214,12 @@ impl Store {
         if run.mode == Mode::Replay {
             return Ok(());
         }
-        let query = sqlx::query("INSERT INTO snapshots (run, node, context, at) VALUES (?, ?, ?, ?)")
+        let query = sqlx::query("INSERT INTO snapshots (run, node, context, at) VALUES ($1, $2, $3, $4)")
             .bind(&run.id)
             .bind(node.to_owned())
             .bind(run.context.to_string())
             .bind(at());
-        statement("INSERT", "snapshots").change(query.execute(&self.pool)).await?;
+        self.database.statement("INSERT", "snapshots").change(query.execute(&self.database.pool)).await?;
         Ok(())
     }
 
@@ -227,7 +228,8 @@ impl Store {
         if run.mode == Mode::Replay {
             return Ok(());
         }
-        let query = sqlx::query("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        let query = sqlx::query("INSERT INTO decisions (id, run, correlation_id, trace_id, edge, rules, decision, violated, evaluation_time_ms, at)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
             .bind(Uuid::new_v4().to_string())
             .bind(&run.id)
             .bind(&run.correlation_id)
@@ -238,37 +240,40 @@ impl Store {
             .bind(serde_json::to_string(decision.violated)?)
             .bind(decision.evaluation_time_ms)
             .bind(at());
-        statement("INSERT", "decisions").change(query.execute(&self.pool)).await?;
+        self.database.statement("INSERT", "decisions").change(query.execute(&self.database.pool)).await?;
         Ok(())
     }
 
     /// What happened in a run, oldest first.
     pub async fn events(&self, run: &str) -> Result<Vec<Value>, Error> {
-        let query = sqlx::query("SELECT * FROM events WHERE run = ? ORDER BY rowid").bind(run);
-        let rows = statement("SELECT", "events").find(query.fetch_all(&self.pool)).await?;
+        let query = sqlx::query("SELECT * FROM events WHERE run = $1 ORDER BY sequence").bind(run);
+        let rows =
+            self.database.statement("SELECT", "events").find(query.fetch_all(&self.database.pool)).await?;
         rows.iter().map(event_of).collect()
     }
 
     /// What was decided in a run, oldest first.
     pub async fn decisions(&self, run: &str) -> Result<Vec<Value>, Error> {
-        let query = sqlx::query("SELECT * FROM decisions WHERE run = ? ORDER BY rowid").bind(run);
-        let rows = statement("SELECT", "decisions").find(query.fetch_all(&self.pool)).await?;
+        let query = sqlx::query("SELECT * FROM decisions WHERE run = $1 ORDER BY sequence").bind(run);
+        let rows =
+            self.database.statement("SELECT", "decisions").find(query.fetch_all(&self.database.pool)).await?;
         rows.iter().map(decision_of).collect()
     }
 
     /// The snapshots of a run, oldest first: (id, node, context).
     pub async fn snapshots(&self, run: &str) -> Result<Vec<(i64, String, Value)>, Error> {
-        let query = sqlx::query("SELECT * FROM snapshots WHERE run = ? ORDER BY id").bind(run);
-        let rows = statement("SELECT", "snapshots").find(query.fetch_all(&self.pool)).await?;
-        let read = |row: &SqliteRow| Ok((row.try_get("id")?, row.try_get("node")?, json_of(row, "context")?));
+        let query = sqlx::query("SELECT * FROM snapshots WHERE run = $1 ORDER BY id").bind(run);
+        let rows =
+            self.database.statement("SELECT", "snapshots").find(query.fetch_all(&self.database.pool)).await?;
+        let read = |row: &AnyRow| Ok((row.try_get("id")?, row.try_get("node")?, json_of(row, "context")?));
         rows.iter().map(read).collect()
     }
 
     /// Messages that nobody has been told yet, oldest first. No span: it is asked again and again.
     pub async fn unpublished(&self, limit: i64) -> Result<Vec<Unpublished>, Error> {
-        let query = sqlx::query("SELECT * FROM outbox WHERE published_at IS NULL ORDER BY sequence LIMIT ?");
-        let rows = query.bind(limit).fetch_all(&self.pool).await?;
-        let read = |row: &SqliteRow| {
+        let query = sqlx::query("SELECT * FROM outbox WHERE published_at IS NULL ORDER BY sequence LIMIT $1");
+        let rows = query.bind(limit).fetch_all(&self.database.pool).await?;
+        let read = |row: &AnyRow| {
             Ok(Unpublished {
                 sequence: row.try_get("sequence")?,
                 event: row.try_get("event")?,
@@ -282,17 +287,17 @@ impl Store {
     /// A message is on its way.
     pub async fn published(&self, sequence: i64) -> Result<(), Error> {
         let query =
-            sqlx::query("UPDATE outbox SET published_at = ? WHERE sequence = ?").bind(at()).bind(sequence);
-        statement("UPDATE", "outbox").change(query.execute(&self.pool)).await?;
+            sqlx::query("UPDATE outbox SET published_at = $1 WHERE sequence = $2").bind(at()).bind(sequence);
+        self.database.statement("UPDATE", "outbox").change(query.execute(&self.database.pool)).await?;
         Ok(())
     }
 }
 
-fn json_of(row: &SqliteRow, column: &str) -> Result<Value, Error> {
+fn json_of(row: &AnyRow, column: &str) -> Result<Value, Error> {
     Ok(serde_json::from_str(row.try_get(column)?)?)
 }
 
-fn event_of(row: &SqliteRow) -> Result<Value, Error> {
+fn event_of(row: &AnyRow) -> Result<Value, Error> {
     Ok(json!({
         "id": row.try_get::<String, _>("id")?,
         "type": row.try_get::<String, _>("kind")?,
@@ -306,7 +311,7 @@ fn event_of(row: &SqliteRow) -> Result<Value, Error> {
     }))
 }
 
-fn decision_of(row: &SqliteRow) -> Result<Value, Error> {
+fn decision_of(row: &AnyRow) -> Result<Value, Error> {
     Ok(json!({
         "id": row.try_get::<String, _>("id")?,
         "correlation_id": row.try_get::<String, _>("correlation_id")?,

@@ -81,7 +81,7 @@ impl Api {
     /// Opens the store and reads what the example's folder says.
     pub async fn open(settings: &Settings) -> Result<Arc<Self>, Error> {
         let http = HttpClient::new()?;
-        let store = Store::open(&settings.data).await?;
+        let store = Store::open(settings).await?;
         let relay = Relay::new(store.clone(), Bus::open(&settings.data).await?);
         let engine = Engine {
             workflows: Workflows::read(&settings.folder.join("workflows"))?,
