@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::http_client::HttpClient;
 use crate::http_server;
 use crate::settings::{self, Settings};
+use rustix::process::{Pid, Signal, kill_process};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::process::{Child, Command};
@@ -78,8 +79,10 @@ async fn one_ends(children: &mut [(&'static str, Child)]) -> Result<(), Error> {
 /// The API first, so that what it still does finds the others.
 async fn stop(children: Vec<(&'static str, Child)>) -> Result<(), Error> {
     for (_, mut child) in children.into_iter().rev() {
-        if let Some(id) = child.id() {
-            Command::new("kill").args(["-TERM", &id.to_string()]).status().await?;
+        let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(id) = id {
+            // One that has ended by itself needs no telling.
+            let _ = kill_process(id, Signal::TERM);
         }
         child.wait().await?;
     }

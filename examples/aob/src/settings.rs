@@ -31,7 +31,7 @@ pub struct Settings {
     /// Where the pretended provider of models and tools listens
     #[arg(long, env = "AOB_PROVIDER_ADDRESS", default_value = "127.0.0.1:8092")]
     pub provider: SocketAddr,
-    /// A PostgreSQL database for events, instead of a file: postgres://user@host/database
+    /// A PostgreSQL database for events, instead of a file: `postgres://user@host/database`
     #[arg(long, env = "AOB_DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<Url>,
     /// Another server that speaks OPA's API, instead of the one at its address

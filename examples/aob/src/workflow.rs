@@ -122,7 +122,21 @@ impl Workflow {
         if self.edge_from(START).is_none() {
             return Err("no edge leaves the start".to_owned());
         }
+        self.goes_on(START, &mut Vec::new())?;
         self.nodes.iter().try_for_each(|node| node.check(self))
+    }
+
+    /// A run that comes by the same node twice might never end.
+    fn goes_on<'a>(&'a self, from: &'a str, passed: &mut Vec<&'a str>) -> Result<(), String> {
+        if passed.contains(&from) {
+            return Err(format!("its edges lead from `{from}` back to `{from}`"));
+        }
+        passed.push(from);
+        for edge in self.edges.iter().filter(|edge| edge.from == from) {
+            self.goes_on(&edge.to, passed)?;
+        }
+        passed.pop();
+        Ok(())
     }
 
     /// The node of this id.
@@ -217,6 +231,8 @@ mod tests {
         check(json!([task]), json!([]), "no edge leaves the start");
         check(json!([task]), json!([{"from": "start", "to": "b"}]), "an edge leads to `b`, which is no node");
         check(json!([{"id": "a", "name": "a", "kind": "tool"}]), json!([start]), "node `a` needs a `tool`");
+        let circle = json!([start, {"from": "a", "to": "a"}]);
+        check(json!([task]), circle, "its edges lead from `a` back to `a`");
         let branch = json!({"id": "a", "name": "a", "kind": "branch", "cases": {"x": "a"}});
         check(json!([branch]), json!([start]), "node `a` needs an edge to `a`");
     }
