@@ -216,7 +216,11 @@ fn described(node: &Node) -> Start {
     let start = telemetry::span("node.execution").scope("aob.engine");
     let start = start.set("node.id", node.id.clone()).set("node.name", node.name.clone());
     let start = start.set("node.kind", node.kind.name()).set("node.expression", node.expression.clone());
-    start.set("execution.max_attempts", i64::from(node.max_attempts))
+    let start = start.set("execution.max_attempts", i64::from(node.max_attempts));
+    match node.kind {
+        Kind::Agent => start.set("gen_ai.agent.name", node.name.clone()),
+        _ => start,
+    }
 }
 
 fn completed(kind: Kind) -> &'static str {
