@@ -572,6 +572,58 @@ def test_what_the_page_reads(aob, demo):
     assert demo[0]["trace_id"] in {each["traceID"] for each in spans}
 
 
+LIMITS = {
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "2048",
+    "OTEL_ATTRIBUTE_COUNT_LIMIT": "128",
+    "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "128",
+}
+
+
+def labelled(labels):
+    """A workflow whose node has these labels, and an edge with long names of policies."""
+    nodes = [{"id": "n1", "name": "n", "kind": "task", "labels": labels}, {"id": "n2", "name": "n", "kind": "task"}]
+    edges = [{"from": "start", "to": "n1"}, {"from": "n1", "to": "n2", "policies": ["é" * 10_000, "short"]}]
+    return {"name": "labelled", "version": "1.0.0", "nodes": nodes, "edges": edges}
+
+
+def test_limits(make, tmp_path):
+    """AOB-08: long values are cut between characters, each of a list as well; attribute 129 is dropped and counted."""
+    folder = tmp_path / "folder"
+    shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("src"))
+    # With 5 that every span carries, 5 of the node and 3 of its execution: 129, of which the last is `execution.success`.
+    labels = {f"label{number:03}": "é" * 10_000 if number == 0 else "short" for number in range(116)}
+    (folder / "workflows" / "labelled.json").write_text(json.dumps(labelled(labels)))
+    system = make(environment=LIMITS, folder=folder).start()
+    body = system.run("labelled", workflow="labelled")[1]
+    tree = system.trace(body["trace_id"], sent(2))
+    node = tree.node("n1")
+    assert node.tags["node.label.label000"] == "é" * 2048
+    (check,) = [each for each in tree.named("policy.check") if each.tags["policy.edge"] == "n1->n2"]
+    rules = check.tags["policy.rules"]
+    assert (json.loads(rules) if isinstance(rules, str) else rules) == ["é" * 2048, "short"]
+    span = system.clew.get(f"/api/v1/traces/{body['trace_id']}/spans/{node.id}")
+    assert span["dropped"]["attributes"] == 1 and len(span["attributes"]) == 128
+    assert "execution.success" not in node.tags and node.tags["node.label.label115"] == "short"
+
+
+def test_batches(make):
+    """AOB-08: 512 spans are sent at once, the rest when it is time or when the process ends."""
+    batch = {"OTEL_BSP_SCHEDULE_DELAY": "60000", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "512", "OTEL_BSP_EXPORT_TIMEOUT": "30000"}
+    system = make(environment=batch).start()
+
+    def spans(trace_id):
+        trace = system.clew.trace(trace_id)
+        return [each for each in Tree(trace).spans if each.service == "aob-api"] if trace else []
+
+    ids = [system.run(f"batch-{number}", approval=True)[1]["trace_id"] for number in range(12)]
+    wait_until(lambda: spans(ids[0]), 5, "the first 512 spans arrive")
+    assert sum(len(spans(each)) for each in ids) == 512 or not spans(ids[-1])
+    system.stop()
+    everything = [Tree(system.clew.trace(each)) for each in ids]
+    assert all(len(tree.named("POST /workflows/start")) == 1 for tree in everything)
+    assert all(len(tree.named("send aob.events")) == 5 for tree in everything)
+
+
 def test_branch(aob):
     """A branch leads where its value says."""
     for risk, expected in (("low", {"b1", "n4"}), ("high", {"b1", "n3"})):
