@@ -450,6 +450,8 @@ def test_denial(aob):
         assert each["correlation_id"] == body["correlation_id"] and each["trace_id"] == body["trace_id"]
     assert decision["edge"] == "n2->n3" and decision["violated"] == ["require_human_for_risk_high"]
     assert event["payload"]["violated"] == decision["violated"]
+    told = wait_until(lambda: aob.clew.get("/api/logs", trace_id=body["trace_id"])["logs"], 20, "the denial is logged")
+    assert [each["body"]["value"] for each in told] == ["a policy denies the node"] and told[0]["spanId"] == node.id
 
 
 def test_policies_are_down(make):
@@ -689,7 +691,7 @@ def test_readme(make, clew):
 
 def test_up(binary, clew, tmp_path):
     """One command starts all services, says so, and stops them."""
-    system = Aob(binary, clew, tmp_path / "up")
+    system = Aob(binary, clew, tmp_path / "up", environment={"OTEL_SERVICE_NAME": "aob-api"})
     command = [binary, "up", *system.flags()]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=system.environment) as process:
         try:
