@@ -644,6 +644,20 @@ def test_refusals(aob):
     assert aob.post("/workflows/resume", {"workflow_id": "never", "approval": True}).status_code == 404
 
 
+def test_caller_goes_away(aob):
+    """A run is finished although nobody waits for the answer."""
+    body = {"workflow_id": "alone", "text": "hello", "workflow": "flaky"}
+    with pytest.raises(requests.Timeout):
+        requests.post(f"http://{aob.addresses['api']}/workflows/start", json=body, headers=KEY, timeout=0.03)
+    wait_until(lambda: len(aob.get("/workflows/alone/events")["events"]) == 3, 20, "the run completes")
+    events = aob.get("/workflows/alone/events")["events"]
+    assert events[-1]["type"] == "workflow.completed"
+    tree = aob.trace(events[0]["trace_id"], sent(3), lambda tree: tree.named("workflow.execution"))
+    assert tree.named("workflow.execution")[0].is_ok()
+    # The request was given up, so it has no answer.
+    assert "http.response.status_code" not in tree.root().tags
+
+
 def test_callers_context(aob):
     """A caller's trace goes on in the system."""
     trace_id, caller = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -717,6 +731,11 @@ def test_measures(aob, demo):
         pairs = [pair for each in series("aob_policy_decisions_total") for pair in each["attributes"]]
         return {pair["value"] for pair in pairs if pair["key"] == "decision"}
 
+    def requests_to(path):
+        pairs = [{pair["key"]: str(pair["value"]) for pair in each["attributes"]} for each in series("aob_requests_total")]
+        return {each["status_code"] for each in pairs if each["path"] == path and each["method"] == "POST"}
+
     aob.run("measured", risk="high")
+    wait_until(lambda: "200" in requests_to("/workflows/start"), 20, "requests are counted")
     wait_until(lambda: decisions() >= {"allow", "deny"}, 20, "decisions are counted")
     wait_until(lambda: series("aob_workflow_duration_seconds") and series("aob_workflow_nodes_total"), 20, "runs are measured")
