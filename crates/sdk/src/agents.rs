@@ -1,11 +1,11 @@
 //! What agents do, as spans in the names of OpenTelemetry's GenAI conventions.
 
+use crate::content::{self, ARGUMENTS, DOCUMENTS, QUERY, RESULT};
 use crate::span::{Span, Start};
-use opentelemetry::StringValue;
 use opentelemetry::trace::SpanKind;
-use std::ops::Deref;
+use opentelemetry::{KeyValue, StringValue};
 
-fn operation(operation: &'static str, subject: &str, kind: SpanKind) -> Start {
+pub(crate) fn operation(operation: &'static str, subject: &str, kind: SpanKind) -> Start {
     let name = if subject.is_empty() { operation.to_owned() } else { format!("{operation} {subject}") };
     Start::new(name).kind(kind).set("gen_ai.operation.name", operation)
 }
@@ -93,78 +93,80 @@ impl Start {
     pub fn call_id(self, id: impl Into<StringValue>) -> Self {
         self.set("gen_ai.tool.call.id", id.into())
     }
-}
 
-/// A call of a model: `chat MODEL`.
-pub fn model_call(provider: &'static str, model: &str) -> ModelCallStart {
-    let start = operation("chat", model, SpanKind::Client).set("gen_ai.provider.name", provider);
-    ModelCallStart(start.set("gen_ai.request.model", model.to_owned()))
-}
-
-/// A call of a model that is about to be started.
-#[derive(Debug, Clone)]
-#[must_use = "a span is recorded once it is started"]
-pub struct ModelCallStart(Start);
-
-impl ModelCallStart {
-    /// `gen_ai.request.temperature`.
-    pub fn temperature(self, temperature: f64) -> Self {
-        Self(self.0.set("gen_ai.request.temperature", temperature))
+    /// `gen_ai.tool.type`: `function`, `extension` or `datastore`.
+    pub fn tool_type(self, kind: &'static str) -> Self {
+        self.set("gen_ai.tool.type", kind)
     }
 
-    /// `gen_ai.request.max_tokens`.
-    pub fn max_tokens(self, tokens: i64) -> Self {
-        Self(self.0.set("gen_ai.request.max_tokens", tokens))
+    /// `gen_ai.tool.description`.
+    pub fn description(self, text: impl Into<StringValue>) -> Self {
+        self.set("gen_ai.tool.description", text.into())
     }
 
-    /// Any other attribute, scope, parent or link.
-    pub fn with(self, more: impl FnOnce(Start) -> Start) -> Self {
-        Self(more(self.0))
+    /// What a tool is called with, if content is recorded.
+    pub fn arguments(self, arguments: impl Into<serde_json::Value>) -> Self {
+        self.content(ARGUMENTS, || arguments.into())
     }
 
-    /// Starts it.
-    #[must_use = "a span ends when it is dropped"]
-    pub fn start(self) -> ModelCall {
-        ModelCall(self.0.start())
+    /// What is searched for, if content is recorded.
+    pub fn query(self, text: impl Into<String>) -> Self {
+        self.content(QUERY, || text.into().into())
+    }
+
+    /// Any attribute that holds what was said, if content is recorded; it is bounded and redacted.
+    pub fn content(self, key: &'static str, said: impl FnOnce() -> serde_json::Value) -> Self {
+        match content::recorded(said) {
+            Some(text) => self.set(key, text),
+            None => self,
+        }
     }
 }
 
-/// A call of a model that is under way.
-#[derive(Debug, Clone)]
-pub struct ModelCall(Span);
-
-impl Deref for ModelCall {
-    type Target = Span;
-
-    fn deref(&self) -> &Span {
-        &self.0
-    }
-}
-
-impl ModelCall {
-    /// Tokens: all of the input, cached ones among them; all of the output, reasoning among it.
-    pub fn usage(&self, input: i64, output: i64) {
-        self.set("gen_ai.usage.input_tokens", input);
-        self.set("gen_ai.usage.output_tokens", output);
+impl Span {
+    /// Any attribute that holds what was said, if content is recorded; it is bounded and redacted.
+    pub fn content(&self, key: &'static str, said: impl FnOnce() -> serde_json::Value) {
+        if self.is_recording()
+            && let Some(text) = content::recorded(said)
+        {
+            self.set(key, text);
+        }
     }
 
-    /// Of the input tokens, those that were read from the provider's cache.
-    pub fn cached(&self, tokens: i64) {
-        self.set("gen_ai.usage.cache_read.input_tokens", tokens);
+    /// What a tool answered, if content is recorded.
+    pub fn result(&self, result: impl Into<serde_json::Value>) {
+        self.content(RESULT, || result.into());
     }
 
-    /// The model that answered, when the provider says so.
-    pub fn response_model(&self, model: impl Into<StringValue>) {
-        self.set("gen_ai.response.model", model.into());
+    /// What a retrieval found: how many documents and, if content is recorded, which.
+    pub fn documents(&self, documents: &[serde_json::Value]) {
+        let count = i64::try_from(documents.len()).unwrap_or(i64::MAX);
+        self.set("gen_ai.retrieval.document.count", count);
+        self.content(DOCUMENTS, || documents.into());
     }
 
-    /// Why the answer ended: `stop`, `length`, `tool_call` ...
-    pub fn finish_reason(&self, reason: impl Into<StringValue>) {
-        self.set_list("gen_ai.response.finish_reasons", [reason]);
+    /// What a policy decided, `allow` or `deny`, and by which rules.
+    pub fn decide(
+        &self,
+        decision: impl Into<StringValue>,
+        rules: impl IntoIterator<Item = impl Into<StringValue>>,
+    ) {
+        self.set("policy.decision", decision.into());
+        self.set_list("policy.rules", rules);
     }
 
-    /// Lets a future run with this span active, and ends the span with it.
-    pub async fn run<T>(self, future: impl Future<Output = T>) -> T {
-        self.0.run(future).await
+    /// What a person decided: `approved`, `rejected` or `expired`; and who, where that may be told.
+    pub fn answered(&self, status: impl Into<StringValue>) {
+        self.set("approval.status", status.into());
+    }
+
+    /// What an evaluation came to.
+    pub fn score(&self, name: impl Into<StringValue>, value: f64, label: impl Into<StringValue>) {
+        let about = vec![
+            KeyValue::new("gen_ai.evaluation.name", name.into()),
+            KeyValue::new("gen_ai.evaluation.score.value", value),
+            KeyValue::new("gen_ai.evaluation.score.label", label.into()),
+        ];
+        self.event("gen_ai.evaluation.result", about);
     }
 }

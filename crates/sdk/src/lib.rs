@@ -25,13 +25,51 @@
 #![warn(missing_docs)]
 
 mod agents;
+pub mod baggage;
+mod carried;
+mod carrier;
+mod content;
+mod counts;
+#[cfg(feature = "grpc")]
+pub mod grpc;
+#[cfg(feature = "http")]
+#[path = "http_layer.rs"]
+pub mod http;
+mod logs;
+mod metrics;
+mod model_call;
+mod old_names;
+mod options;
+mod propagation;
+mod queue;
+mod redaction;
+mod rules;
+pub mod sampling;
 mod setup;
 mod span;
+mod tracers;
+mod tracing_spans;
 
 pub use agents::{
-    ModelCall, agent, approval, embedding, evaluation, memory, model_call, node, plan, policy, process,
-    publish, receive, retrieval, tool, workflow,
+    agent, approval, embedding, evaluation, memory, node, plan, policy, process, publish, receive, retrieval,
+    tool, workflow,
 };
+pub use carried::{carry, carry_call, task, thread, within};
+pub use carrier::{
+    Headers, ReadHeaders, extract, extract_mcp, extract_metadata, inject, inject_current, inject_mcp,
+    inject_metadata,
+};
+pub use content::Message;
+pub use counts::{Counts, counts};
+pub use model_call::{ModelCall, ModelCallStart, model_call};
 pub use opentelemetry;
-pub use setup::{Builder, Protocol, SetupError, Telemetry, builder, init};
+pub use options::Content;
+pub use queue::Batch;
+pub use redaction::REDACTED;
+pub use sampling::Sampling;
+pub use serde_json;
+pub use setup::{
+    Builder, Exporter, Limits, OnSignal, Propagation, Protocol, SetupError, Telemetry, Warning, builder, init,
+};
 pub use span::{Span, Start, span};
+pub use tracing_spans::{AgentSpans, agent_spans};

@@ -1,15 +1,15 @@
 //! A span that is under way, and how one is started.
 
+use crate::tracers;
 use opentelemetry::context::{ContextGuard, FutureExt};
-use opentelemetry::trace::{Link, SpanContext, SpanKind, Status, TraceContextExt, Tracer};
-use opentelemetry::{Array, Context, KeyValue, StringValue, Value, global};
+use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt};
+use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
 use std::borrow::Cow;
 
 /// The instrumentation scope of spans that name none.
-const SCOPE: &str = "clew-sdk";
+pub(crate) const SCOPE: &str = "clew-sdk";
 
 /// A span of any name.
-#[must_use]
 pub fn span(name: impl Into<Cow<'static, str>>) -> Start {
     Start::new(name)
 }
@@ -71,11 +71,14 @@ impl Start {
     /// Starts it. It is not active by that: see [`Span::enter`] and [`Span::run`].
     #[must_use = "a span ends when it is dropped"]
     pub fn start(self) -> Span {
-        let tracer = global::tracer(self.scope);
-        let builder = tracer.span_builder(self.name).with_kind(self.kind).with_attributes(self.attributes);
         let parent = self.parent.unwrap_or_else(Context::current);
-        let span = tracer.build_with_context(builder.with_links(self.links), &parent);
-        Span { context: parent.with_span(span) }
+        if tracers::is_unsampled(&parent) {
+            // Nobody will ever see it: the context that says so serves those below as well.
+            return Span { context: parent };
+        }
+        let builder = SpanBuilder::from_name(self.name).with_kind(self.kind);
+        let builder = builder.with_attributes(self.attributes).with_links(self.links);
+        Span { context: tracers::start(self.scope, builder, &parent) }
     }
 }
 
@@ -131,6 +134,19 @@ impl Span {
         span.set_status(Status::error(message));
     }
 
+    /// It failed, as a status code says: status and `error.type`, and no event where no error was thrown.
+    pub fn failed(&self, error_type: impl Into<StringValue>) {
+        let span = self.context.span();
+        span.set_attribute(KeyValue::new("error.type", error_type.into()));
+        span.set_status(Status::error(""));
+    }
+
+    /// It failed with this error: its type by its name, its message with those of its causes.
+    pub fn fail_with<E: std::error::Error + ?Sized>(&self, error: &E) {
+        let (error_type, message) = described(error);
+        self.fail(error_type, message);
+    }
+
     /// Makes it the active span of this thread while the guard lives. Not for code that awaits: see [`Span::run`].
     #[must_use = "the span is active while the guard lives"]
     pub fn enter(&self) -> ContextGuard {
@@ -139,13 +155,38 @@ impl Span {
 
     /// Lets a future run with this span active, and ends the span with it.
     pub async fn run<T>(self, future: impl Future<Output = T>) -> T {
-        let done = future.with_context(self.context.clone()).await;
+        let done = self.within(future).await;
         self.end();
         done
+    }
+
+    /// Lets a future run with this span active; the span goes on after it.
+    pub async fn within<T>(&self, future: impl Future<Output = T>) -> T {
+        future.with_context(self.context.clone()).await
     }
 
     /// Ends it now. What is below it may go on.
     pub fn end(&self) {
         self.context.span().end();
     }
+}
+
+/// An error's type, low in number, and its message with those of its causes.
+pub(crate) fn described<E: std::error::Error + ?Sized>(error: &E) -> (String, String) {
+    // `Debug` begins with the name of the type or the variant; that of a `dyn Error` is not known otherwise.
+    let shown = format!("{error:?}");
+    let name: String =
+        shown.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+    let named = name.chars().next().is_some_and(char::is_alphabetic);
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        // Many errors repeat what their causes say.
+        if !message.contains(&text) {
+            message = format!("{message}: {text}");
+        }
+        cause = error.source();
+    }
+    (if named { name } else { "_OTHER".to_owned() }, message)
 }

@@ -1,0 +1,100 @@
+//! The HTTP client of the exporters: blocking, with TLS, on the threads that send.
+
+use super::SetupError;
+use super::destination::Destination;
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig};
+
+/// Answers of receivers are small; what is longer is not read.
+const ANSWER: u64 = 4 * 1024 * 1024;
+
+/// Sends requests with the headers that code and environment say.
+#[derive(Debug)]
+pub(super) struct Client {
+    agent: ureq::Agent,
+    headers: Vec<(http_types::HeaderName, http_types::HeaderValue)>,
+    trouble: Trouble,
+}
+
+/// What went wrong last: what exporters say of it is that something did.
+pub(super) type Trouble = Arc<Mutex<Option<String>>>;
+
+use ureq::http as http_types;
+
+impl Client {
+    pub(super) fn new(destination: &Destination, trouble: Trouble) -> Result<Self, SetupError> {
+        let tls = TlsConfig::builder().root_certs(roots(destination)?).client_cert(identity(destination)?);
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(destination.timeout))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .user_agent(concat!("clew-sdk/", env!("CARGO_PKG_VERSION")))
+            .tls_config(tls.build())
+            .build();
+        let headers = destination.headers.iter().map(|(name, value)| header(name, value));
+        Ok(Self { agent: config.into(), headers: headers.collect::<Result<_, _>>()?, trouble })
+    }
+}
+
+fn header(name: &str, value: &str) -> Result<(http_types::HeaderName, http_types::HeaderValue), SetupError> {
+    let wrong = || SetupError::Header(name.to_owned());
+    let parsed = http_types::HeaderName::try_from(name).map_err(|_| wrong())?;
+    let mut value = http_types::HeaderValue::try_from(value).map_err(|_| wrong())?;
+    value.set_sensitive(true);
+    Ok((parsed, value))
+}
+
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, SetupError> {
+    std::fs::read(path).map_err(|source| SetupError::Certificate { path: path.to_owned(), source })
+}
+
+fn roots(destination: &Destination) -> Result<RootCerts, SetupError> {
+    let Some(path) = &destination.certificate else { return Ok(RootCerts::WebPki) };
+    let bytes = read(path)?;
+    let certificates: Vec<_> = ureq::tls::parse_pem(&bytes)
+        .filter_map(Result::ok)
+        .filter_map(|item| match item {
+            PemItem::Certificate(certificate) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() {
+        return Err(nothing_in(path));
+    }
+    Ok(RootCerts::Specific(Arc::new(certificates)))
+}
+
+fn identity(destination: &Destination) -> Result<Option<ClientCert>, SetupError> {
+    let Some((certificate, key)) = &destination.identity else { return Ok(None) };
+    let shown = Certificate::from_pem(&read(certificate)?).map_err(|_| nothing_in(certificate))?;
+    let secret = PrivateKey::from_pem(&read(key)?).map_err(|_| nothing_in(key))?;
+    Ok(Some(ClientCert::new_with_certs(&[shown], secret)))
+}
+
+fn nothing_in(path: &Path) -> SetupError {
+    let source = std::io::Error::new(std::io::ErrorKind::InvalidData, "nothing of use in PEM is in it");
+    SetupError::Certificate { path: path.to_owned(), source }
+}
+
+#[async_trait::async_trait]
+impl HttpClient for Client {
+    async fn send_bytes(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        for (name, value) in &self.headers {
+            request.headers_mut().insert(name.clone(), value.clone());
+        }
+        let (parts, body) = request.into_parts();
+        let answer = self.agent.run(Request::from_parts(parts, body.to_vec()));
+        let trouble = match &answer {
+            Ok(answer) if answer.status().is_success() => None,
+            Ok(answer) => Some(format!("the receiver answered {}", answer.status())),
+            Err(error) => Some(error.to_string()),
+        };
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        let answer = answer?;
+        let (parts, mut body) = answer.into_parts();
+        let bytes = body.with_config().limit(ANSWER).read_to_vec()?;
+        Ok(Response::from_parts(parts, bytes.into()))
+    }
+}

@@ -1,0 +1,153 @@
+//! A receiver of OTLP over HTTP on a free port, that keeps what it got.
+
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+/// One request.
+#[derive(Debug, Clone)]
+pub struct Got {
+    pub path: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+/// What arrived so far, and whether the receiver is to end.
+#[derive(Debug, Default)]
+struct State {
+    got: Vec<Got>,
+    ended: bool,
+}
+
+#[derive(Debug)]
+pub struct Receiver {
+    pub address: SocketAddr,
+    state: Arc<(Mutex<State>, Condvar)>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Receiver {
+    pub fn start() -> Self {
+        Self::at("127.0.0.1:0".parse().unwrap())
+    }
+
+    pub fn at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new((Mutex::new(State::default()), Condvar::new()));
+        let shared = Arc::clone(&state);
+        let thread = std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if shared.0.lock().unwrap().ended {
+                    return;
+                }
+                let shared = Arc::clone(&shared);
+                std::thread::spawn(move || serve(stream.unwrap(), &shared));
+            }
+        });
+        Self { address, state, thread: Some(thread) }
+    }
+
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Waits until what arrived is as it should be.
+    pub fn wait(&self, within: Duration, enough: impl Fn(&[Got]) -> bool) -> Vec<Got> {
+        let until = Instant::now() + within;
+        let mut state = self.state.0.lock().unwrap();
+        while !enough(&state.got) {
+            let left = until.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "not within {within:?}: {} requests", state.got.len());
+            state = self.state.1.wait_timeout(state, left).unwrap().0;
+        }
+        state.got.clone()
+    }
+
+    pub fn got(&self) -> Vec<Got> {
+        self.state.0.lock().unwrap().got.clone()
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.state.0.lock().unwrap().ended = true;
+        // Wakes the thread that accepts.
+        drop(TcpStream::connect(self.address));
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+fn serve(stream: TcpStream, shared: &(Mutex<State>, Condvar)) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut writer = stream;
+    while let Some(got) = read(&mut reader) {
+        let mut state = shared.0.lock().unwrap();
+        if state.ended {
+            return;
+        }
+        state.got.push(got);
+        drop(state);
+        shared.1.notify_all();
+        if writer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").is_err() {
+            return;
+        }
+    }
+}
+
+fn read(reader: &mut BufReader<TcpStream>) -> Option<Got> {
+    let mut line = String::new();
+    if reader.read_line(&mut line).ok()? == 0 {
+        return None;
+    }
+    let path = line.split(' ').nth(1)?.to_owned();
+    let mut headers = Vec::new();
+    let mut length = 0;
+    loop {
+        line.clear();
+        reader.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.parse().unwrap();
+        }
+        headers.push((name.to_ascii_lowercase(), value.to_owned()));
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some(Got { path, headers, body })
+}
+
+pub fn spans(got: &[Got]) -> Vec<Span> {
+    let requests = got.iter().filter(|got| got.path == "/v1/traces");
+    let requests = requests.map(|got| ExportTraceServiceRequest::decode(got.body.as_slice()).unwrap());
+    let resources = requests.flat_map(|request| request.resource_spans);
+    resources.flat_map(|resource| resource.scope_spans).flat_map(|scope| scope.spans).collect()
+}
+
+pub fn logs(got: &[Got]) -> Vec<ExportLogsServiceRequest> {
+    let requests = got.iter().filter(|got| got.path == "/v1/logs");
+    requests.map(|got| ExportLogsServiceRequest::decode(got.body.as_slice()).unwrap()).collect()
+}
+
+pub fn metrics(got: &[Got]) -> Vec<ExportMetricsServiceRequest> {
+    let requests = got.iter().filter(|got| got.path == "/v1/metrics");
+    requests.map(|got| ExportMetricsServiceRequest::decode(got.body.as_slice()).unwrap()).collect()
+}
+
+/// The text of an attribute.
+pub fn text<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a str> {
+    let found = attributes.iter().find(|attribute| attribute.key == key)?;
+    match found.value.as_ref() {
+        Some(AnyValue { value: Some(Value::StringValue(text)), .. }) => Some(text),
+        _ => None,
+    }
+}
