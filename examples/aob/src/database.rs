@@ -1,13 +1,12 @@
 //! Databases: how one is opened, and statements as spans. SQLite files, or a PostgreSQL server.
 
 use crate::error::Error;
-use crate::telemetry;
 use clew_sdk::Start;
 use clew_sdk::opentelemetry::trace::SpanKind;
 use sqlx::AnyPool;
 use sqlx::any::{AnyPoolOptions, AnyQueryResult, AnyRow};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const CONNECTIONS: u32 = 4;
 
@@ -81,16 +80,13 @@ impl Database {
     /// What is about to be done to a table.
     pub fn statement(&self, operation: &'static str, table: &'static str) -> Statement {
         let start =
-            telemetry::span(format!("{operation} {table}")).kind(SpanKind::Client).scope("aob.database");
-        let system = self.system.name();
-        let start = start.set("db.system", system).set("db.system.name", system);
-        let start = start.set("db.name", self.name.clone()).set("db.namespace", self.name.clone());
-        let start = start.set("db.operation", operation).set("db.operation.name", operation);
-        Statement(start.set("db.table", table).set("db.collection.name", table))
+            clew_sdk::span(format!("{operation} {table}")).kind(SpanKind::Client).scope("aob.database");
+        let start = start.set("db.system.name", self.system.name()).set("db.namespace", self.name.clone());
+        Statement(start.set("db.operation.name", operation).set("db.collection.name", table))
     }
 }
 
-/// A statement that is about to run; its span has old names and current ones.
+/// A statement that is about to run; the old names of its attributes are added when it is sent.
 #[derive(Debug)]
 pub struct Statement(Start);
 
@@ -120,7 +116,7 @@ impl Statement {
         span.clone()
             .run(async {
                 let done = work.await;
-                span.set("db.duration_ms", milliseconds(began));
+                span.set("db.duration_ms", milliseconds(began.elapsed()));
                 match &done {
                     Ok(found) => {
                         span.set("db.rows_affected", i64::try_from(rows(found)).unwrap_or(i64::MAX));
@@ -133,7 +129,7 @@ impl Statement {
     }
 }
 
-/// Whole milliseconds since a moment.
-pub fn milliseconds(since: Instant) -> i64 {
-    i64::try_from(since.elapsed().as_millis()).unwrap_or(i64::MAX)
+/// Whole milliseconds, as attributes have them.
+pub fn milliseconds(took: Duration) -> i64 {
+    i64::try_from(took.as_millis()).unwrap_or(i64::MAX)
 }

@@ -38,7 +38,7 @@ impl Engine {
     pub async fn start(&self, run: Run) -> Result<Ended, Error> {
         let span = execution(&run, &Context::current()).start();
         let headers = telemetry::headers_of(span.context());
-        telemetry::within(span.context(), self.store.begin(&run, &headers)).await?;
+        clew_sdk::within(span.context().clone(), self.store.begin(&run, &headers)).await?;
         let first = edge_after(&run, START)?;
         Ok(Box::pin(self.go(run, first, span)).await)
     }
@@ -50,13 +50,13 @@ impl Engine {
         self.store.take(&kept).await?;
         kept.run.approve(approval);
         let request = Context::current();
-        let original = telemetry::context_of(&kept.execution);
+        let original = clew_sdk::extract(&kept.execution);
         let start = execution(&kept.run, &original).set("workflow.resumed", true);
         let span = start.link(request.span().span_context().clone()).start();
         request.span().add_link(span.context().span().span_context().clone(), Vec::new());
         let status = if approval { "approved" } else { "rejected" };
         let began = UNIX_EPOCH + Duration::from_nanos(waiting.since);
-        let node = telemetry::context_of(&waiting.headers);
+        let node = clew_sdk::extract(&waiting.headers);
         telemetry::waited(
             "human.wait",
             &node,
@@ -70,12 +70,12 @@ impl Engine {
         let edge = edge_after(&kept.run, &waiting.node)?;
         let kind = if approval { "human.approved" } else { "human.rejected" };
         let event = Event { kind, node: Some(&waiting.node), payload: json!({"approval": approval}) };
-        telemetry::within(span.context(), self.store.append(&mut kept.run, event)).await?;
+        clew_sdk::within(span.context().clone(), self.store.append(&mut kept.run, event)).await?;
         if approval {
             return Ok(Box::pin(self.go(kept.run, edge, span)).await);
         }
         let outcome = Outcome::Denied { node: waiting.node, rules: vec!["approval".to_owned()] };
-        telemetry::within(span.context(), self.store.settle(&kept.run, "rejected", None)).await?;
+        clew_sdk::within(span.context().clone(), self.store.settle(&kept.run, "rejected", None)).await?;
         Ok(ended(kept.run, &span, Ok(outcome)))
     }
 
@@ -87,7 +87,7 @@ impl Engine {
         let approval = kept.run.is_approved();
         let mut run = Run { context, mode: Mode::Replay, ..kept.run };
         run.approve(approval);
-        let original = telemetry::context_of(&kept.execution).span().span_context().clone();
+        let original = clew_sdk::extract(&kept.execution).span().span_context().clone();
         let request = Context::current();
         request.span().add_link(original.clone(), Vec::new());
         let start = execution(&run, &request).set("replay", true).set("replay.snapshot_id", snapshot);
@@ -99,7 +99,7 @@ impl Engine {
     async fn go(&self, mut run: Run, first: Option<Edge>, span: Span) -> Ended {
         let began = Instant::now();
         let walk = Box::pin(self.walk(&mut run, first));
-        let result = telemetry::within(span.context(), walk).await;
+        let result = clew_sdk::within(span.context().clone(), walk).await;
         let state = result.as_ref().map_or("failed", Outcome::state);
         span.set("workflow.state", state);
         match &result {
@@ -131,7 +131,7 @@ impl Engine {
 
 /// The span of a run, or of a part of it.
 fn execution(run: &Run, parent: &Context) -> Start {
-    let start = telemetry::span_below("workflow.execution", parent).scope("aob.engine");
+    let start = clew_sdk::span("workflow.execution").parent(parent).scope("aob.engine");
     let start = start.set("gen_ai.operation.name", "invoke_workflow");
     start.set("gen_ai.workflow.name", run.workflow.name.clone())
 }

@@ -48,6 +48,8 @@ pub enum Error {
     Process(#[from] std::io::Error),
     #[error("the service {service} ended: {status}")]
     Ended { service: &'static str, status: std::process::ExitStatus },
+    #[error("a run was not finished: {0}")]
+    Unfinished(#[from] tokio::task::JoinError),
     #[error(transparent)]
     Telemetry(#[from] clew_sdk::SetupError),
 }

@@ -1,15 +1,11 @@
 //! What the engine asks of the two gateways: a tool's result, a model's answer.
 
-use crate::database::milliseconds;
 use crate::error::Error;
 use crate::http_client::HttpClient;
-use crate::telemetry;
-use clew_sdk::opentelemetry::Context;
 use clew_sdk::{ModelCall, Span};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::time::Instant;
 
 /// The gateways.
 #[derive(Debug, Clone)]
@@ -61,16 +57,15 @@ pub struct ModelAnswer {
 impl Gateways {
     /// Calls a tool.
     pub async fn tool(&self, request: ToolRequest<'_>) -> Result<Value, Error> {
-        let start = telemetry::carrying(clew_sdk::tool(request.name), &Context::current());
-        let start = start.scope("aob.gateways").set("tool.name", request.name.to_owned());
+        let start = clew_sdk::tool(request.name);
+        let start = start.scope("aob.gateways");
         let start = start.set("tool.method", "POST").set("execution.attempt", request.attempt);
-        let (span, began) = (start.start(), Instant::now());
+        let span = start.start();
         span.clone()
             .run(async {
                 let body = json!({"name": request.name, "arguments": request.arguments});
                 let answer = self.http.post(&self.tools, &body, Some(request.key)).await;
                 let answer = answer.and_then(|answer| Ok(serde_json::from_value::<ToolAnswer>(answer.body)?));
-                span.set("tool.duration_ms", milliseconds(began));
                 called(&span, answer, &self.tools)
             })
             .await
@@ -79,7 +74,7 @@ impl Gateways {
     /// Asks a model.
     pub async fn model(&self, agent: &str, attempt: i64, request: &ModelRequest) -> Result<String, Error> {
         let call = clew_sdk::model_call("openai", &request.model).max_tokens(request.max_tokens);
-        let call = call.with(|start| telemetry::carrying(start, &Context::current()).scope("aob.gateways"));
+        let call = call.with(|start| start.scope("aob.gateways"));
         let call = call.with(|start| start.set("gen_ai.agent.name", agent.to_owned()));
         let call = call.with(|start| start.set("execution.attempt", attempt)).start();
         call.clone()
@@ -120,10 +115,6 @@ fn inferred(call: &ModelCall, answer: &ModelAnswer) {
     call.usage(answer.tokens_input, answer.tokens_output);
     call.response_model(answer.model.clone());
     call.finish_reason(answer.finish_reason.clone());
-    call.set("model.name", answer.model.clone());
-    call.set("model.provider", answer.provider.clone());
     call.set("model.tier", answer.tier.clone());
-    call.set("model.tokens_input", answer.tokens_input);
-    call.set("model.tokens_output", answer.tokens_output);
     call.set("model.cost_usd", answer.cost_usd);
 }

@@ -3,11 +3,10 @@
 use crate::database::milliseconds;
 use crate::error::Error;
 use crate::http_client::HttpClient;
-use crate::telemetry;
 use clew_sdk::Span;
 use reqwest::Url;
 use serde_json::Value;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The policy guard.
 #[derive(Debug, Clone)]
@@ -22,7 +21,7 @@ pub struct Guard {
 pub struct Verdict {
     pub allowed: bool,
     pub violated: Vec<String>,
-    pub milliseconds: i64,
+    pub took: Duration,
 }
 
 /// What is asked for.
@@ -39,12 +38,17 @@ impl Verdict {
     pub fn decision(&self) -> &'static str {
         if self.allowed { "allow" } else { "deny" }
     }
+
+    /// How long it took to decide.
+    pub fn milliseconds(&self) -> i64 {
+        milliseconds(self.took)
+    }
 }
 
 impl Guard {
     /// Asks; what OPA does not answer is an error, and not allowed.
     pub async fn check(&self, question: Question<'_>) -> Result<Verdict, Error> {
-        let start = telemetry::span("policy.check").scope("aob.guard");
+        let start = clew_sdk::span("policy.check").scope("aob.guard");
         let start = start.set("policy.opa_url", self.opa.origin().ascii_serialization());
         let start = match question.edge {
             Some(edge) => start.set("policy.edge", edge.to_owned()),
@@ -71,7 +75,7 @@ impl Guard {
         Ok(Verdict {
             allowed: allowed.unwrap_or_default(),
             violated: violated.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
-            milliseconds: milliseconds(began),
+            took: began.elapsed(),
         })
     }
 }
@@ -80,7 +84,7 @@ fn answered(span: &Span, asked: &Result<Verdict, Error>) {
     match asked {
         Ok(verdict) => {
             span.set("policy.decision", verdict.decision());
-            span.set("policy.evaluation_time_ms", verdict.milliseconds);
+            span.set("policy.evaluation_time_ms", verdict.milliseconds());
         }
         Err(error) => {
             span.set("policy.decision", false);

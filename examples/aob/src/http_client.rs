@@ -1,9 +1,6 @@
 //! Calls other services; each call is a span, and its context goes along.
 
 use crate::error::Error;
-use crate::telemetry;
-use clew_sdk::Span;
-use clew_sdk::opentelemetry::trace::SpanKind;
 use reqwest::Url;
 use serde_json::Value;
 use std::time::Duration;
@@ -30,7 +27,7 @@ impl HttpClient {
 
     /// Asks for JSON.
     pub async fn get(&self, url: &Url) -> Result<Answer, Error> {
-        self.send(self.0.get(url.clone()), "GET", url).await
+        self.send(self.0.get(url.clone()), url).await
     }
 
     /// Sends JSON. The key tells a repeated request from a new one.
@@ -45,44 +42,17 @@ impl HttpClient {
             Some(key) => request.header("idempotency-key", key),
             None => request,
         };
-        self.send(request, "POST", url).await
+        self.send(request, url).await
     }
 
-    async fn send(
-        &self,
-        request: reqwest::RequestBuilder,
-        method: &'static str,
-        url: &Url,
-    ) -> Result<Answer, Error> {
-        let start = telemetry::span(method).kind(SpanKind::Client).scope("aob.http");
-        let start = start.set("http.method", method).set("http.request.method", method);
-        let start = start.set("http.url", url.to_string()).set("url.full", url.to_string());
-        let start = start.set("server.address", url.host_str().unwrap_or_default().to_owned());
-        let port = url.port_or_known_default().map_or(0, i64::from);
-        let span = start.set("server.port", port).start();
-        let headers = telemetry::headers_of(span.context());
-        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
-        span.clone()
-            .run(async {
-                let answer = exchange(request, url, &span).await;
-                if let Err(error) = &answer {
-                    span.fail(error.kind(), error.to_string());
-                }
-                answer
-            })
-            .await
-    }
-}
-
-async fn exchange(request: reqwest::RequestBuilder, url: &Url, span: &Span) -> Result<Answer, Error> {
-    let unreachable = |source: reqwest::Error| Error::Unreachable { url: url.to_string(), source };
-    let response = request.send().await.map_err(unreachable)?;
-    let status = response.status().as_u16();
-    span.set("http.status_code", i64::from(status));
-    span.set("http.response.status_code", i64::from(status));
-    let text = response.text().await.map_err(unreachable)?;
-    match serde_json::from_str(&text) {
-        Ok(body) if status < 400 => Ok(Answer { status, body }),
-        _ => Err(Error::Refused { url: url.to_string(), status, body: text }),
+    async fn send(&self, request: reqwest::RequestBuilder, url: &Url) -> Result<Answer, Error> {
+        let unreachable = |source: reqwest::Error| Error::Unreachable { url: url.to_string(), source };
+        let response = clew_sdk::http::send(&self.0, request).await.map_err(unreachable)?;
+        let status = response.status().as_u16();
+        let text = response.text().await.map_err(unreachable)?;
+        match serde_json::from_str(&text) {
+            Ok(body) if status < 400 => Ok(Answer { status, body }),
+            _ => Err(Error::Refused { url: url.to_string(), status, body: text }),
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What the engine counts.
+//! What the engine and the services count.
 
 use crate::error::Error;
 use crate::guard::Verdict;
@@ -57,12 +57,39 @@ impl Measures {
             KeyValue::new("decision", verdict.decision()),
         ];
         self.decisions.add(1, &about);
-        self.policy_duration
-            .record(Duration::from_millis(verdict.milliseconds.unsigned_abs()).as_secs_f64(), &about);
+        self.policy_duration.record(verdict.took.as_secs_f64(), &about);
     }
 
     /// Something failed.
     pub fn error(&self, error: &Error) {
         self.errors.add(1, &[KeyValue::new("error_type", error.kind())]);
+    }
+}
+
+/// Requests to a service.
+#[derive(Debug, Clone)]
+pub struct Requests {
+    count: Counter<u64>,
+    duration: Histogram<f64>,
+}
+
+impl Requests {
+    pub fn new() -> Self {
+        let meter = global::meter("aob.http");
+        Self {
+            count: meter.u64_counter("aob_requests_total").build(),
+            duration: meter.f64_histogram("aob_request_duration_seconds").with_unit("s").build(),
+        }
+    }
+
+    /// A request is answered. The path is its route: paths have no end.
+    pub fn answered(&self, method: &str, path: &str, status: u16, took: Duration) {
+        let about = [
+            KeyValue::new("method", method.to_owned()),
+            KeyValue::new("path", path.to_owned()),
+            KeyValue::new("status_code", i64::from(status)),
+        ];
+        self.count.add(1, &about);
+        self.duration.record(took.as_secs_f64(), &about);
     }
 }

@@ -92,7 +92,7 @@ impl Engine {
 
     async fn evaluate(&self, run: &Run, edge: &Edge, node: &Node) -> Result<Verdict, Error> {
         let way = format!("{}->{}", edge.from, edge.to);
-        let start = telemetry::span("policy.evaluation").scope("aob.engine").set("policy.edge", way.clone());
+        let start = clew_sdk::span("policy.evaluation").scope("aob.engine").set("policy.edge", way.clone());
         let span = start.start();
         span.set_list("policy.rules", edge.policies.iter().cloned());
         span.clone()
@@ -106,14 +106,14 @@ impl Engine {
                     span.fail(error.kind(), error.to_string());
                 })?;
                 span.set("policy.decision", verdict.decision());
-                span.set("policy.evaluation_time_ms", verdict.milliseconds);
+                span.set("policy.evaluation_time_ms", verdict.milliseconds());
                 self.measures.decision(edge, &verdict);
                 let decision = Decision {
                     edge: &way,
                     rules: &edge.policies,
                     decision: verdict.decision(),
                     violated: &verdict.violated,
-                    evaluation_time_ms: verdict.milliseconds,
+                    evaluation_time_ms: verdict.milliseconds(),
                 };
                 self.store.decide(run, decision).await?;
                 Ok(verdict)
@@ -123,7 +123,7 @@ impl Engine {
 
     async fn ask_person(&self, run: &mut Run, node: &Node, span: &Span) -> Result<Step, Error> {
         let status = if run.is_approved() { "approved" } else { "waiting" };
-        let start = telemetry::span("human.approval").scope("aob.engine").set("node.id", node.id.clone());
+        let start = clew_sdk::span("human.approval").scope("aob.engine").set("node.id", node.id.clone());
         let start =
             start.set("approval.id", format!("{}/{}", run.id, node.id)).set("approval.status", status);
         if run.is_approved() {
@@ -213,7 +213,7 @@ impl Engine {
 }
 
 fn described(node: &Node) -> Start {
-    let start = telemetry::span("node.execution").scope("aob.engine");
+    let start = clew_sdk::span("node.execution").scope("aob.engine");
     let start = start.set("node.id", node.id.clone()).set("node.name", node.name.clone());
     let start = start.set("node.kind", node.kind.name()).set("node.expression", node.expression.clone());
     let start = start.set("execution.max_attempts", i64::from(node.max_attempts));

@@ -54,9 +54,9 @@ impl Relay {
     }
 
     async fn publish(&self, message: &Unpublished) -> Result<(), Error> {
-        let origin = telemetry::context_of(&message.headers);
+        let origin = clew_sdk::extract(&message.headers);
         let start = described(clew_sdk::publish(SYSTEM, EVENTS), &message.event, &message.body);
-        let span = telemetry::carrying(start, &origin).parent(&origin).start();
+        let span = start.parent(&origin).start();
         let headers = telemetry::headers_of(span.context());
         span.clone()
             .run(async {
@@ -74,11 +74,9 @@ impl Relay {
     }
 }
 
-/// What is said of a message by whoever sends or receives it, in old names and current ones.
+/// What is said of a message by whoever sends or receives it.
 pub fn described(start: Start, id: &str, body: &str) -> Start {
     let size = i64::try_from(body.len()).unwrap_or(i64::MAX);
-    let start = start.scope("aob.bus").set("messaging.destination", EVENTS);
-    let start = start.set("messaging.destination_kind", "topic");
-    let start = start.set("messaging.message_id", id.to_owned()).set("messaging.message.id", id.to_owned());
-    start.set("messaging.payload_size_bytes", size).set("messaging.message.body.size", size)
+    let start = start.scope("aob.bus").set("messaging.destination_kind", "topic");
+    start.set("messaging.message.id", id.to_owned()).set("messaging.message.body.size", size)
 }

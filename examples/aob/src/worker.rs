@@ -4,7 +4,7 @@ use crate::bus::{Bus, EVENTS, Message, SYSTEM};
 use crate::database::Database;
 use crate::error::Error;
 use crate::settings::Settings;
-use crate::{http_server, relay, telemetry};
+use crate::{http_server, relay};
 use std::time::Duration;
 
 const NAME: &str = "audit";
@@ -33,10 +33,10 @@ async fn work(bus: &Bus, audit: &Database) -> Result<(), Error> {
 }
 
 async fn process(audit: &Database, message: &Message) -> Result<(), Error> {
-    let sender = telemetry::context_of(&message.headers);
+    let sender = clew_sdk::extract(&message.headers);
     let start = relay::described(clew_sdk::process(SYSTEM, EVENTS), &message.id, &message.body);
     let start = start.set("messaging.consumer.group.name", NAME);
-    let span = telemetry::carrying(start, &sender).parent(&sender).start();
+    let span = start.parent(&sender).start();
     span.clone()
         .run(async {
             // A message may come twice; it is kept once.

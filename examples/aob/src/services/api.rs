@@ -101,7 +101,7 @@ impl Api {
     async fn kept(&self, id: &str, owner: &Owner) -> Result<Kept, Error> {
         let known = [("workflow.id", id), ("tenant.id", &owner.tenant), ("user.id", &owner.user)];
         let found = self.engine.store.kept(id, &owner.tenant, &self.engine.workflows);
-        let kept = telemetry::within(&telemetry::belonging(known), found).await?;
+        let kept = clew_sdk::within(telemetry::belonging(known), found).await?;
         telemetry::belonging(kept.run.belongings());
         Ok(kept)
     }
@@ -154,7 +154,7 @@ async fn start(
     };
     let belonging = telemetry::belonging(run.belongings());
     run.origin = telemetry::headers_of(&belonging);
-    answered(&telemetry::within(&belonging, api.engine.start(run)).await?)
+    finished(belonging, async move { api.engine.start(run).await }).await
 }
 
 async fn resume(
@@ -164,7 +164,7 @@ async fn resume(
 ) -> Result<Response, Error> {
     let kept = api.kept(&request.workflow_id, &owner).await?;
     let belonging = telemetry::belonging(kept.run.belongings());
-    answered(&telemetry::within(&belonging, api.engine.resume(kept, request.approval)).await?)
+    finished(belonging, async move { api.engine.resume(kept, request.approval).await }).await
 }
 
 async fn replay(
@@ -176,7 +176,15 @@ async fn replay(
     let kept = api.kept(&id, &owner).await?;
     let belonging = telemetry::belonging(kept.run.belongings());
     Context::current().span().set_attribute(KeyValue::new("replay", true));
-    answered(&telemetry::within(&belonging, api.engine.replay(kept, replayed.snapshot_id)).await?)
+    finished(belonging, async move { api.engine.replay(kept, replayed.snapshot_id).await }).await
+}
+
+/// Lets the engine finish, also when whoever asked for it has gone.
+async fn finished(
+    context: Context,
+    work: impl Future<Output = Result<Ended, Error>> + Send + 'static,
+) -> Result<Response, Error> {
+    answered(&clew_sdk::task(clew_sdk::within(context, Box::pin(work))).await??)
 }
 
 fn answered(ended: &Ended) -> Result<Response, Error> {
