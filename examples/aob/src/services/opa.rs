@@ -23,10 +23,16 @@ pub fn router(folder: &FilePath) -> Result<Router, Error> {
     for entry in std::fs::read_dir(folder).map_err(|source| Error::file(folder, source))? {
         let path = entry.map_err(|source| Error::file(folder, source))?.path();
         if path.extension().is_some_and(|extension| extension == "rego") {
-            engine.add_policy_from_file(&path).map_err(|error| Error::Policies(error.to_string()))?;
+            add(&mut engine, &path)?;
         }
     }
     Ok(Router::new().route("/v1/data/{*path}", post(data)).with_state(Arc::new(engine)))
+}
+
+fn add(engine: &mut Engine, path: &FilePath) -> Result<(), Error> {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::file(path, source))?;
+    let added = engine.add_policy(path.display().to_string(), text);
+    added.map(drop).map_err(|error| Error::Policies(error.to_string()))
 }
 
 async fn data(
@@ -68,7 +74,7 @@ mod tests {
     #[test]
     fn policies_decide() {
         let mut engine = Engine::new();
-        engine.add_policy_from_file("policies/aob.rego").unwrap();
+        super::add(&mut engine, "policies/aob.rego".as_ref()).unwrap();
         let check = |path: &str, input: Value, expect: Value| {
             assert_eq!(answer(&engine, path, input).unwrap(), expect, "{path}");
         };
