@@ -1,3 +1,110 @@
-//! The system aob of the seeds, on the SDK.
+//! AOB, an agentic orchestration builder: workflows of agents, tools and people, with policies, events and replay.
 
-fn main() {}
+mod all;
+mod bus;
+mod database;
+mod engine;
+mod error;
+mod gateways;
+mod guard;
+mod http_client;
+mod http_server;
+mod measures;
+mod node;
+mod relay;
+mod run;
+mod services;
+mod settings;
+mod store;
+mod telemetry;
+mod worker;
+mod workflow;
+
+use clap::{Parser, Subcommand};
+use error::Error;
+use services::{api, model_gateway, opa, provider, tool_gateway};
+use settings::Settings;
+
+/// Workflows of agents, tools and people.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// All services, each in a process of its own
+    Up(Settings),
+    /// The workflow API with its engine
+    Api(Settings),
+    /// The policies, over OPA's API
+    Opa(Settings),
+    /// The model gateway
+    ModelGateway(Settings),
+    /// The tool gateway
+    ToolGateway(Settings),
+    /// The worker that keeps an audit of events
+    Worker(Settings),
+    /// The pretended provider of models and tools
+    Provider(Settings),
+}
+
+fn main() -> Result<(), Error> {
+    let command = Arguments::parse().command;
+    // Before the runtime, and dropped after it: what is buffered at the end is sent.
+    let _telemetry = match command.service() {
+        Some(service) => Some(telemetry::set_up(service)?),
+        None => None,
+    };
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?
+        .block_on(command.run())
+}
+
+impl Command {
+    /// What it is called in telemetry; what is outside of the system has none.
+    fn service(&self) -> Option<&'static str> {
+        match self {
+            Self::Up(_) | Self::Provider(_) => None,
+            Self::Api(_) => Some("aob-api"),
+            Self::Opa(_) => Some("aob-opa"),
+            Self::ModelGateway(_) => Some("aob-model-gateway"),
+            Self::ToolGateway(_) => Some("aob-tool-gateway"),
+            Self::Worker(_) => Some("aob-worker"),
+        }
+    }
+
+    async fn run(self) -> Result<(), Error> {
+        match self {
+            Self::Up(settings) => all::up(&settings).await,
+            Self::Api(settings) => serve_api(&settings).await,
+            Self::Opa(settings) => {
+                http_server::serve(settings.opa, opa::router(&settings.folder.join("policies"))?).await
+            }
+            Self::ModelGateway(settings) => {
+                http_server::serve(settings.model_gateway, model_gateway::router(&settings)?).await
+            }
+            Self::ToolGateway(settings) => {
+                http_server::serve(settings.tool_gateway, tool_gateway::router(&settings)?).await
+            }
+            Self::Worker(settings) => worker::run(&settings).await,
+            Self::Provider(settings) => http_server::serve(settings.provider, provider::router()).await,
+        }
+    }
+}
+
+async fn serve_api(settings: &Settings) -> Result<(), Error> {
+    let api = api::Api::open(settings).await?;
+    let serve = http_server::serve(settings.api, api::router(api.clone()));
+    tokio::select! {
+        done = serve => done?,
+        done = api.relay.run() => done?,
+    }
+    // What the last requests left in the outbox.
+    api.relay.drain().await?;
+    Ok(())
+}

@@ -1,0 +1,741 @@
+"""AOB, the workflow system in `examples/aob`: its processes, run against Clew, leave the traces that its guide promises."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from clew import free_ports, wait_until
+
+FOLDER = "examples/aob"
+SERVICES = ["provider", "opa", "model-gateway", "tool-gateway", "worker", "api"]
+KEY = {"X-API-Key": "demo:local-dev-key"}
+BELONGINGS = {"workflow.id", "workflow.name", "workflow.version", "tenant.id", "user.id"}
+# The guide's variables, but for the endpoint's port.
+GUIDE = {
+    "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+    "OTEL_EXPORTER_OTLP_HEADERS": "",
+    "OTEL_RESOURCE_ATTRIBUTES": "service.name=agentic-core,service.version=1.0.0,deployment.environment=development",
+    "OTEL_TRACES_SAMPLER": "traceidratio",
+    "OTEL_TRACES_SAMPLER_ARG": "1.0",
+    "OTEL_SERVICE_VERSION": "1.0.0",
+}
+
+
+@pytest.fixture(scope="session")
+def binary():
+    """`AOB_BIN`, or what cargo builds."""
+    if "AOB_BIN" in os.environ:
+        return os.environ["AOB_BIN"]
+    command = ["cargo", "build", "--quiet", "--package", "aob", "--message-format", "json"]
+    built = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
+    found = [json.loads(line).get("executable") for line in built.splitlines()]
+    return [path for path in found if path][-1]
+
+
+class Aob:
+    """The system's processes, each on a free port."""
+
+    def __init__(self, binary, clew, directory, environment=None, folder=FOLDER):
+        self.binary, self.clew, self.directory, self.folder = binary, clew, directory, folder
+        directory.mkdir(parents=True, exist_ok=True)
+        ports = free_ports(5)
+        names = ["provider", "opa", "model-gateway", "tool-gateway", "api"]
+        self.addresses = {name: f"127.0.0.1:{port}" for name, port in zip(names, ports)}
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("OTEL_")},
+            **GUIDE, "OTEL_EXPORTER_OTLP_ENDPOINT": clew.otlp_http, "OTEL_BSP_SCHEDULE_DELAY": "100",
+            "OTEL_METRIC_EXPORT_INTERVAL": "500", **(environment or {}),
+        }
+        self.processes = {}
+
+    def flags(self):
+        """What every service is told."""
+        addresses = [flag for name, address in self.addresses.items() for flag in (f"--{name}", address)]
+        return [*addresses, "--folder", str(self.folder), "--data", str(self.directory / "data"), "--traces-url", self.clew.api]
+
+    def start_one(self, service):
+        name = "aob-api" if service == "api" else f"aob-{service}"
+        with open(self.directory / f"{service}.log", "ab") as log:
+            self.processes[service] = subprocess.Popen(
+                [self.binary, service, *self.flags()], stdout=log, stderr=log,
+                env={**self.environment, "OTEL_SERVICE_NAME": name},
+            )
+        if service in self.addresses:
+            wait_until(lambda: self.answers(service), 20, f"{service} answers")
+
+    def answers(self, service):
+        process = self.processes[service]
+        said = (self.directory / f"{service}.log").read_text()
+        assert process.poll() is None, f"{service} ended with {process.returncode}: {said}"
+        try:
+            return requests.get(f"http://{self.addresses[service]}/health", timeout=2).status_code == 200
+        except requests.RequestException:
+            return False
+
+    def start(self, services=SERVICES):
+        for service in services:
+            self.start_one(service)
+        return self
+
+    def stop_one(self, service):
+        process = self.processes.pop(service)
+        process.send_signal(signal.SIGTERM)
+        try:
+            return process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+
+    def stop(self):
+        return {service: self.stop_one(service) for service in reversed(list(self.processes))}
+
+    def post(self, path, body=None, **headers):
+        return requests.post(f"http://{self.addresses['api']}{path}", json=body, headers={**KEY, **headers}, timeout=60)
+
+    def get(self, path):
+        answer = requests.get(f"http://{self.addresses['api']}{path}", headers=KEY, timeout=60)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def run(self, workflow_id, **more):
+        answer = self.post("/workflows/start", {"workflow_id": workflow_id, "text": "hello agentic", "approval": False, **more})
+        return answer, answer.json()
+
+    def is_whole(self, tree):
+        """Every request has come to its service, and every event to the worker."""
+        asked = [each for each in tree.named("POST") if not each.is_error() and self.addresses["provider"] not in each.tags["url.full"]]
+        told = tree.named("send aob.events")
+        return all(tree.below(each) for each in asked) and all(tree.below(each, "process aob.events") for each in told)
+
+    def trace(self, trace_id, *conditions):
+        """The trace, once it is whole and these hold of it."""
+        conditions = [*conditions, self.is_whole]
+        found = {}
+
+        def complete():
+            found["trace"] = self.clew.trace(trace_id)
+            return found["trace"] and all(condition(Tree(found["trace"])) for condition in conditions)
+
+        try:
+            wait_until(complete, 20)
+        except AssertionError:
+            raise AssertionError(f"what the trace has: {found['trace'] and Tree(found['trace']).names()}") from None
+        return Tree(found["trace"])
+
+
+class Span:
+    def __init__(self, raw, process):
+        self.raw, self.name, self.id, self.process = raw, raw["operationName"], raw["spanID"], process
+        self.begin, self.end = raw["startTime"], raw["startTime"] + raw["duration"]
+        self.seconds = raw["duration"] / 1e6
+        self.tags = {tag["key"]: tag["value"] for tag in raw["tags"]}
+        self.types = {tag["key"]: tag["type"] for tag in raw["tags"]}
+        self.service = process["serviceName"]
+        parents = [each["spanID"] for each in raw["references"] if each["refType"] == "CHILD_OF"]
+        self.parent = parents[0] if parents else None
+        self.links = {each["traceID"] for each in raw["references"] if each["refType"] == "FOLLOWS_FROM"}
+
+    @property
+    def events(self):
+        return [{field["key"]: field["value"] for field in each["fields"]} for each in self.raw["logs"]]
+
+    def is_error(self):
+        return self.tags.get("otel.status_code") == "ERROR"
+
+    def is_ok(self):
+        return self.tags.get("otel.status_code") == "OK"
+
+
+class Tree:
+    def __init__(self, raw):
+        self.spans = [Span(each, raw["processes"][each["processID"]]) for each in raw["spans"]]
+
+    def names(self):
+        return sorted(f"{each.service}: {each.name} {each.tags.get('node.id', '')}" for each in self.spans)
+
+    def named(self, name):
+        return [each for each in self.spans if each.name == name]
+
+    def root(self):
+        (root,) = [each for each in self.spans if each.parent is None]
+        return root
+
+    def below(self, span, name=None):
+        return [each for each in self.spans if each.parent == span.id and name in (None, each.name)]
+
+    def node(self, node_id):
+        (node,) = [each for each in self.named("node.execution") if each.tags["node.id"] == node_id]
+        return node
+
+    def only(self, span, name):
+        (one,) = self.below(span, name)
+        return one
+
+
+def sent(count):
+    return lambda tree: len(tree.named("send aob.events")) == count
+
+
+@pytest.fixture
+def make(binary, clew, tmp_path):
+    """Systems that are stopped at the end of the test; all their processes end well."""
+    systems = []
+
+    def made(name="aob", **options):
+        systems.append(Aob(binary, clew, tmp_path / name, **options))
+        return systems[-1]
+
+    yield made
+    for system in systems:
+        assert set(system.stop().values()) <= {0}
+
+
+@pytest.fixture(scope="module")
+def aob(binary, clew, tmp_path_factory):
+    system = Aob(binary, clew, tmp_path_factory.mktemp("aob")).start()
+    yield system
+    assert set(system.stop().values()) == {0}
+
+
+@pytest.fixture(scope="module")
+def demo(aob):
+    """The demo as far as the person who has to approve: its answer and its trace."""
+    answer, body = aob.run("demo-workflow-123")
+    assert answer.status_code == 200 and body["state"] == "waiting" and body["node"] == "n3", body
+    return body, aob.trace(body["trace_id"], sent(3))
+
+
+def test_environment(clew, demo):
+    """AOB-02: what the guide's variables say is what arrives."""
+    tree = demo[1]
+    process = {tag["key"]: tag["value"] for tag in tree.root().process["tags"]}
+    assert tree.root().service == "aob-api" and process["service.version"] == "1.0.0"
+    assert process["deployment.environment"] == "development"
+    assert process["deployment.environment.name"] == "development"
+    assert "aob-api" in clew.get("/api/services")["data"]
+    assert clew.get("/api/traces", service="agentic-core")["data"] == []
+
+
+def test_tree(demo):
+    """AOB-03: who is below whom."""
+    tree = demo[1]
+    root = tree.root()
+    assert root.name == "POST /workflows/start" and root.tags["span.kind"] == "server"
+    execution = tree.only(root, "workflow.execution")
+    assert {each.tags["node.id"] for each in tree.below(execution, "node.execution")} == {"n1", "n2", "n3"}
+    for node_id in ("n1", "n2", "n3"):
+        evaluation = tree.only(tree.node(node_id), "policy.evaluation")
+        check = tree.only(evaluation, "policy.check")
+        asked = tree.only(check, "POST")
+        assert tree.only(asked, "POST /v1/data/{*path}").service == "aob-opa"
+    tool = tree.only(tree.node("n1"), "execute_tool text.uppercase")
+    gateway = tree.only(tree.only(tool, "POST"), "POST /tools/call")
+    assert gateway.service == "aob-tool-gateway" and gateway.tags["span.kind"] == "server"
+    model = tree.only(tree.node("n2"), "chat gpt-4")
+    assert tree.only(tree.only(model, "POST"), "POST /infer").service == "aob-model-gateway"
+    approval = tree.only(tree.node("n3"), "human.approval")
+    assert approval.tags["approval.status"] == "waiting"
+    for node_id in ("n1", "n2", "n3"):
+        node = tree.node(node_id)
+        assert tree.only(node, "INSERT events") and tree.only(node, "INSERT outbox")
+    for message in tree.below(root, "send aob.events"):
+        assert message.tags["span.kind"] == "producer"
+        process = tree.only(message, "process aob.events")
+        assert process.service == "aob-worker" and process.tags["span.kind"] == "consumer"
+        assert tree.only(process, "INSERT audit").tags["db.name"] == "audit"
+    assert len(tree.below(root, "send aob.events")) == 3
+    assert len(tree.named("workflow.execution")) == 1 and not tree.named("human.wait")
+
+
+def test_timing(demo):
+    """AOB-03: what is below is within, and steps follow each other."""
+    tree = demo[1]
+    by_id = {each.id: each for each in tree.spans}
+    for span in tree.spans:
+        parent = by_id.get(span.parent)
+        # Microseconds: each of two numbers may be cut.
+        assert parent is None or span.begin >= parent.begin - 1, f"{span.name} before {parent.name}"
+        told = ("send aob.events", "process aob.events")
+        if parent and span.name not in told:
+            assert span.end <= parent.end + 2, f"{span.name} after {parent.name}"
+    n1, n2, n3 = (tree.node(each) for each in ("n1", "n2", "n3"))
+    assert n1.end <= n2.begin + 1 and n2.end <= n3.begin + 1
+    for message in tree.named("send aob.events"):
+        assert tree.only(message, "process aob.events").begin >= message.begin
+    for node, work in ((n1, "execute_tool text.uppercase"), (n2, "chat gpt-4")):
+        assert tree.only(node, "policy.evaluation").end <= tree.only(node, work).begin + 1
+        assert tree.only(node, work).end <= tree.only(node, "INSERT events").begin + 1
+
+
+def expect(span, **expected):
+    """Attributes with their values and types; a type stands for any value of it."""
+    names = {str: "string", int: "int64", float: "float64", bool: "bool"}
+    for key, value in expected.items():
+        key = key.replace("__", ".")
+        assert key in span.tags, f"{span.name} has no {key}: {sorted(span.tags)}"
+        kind = value if isinstance(value, type) else type(value)
+        if kind is list:
+            assert json.loads(span.tags[key]) == value if isinstance(span.tags[key], str) else span.tags[key] == value
+            continue
+        assert span.types[key] == names[kind], f"{key} is a {span.types[key]}"
+        if value is not kind:
+            found = int(span.tags[key]) if kind is int else span.tags[key]
+            assert found == (pytest.approx(value) if kind is float else value), key
+
+
+def test_attributes_of_every_span(demo):
+    """AOB-04: every span says whose run it belongs to, in whichever process."""
+    tree = demo[1]
+    assert {each.service for each in tree.spans} == {"aob-api", "aob-opa", "aob-model-gateway", "aob-tool-gateway", "aob-worker"}
+    for span in tree.spans:
+        assert BELONGINGS <= set(span.tags), f"{span.service} {span.name}: {sorted(span.tags)}"
+        expect(span, workflow__id="demo-workflow-123", workflow__name="demo", workflow__version="1.0.0")
+        expect(span, tenant__id="acme-corp", user__id="user-123")
+
+
+def test_attributes_of_requests_and_nodes(aob, demo):
+    """AOB-04: S4-24, S4-27, S4-28, in old names and current ones."""
+    tree = demo[1]
+    url = f"http://{aob.addresses['api']}/workflows/start"
+    expect(tree.root(), http__method="POST", http__url=url, http__status_code=200, http__user_agent=str)
+    expect(tree.root(), http__request__method="POST", url__full=url, http__response__status_code=200, user_agent__original=str)
+    assert tree.root().tags["http.user_agent"].startswith("python-requests/")
+    node = tree.node("n1")
+    expect(node, node__id="n1", node__name="uppercase", node__kind="task", node__expression="ctx.bag")
+    expect(node, execution__attempt=1, execution__max_attempts=3, execution__retry_count=0, execution__success=True)
+    kinds = {each: tree.node(each).tags["node.kind"] for each in ("n1", "n2", "n3")}
+    assert kinds == {"n1": "task", "n2": "agent", "n3": "human"} and node.is_ok()
+
+
+def test_attributes_of_policies(aob, demo):
+    """AOB-04: S4-29."""
+    tree = demo[1]
+    for name in ("policy.evaluation", "policy.check"):
+        (span,) = [each for each in tree.named(name) if each.tags.get("policy.edge") == "n2->n3"]
+        expect(span, policy__decision="allow", policy__rules=["require_human_for_risk_high"], policy__evaluation_time_ms=int)
+        assert int(span.tags["policy.evaluation_time_ms"]) <= span.seconds * 1000 + 1
+    expect(span, policy__opa_url=f"http://{aob.addresses['opa']}")
+
+
+def test_attributes_of_gateways(aob, demo):
+    """AOB-04: S4-30, S4-31."""
+    tree = demo[1]
+    (tool,) = tree.named("execute_tool text.uppercase")
+    endpoint = f"http://{aob.addresses['provider']}/tools/uppercase"
+    expect(tool, tool__name="text.uppercase", tool__endpoint=endpoint, tool__method="POST", tool__status_code=200)
+    expect(tool, tool__duration_ms=int, gen_ai__tool__name="text.uppercase", gen_ai__operation__name="execute_tool")
+    (model,) = tree.named("chat gpt-4")
+    expect(model, model__name="gpt-4", model__provider="openai", model__tier="premium", model__cost_usd=0.003)
+    expect(model, model__tokens_input=150, model__tokens_output=75)
+    expect(model, gen_ai__request__model="gpt-4", gen_ai__provider__name="openai", gen_ai__operation__name="chat")
+    expect(model, gen_ai__usage__input_tokens=150, gen_ai__usage__output_tokens=75)
+
+
+def test_attributes_of_storage_and_messages(demo):
+    """AOB-04: S4-32, S4-33."""
+    tree = demo[1]
+    insert = tree.only(tree.node("n1"), "INSERT events")
+    expect(insert, db__system="sqlite", db__name="aob", db__operation="INSERT", db__table="events")
+    expect(insert, db__rows_affected=1, db__duration_ms=int, span__kind="client")
+    expect(insert, db__system__name="sqlite", db__namespace="aob", db__operation__name="INSERT", db__collection__name="events")
+    ids = set()
+    for name in ("send aob.events", "process aob.events"):
+        for message in tree.named(name):
+            expect(message, messaging__system="sqlite", messaging__destination="aob.events", messaging__destination_kind="topic")
+            expect(message, messaging__message_id=str, messaging__payload_size_bytes=int)
+            expect(message, messaging__destination__name="aob.events", messaging__message__body__size=int)
+            assert message.tags["messaging.message.id"] == message.tags["messaging.message_id"]
+            ids.add(message.tags["messaging.message_id"])
+    assert len(ids) == 3
+
+
+class Postgresql:
+    """A PostgreSQL server of one's own, in a folder that goes with it; it refuses to run as root, so it runs as its own user."""
+
+    def __init__(self):
+        self.programs = Path(os.path.realpath(shutil.which("postgres"))).parent
+        self.folder = Path(tempfile.mkdtemp(prefix="aob-postgresql-"))
+        self.as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        if self.as_user:
+            shutil.chown(self.folder, "postgres")
+        (self.port,) = free_ports(1)
+        self.url = f"postgres://aob@127.0.0.1:{self.port}/postgres"
+        self.process = None
+
+    def start(self):
+        data = str(self.folder / "data")
+        command = [self.programs / "initdb", "--pgdata", data, "--username", "aob", "--auth", "trust", "--no-sync"]
+        subprocess.run([*self.as_user, *command], check=True, stdout=subprocess.DEVNULL)
+        listen = ["-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder), "-F"]
+        with open(self.folder.with_suffix(".log"), "wb") as log:
+            command = [*self.as_user, self.programs / "postgres", "-D", data, *listen]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        wait_until(self.answers, 30, "PostgreSQL answers")
+        return self
+
+    def answers(self):
+        assert self.process.poll() is None, self.folder.with_suffix(".log").read_text()
+        ready = [self.programs / "pg_isready", "--quiet", "--host", "127.0.0.1", "--port", str(self.port), "--username", "aob"]
+        return subprocess.run(ready).returncode == 0
+
+    def stop(self):
+        command = [*self.as_user, self.programs / "pg_ctl", "stop", "--pgdata", str(self.folder / "data"), "--mode", "fast"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        self.process.wait(30)
+        shutil.rmtree(self.folder)
+        self.folder.with_suffix(".log").unlink()
+
+
+@pytest.fixture
+def postgresql():
+    if not shutil.which("postgres"):
+        pytest.skip("PostgreSQL is not here")
+    server = Postgresql()
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+def test_postgresql(make, postgresql):
+    """AOB-04, S4-32: events, outbox, snapshots and decisions in PostgreSQL, from the start to a replay."""
+    system = make(environment={"AOB_DATABASE_URL": postgresql.url}).start()
+    try:
+        body = system.run("in-postgresql")[1]
+        assert body["state"] == "waiting", body
+        answer = system.post("/workflows/resume", {"workflow_id": "in-postgresql", "approval": True})
+        assert answer.json()["state"] == "completed", answer.text
+        tree = system.trace(body["trace_id"], sent(6))
+        insert = tree.only(tree.node("n1"), "INSERT events")
+        expect(insert, db__system="postgresql", db__name="postgres", db__operation="INSERT", db__table="events", db__rows_affected=1)
+        expect(insert, db__system__name="postgresql", db__duration_ms=int)
+        events = system.get("/workflows/in-postgresql/events")["events"]
+        assert [each["type"] for each in events] == [
+            "task.completed", "agent.completed", "human.wait", "human.approved", "tool.completed", "workflow.completed",
+        ]
+        assert len(system.get("/workflows/in-postgresql/decisions")["decisions"]) == 4
+        snapshots = system.get("/workflows/in-postgresql/snapshots")["snapshots"]
+        answer = system.post(f"/workflows/in-postgresql/replay?snapshot_id={snapshots[0]['id']}")
+        assert answer.json()["state"] == "completed", answer.text
+        assert system.run("in-postgresql")[0].status_code == 409
+        assert not (system.directory / "data" / "aob.sqlite").exists()
+    finally:
+        assert set(system.stop().values()) == {0}
+
+
+def test_denial(aob):
+    """AOB-10 a: a policy denies n3; event, decision and trace belong together."""
+    answer, body = aob.run("denied", risk="high")
+    assert answer.status_code == 200 and (body["state"], body["node"]) == ("denied", "n3")
+    tree = aob.trace(body["trace_id"], sent(3))
+    node = tree.node("n3")
+    check = tree.only(tree.only(node, "policy.evaluation"), "policy.check")
+    expect(check, policy__decision="deny", policy__edge="n2->n3", policy__rules=["require_human_for_risk_high"])
+    assert node.tags["node.outcome"] == "denied" and "execution.success" not in node.tags
+    assert not tree.below(node, "human.approval")
+    (event,) = [each for each in aob.get("/workflows/denied/events")["events"] if each["type"] == "policy.denied"]
+    (decision,) = [each for each in aob.get("/workflows/denied/decisions")["decisions"] if each["decision"] == "deny"]
+    for each in (event, decision):
+        assert each["correlation_id"] == body["correlation_id"] and each["trace_id"] == body["trace_id"]
+    assert decision["edge"] == "n2->n3" and decision["violated"] == ["require_human_for_risk_high"]
+    assert event["payload"]["violated"] == decision["violated"]
+    told = wait_until(lambda: aob.clew.get("/api/logs", trace_id=body["trace_id"])["logs"], 20, "the denial is logged")
+    assert [each["body"]["value"] for each in told] == ["a policy denies the node"] and told[0]["spanId"] == node.id
+
+
+def test_policies_are_down(make):
+    """AOB-10 b: nobody decides, so nothing is allowed."""
+    system = make().start(["provider", "model-gateway", "tool-gateway", "worker", "api"])
+    answer, body = system.run("no-opa")
+    assert answer.status_code == 502 and body["state"] == "failed"
+    tree = system.trace(body["trace_id"], sent(1))
+    (check,) = tree.named("policy.check")
+    expect(check, policy__decision=False, policy__error=str)
+    assert system.addresses["opa"] in check.tags["policy.error"]
+    for span in (check, tree.node("n1"), *tree.named("policy.evaluation"), *tree.named("workflow.execution"), tree.root()):
+        assert span.is_error(), span.name
+    assert not tree.named("execute_tool text.uppercase")
+
+
+def test_retries(aob):
+    """AOB-10 c: a tool that works at the third attempt."""
+    answer, body = aob.run("flaky", workflow="flaky")
+    assert answer.status_code == 200 and body["state"] == "completed"
+    tree = aob.trace(body["trace_id"], sent(3))
+    node = tree.node("n1")
+    expect(node, execution__attempt=3, execution__max_attempts=3, execution__retry_count=2, execution__success=True)
+    attempts = sorted(tree.below(node, "execute_tool echo.flaky"), key=lambda each: each.begin)
+    assert [int(each.tags["execution.attempt"]) for each in attempts] == [1, 2, 3]
+    assert [each.is_error() for each in attempts] == [True, True, False]
+    pauses = [later.begin - earlier.end for earlier, later in zip(attempts, attempts[1:])]
+    assert pauses[0] >= 20_000 and pauses[1] >= 40_000
+    assert node.is_ok() and tree.named("workflow.execution")[0].is_ok() and not tree.root().is_error()
+    assert [each["event"] for each in node.events] == ["node.retry"] * 2
+
+
+def test_failure(aob):
+    """AOB-10 c: a tool that never works fails the node, the run and the request; nothing follows."""
+    answer, body = aob.run("broken", workflow="broken")
+    assert answer.status_code == 502 and body["state"] == "failed"
+    tree = aob.trace(body["trace_id"], sent(1))
+    node = tree.node("n1")
+    expect(node, execution__attempt=3, execution__retry_count=2, execution__success=False, error__type="refused")
+    attempts = tree.below(node, "execute_tool echo.broken")
+    assert len(attempts) == 3 and all(each.is_error() for each in attempts)
+    assert node.is_error() and tree.named("workflow.execution")[0].is_error() and tree.root().is_error()
+    assert [each.tags["node.id"] for each in tree.named("node.execution")] == ["n1"]
+    assert [each["type"] for each in aob.get("/workflows/broken/events")["events"]] == ["node.failed"]
+
+
+def test_approval(aob):
+    """AOB-10 d: the wait is one span; what follows is in the same trace, linked to the request there and back."""
+    body = aob.run("approved")[1]
+    waited = time.monotonic()
+    # The pause is what is measured here.
+    time.sleep(5)
+    answer = aob.post("/workflows/resume", {"workflow_id": "approved", "approval": True})
+    waited = time.monotonic() - waited
+    assert answer.status_code == 200 and answer.json()["state"] == "completed"
+    assert answer.json()["trace_id"] == body["trace_id"]
+    tree = aob.trace(body["trace_id"], sent(6))
+    (wait,) = tree.named("human.wait")
+    assert wait.parent == tree.node("n3").id and 5 <= wait.seconds <= waited + 0.5
+    expect(wait, approval__id="approved/n3", approval__status="approved", workflow__id="approved")
+    first, second = sorted(tree.named("workflow.execution"), key=lambda each: each.begin)
+    assert second.parent == first.parent == tree.root().id or second.parent == first.id
+    expect(second, workflow__resumed=True)
+    assert tree.node("n4").parent == second.id and tree.node("n4").begin >= wait.end - 50_000
+    (request,) = second.links
+    requested = Tree(wait_until(lambda: aob.clew.trace(request)))
+    assert requested.root().name == "POST /workflows/resume" and requested.root().links == {body["trace_id"]}
+    tags = json.dumps({"workflow.id": "approved"})
+    found = aob.clew.get("/api/traces", tags=tags, service="aob-api")["data"]
+    assert {each["traceID"] for each in found} >= {body["trace_id"], request}
+    again = aob.post("/workflows/resume", {"workflow_id": "approved", "approval": True})
+    assert again.status_code == 409 and "only a waiting run" in again.json()["error"]
+
+
+def test_rejection(aob):
+    """AOB-10 d: a person may say no, too."""
+    body = aob.run("rejected")[1]
+    answer = aob.post("/workflows/resume", {"workflow_id": "rejected", "approval": False})
+    assert answer.status_code == 200 and answer.json()["state"] == "denied"
+    tree = aob.trace(body["trace_id"], sent(4))
+    (wait,) = tree.named("human.wait")
+    assert wait.tags["approval.status"] == "rejected"
+    assert {each.tags["node.id"] for each in tree.named("node.execution")} == {"n1", "n2", "n3"}
+
+
+def test_replay(aob):
+    """AOB-10 e: a replay is a trace of its own that says so, linked to the original; nothing is told or ordered again."""
+    original = aob.run("replayed", approval=True)[1]
+    assert original["state"] == "completed"
+    events = aob.get("/workflows/replayed/events")["events"]
+    snapshots = aob.get("/workflows/replayed/snapshots")["snapshots"]
+    assert [each["node"] for each in snapshots] == ["n1", "n2", "n4"]
+    answer = aob.post(f"/workflows/replayed/replay?snapshot_id={snapshots[0]['id']}")
+    body = answer.json()
+    assert answer.status_code == 200 and body["state"] == "completed" and body["replay"] is True
+    assert body["bag"] == original["bag"] and body["trace_id"] != original["trace_id"]
+    tree = aob.trace(body["trace_id"], lambda tree: tree.named("workflow.execution"))
+    (execution,) = tree.named("workflow.execution")
+    expect(tree.root(), replay=True)
+    expect(execution, replay=True, workflow__id="replayed", replay__snapshot_id=int(snapshots[0]["id"]))
+    assert execution.links == {original["trace_id"]} == tree.root().links
+    assert {each.tags["node.id"] for each in tree.named("node.execution")} == {"n2", "n3", "n4"}
+    assert not tree.named("send aob.events") and not tree.named("INSERT events")
+    assert aob.get("/workflows/replayed/events")["events"] == events
+    assert aob.post("/workflows/replayed/replay?snapshot_id=999999").status_code == 404
+
+
+def test_what_the_page_reads(aob, demo):
+    """AOB-10 f: events, spans and decisions of a run."""
+    run = "/workflows/demo-workflow-123"
+    events = aob.get(f"{run}/events")["events"]
+    assert [each["type"] for each in events] == ["task.completed", "agent.completed", "human.wait"]
+    assert events[0]["causation_id"] is None and events[1]["causation_id"] == events[0]["id"]
+    decisions = aob.get(f"{run}/decisions")["decisions"]
+    assert [each["edge"] for each in decisions] == ["start->n1", "n1->n2", "n2->n3"]
+    assert {each["decision"] for each in decisions} == {"allow"}
+    assert {each["correlation_id"] for each in events + decisions} == {demo[0]["correlation_id"]}
+    spans = aob.get(f"{run}/traces")["spans"]
+    assert {"workflow.execution", "node.execution", "policy.check"} <= {each["operationName"] for each in spans}
+    assert demo[0]["trace_id"] in {each["traceID"] for each in spans}
+
+
+LIMITS = {
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "2048",
+    "OTEL_ATTRIBUTE_COUNT_LIMIT": "128",
+    "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "128",
+}
+
+
+def labelled(labels):
+    """A workflow whose node has these labels, and an edge with long names of policies."""
+    nodes = [{"id": "n1", "name": "n", "kind": "task", "labels": labels}, {"id": "n2", "name": "n", "kind": "task"}]
+    edges = [{"from": "start", "to": "n1"}, {"from": "n1", "to": "n2", "policies": ["é" * 10_000, "short"]}]
+    return {"name": "labelled", "version": "1.0.0", "nodes": nodes, "edges": edges}
+
+
+def test_limits(make, tmp_path):
+    """AOB-08: long values are cut between characters, each of a list as well; attribute 129 is dropped and counted."""
+    folder = tmp_path / "folder"
+    shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("src"))
+    # With 5 that every span carries, 5 of the node and 3 of its execution: 129, of which the last is `execution.success`.
+    labels = {f"label{number:03}": "é" * 10_000 if number == 0 else "short" for number in range(116)}
+    (folder / "workflows" / "labelled.json").write_text(json.dumps(labelled(labels)))
+    system = make(environment=LIMITS, folder=folder).start()
+    body = system.run("labelled", workflow="labelled")[1]
+    tree = system.trace(body["trace_id"], sent(2))
+    node = tree.node("n1")
+    assert node.tags["node.label.label000"] == "é" * 2048
+    (check,) = [each for each in tree.named("policy.check") if each.tags["policy.edge"] == "n1->n2"]
+    rules = check.tags["policy.rules"]
+    assert (json.loads(rules) if isinstance(rules, str) else rules) == ["é" * 2048, "short"]
+    span = system.clew.get(f"/api/v1/traces/{body['trace_id']}/spans/{node.id}")
+    assert span["dropped"]["attributes"] == 1 and len(span["attributes"]) == 128
+    assert "execution.success" not in node.tags and node.tags["node.label.label115"] == "short"
+
+
+def test_batches(make):
+    """AOB-08: 512 spans are sent at once, the rest when it is time or when the process ends."""
+    batch = {"OTEL_BSP_SCHEDULE_DELAY": "60000", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "512", "OTEL_BSP_EXPORT_TIMEOUT": "30000"}
+    system = make(environment=batch).start()
+
+    def spans(trace_id):
+        trace = system.clew.trace(trace_id)
+        return [each for each in Tree(trace).spans if each.service == "aob-api"] if trace else []
+
+    ids = [system.run(f"batch-{number}", approval=True)[1]["trace_id"] for number in range(12)]
+    wait_until(lambda: spans(ids[0]), 5, "the first 512 spans arrive")
+    assert sum(len(spans(each)) for each in ids) == 512 or not spans(ids[-1])
+    system.stop()
+    everything = [Tree(system.clew.trace(each)) for each in ids]
+    assert all(len(tree.named("POST /workflows/start")) == 1 for tree in everything)
+    assert all(len(tree.named("send aob.events")) == 5 for tree in everything)
+
+
+def test_branch(aob):
+    """A branch leads where its value says."""
+    for risk, expected in (("low", {"b1", "n4"}), ("high", {"b1", "n3"})):
+        body = aob.run(f"triage-{risk}", workflow="triage", risk=risk)[1]
+        tree = aob.trace(body["trace_id"], lambda tree: tree.named("workflow.execution"))
+        assert {each.tags["node.id"] for each in tree.named("node.execution")} == expected
+        assert tree.node("b1").tags["branch.taken"] in expected
+
+
+def test_refusals(aob):
+    """What cannot be done is said, with its status."""
+    assert requests.post(f"http://{aob.addresses['api']}/workflows/start", json={}, timeout=20).status_code == 401
+    aob.run("twice", workflow="flaky")
+    assert aob.run("twice", workflow="flaky")[0].status_code == 409
+    assert aob.run("unknown", workflow="no-such-workflow")[0].status_code == 404
+    assert aob.post("/workflows/resume", {"workflow_id": "never", "approval": True}).status_code == 404
+
+
+def test_caller_goes_away(aob):
+    """A run is finished although nobody waits for the answer."""
+    body = {"workflow_id": "alone", "text": "hello", "workflow": "flaky"}
+    with pytest.raises(requests.Timeout):
+        requests.post(f"http://{aob.addresses['api']}/workflows/start", json=body, headers=KEY, timeout=0.03)
+    wait_until(lambda: len(aob.get("/workflows/alone/events")["events"]) == 3, 20, "the run completes")
+    events = aob.get("/workflows/alone/events")["events"]
+    assert events[-1]["type"] == "workflow.completed"
+    tree = aob.trace(events[0]["trace_id"], sent(3), lambda tree: tree.named("workflow.execution"))
+    assert tree.named("workflow.execution")[0].is_ok()
+    # The request was given up, so it has no answer.
+    assert "http.response.status_code" not in tree.root().tags
+
+
+def test_callers_context(aob):
+    """A caller's trace goes on in the system."""
+    trace_id, caller = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    body = {"workflow_id": "called", "text": "hello", "workflow": "flaky"}
+    answer = aob.post("/workflows/start", body, traceparent=f"00-{trace_id}-{caller}-01")
+    assert answer.json()["trace_id"] == trace_id
+    tree = aob.trace(trace_id, sent(3))
+    assert tree.named("POST /workflows/start")[0].parent == caller
+
+
+def test_worker_is_away(make):
+    """Events wait for the worker, in order and each once; what was published is not published again."""
+    system = make().start(["provider", "opa", "model-gateway", "tool-gateway", "api"])
+    body = system.run("away", approval=True)[1]
+    assert system.post("/admin/outbox/drain").json()["published"] in range(6)
+    assert system.post("/admin/outbox/drain").json() == {"published": 0}
+    system.start_one("worker")
+    tree = system.trace(body["trace_id"], sent(5))
+    order = [each.tags["messaging.message_id"] for each in sorted(tree.named("process aob.events"), key=lambda each: each.begin)]
+    assert order == [each["id"] for each in system.get("/workflows/away/events")["events"]]
+    system.stop_one("worker")
+    system.start_one("worker")
+    other = system.run("after", approval=True)[1]
+    system.trace(other["trace_id"], sent(5))
+    assert len(system.trace(body["trace_id"]).named("process aob.events")) == 5
+
+
+def test_readme(make, clew):
+    """Its commands do what it says, one after the other."""
+    system = make().start()
+    text = open(f"{FOLDER}/README.md").read()
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    commands = [line for block in blocks for line in block.replace("\\\n", "").splitlines()]
+    assert len(commands) >= 10
+    told = []
+    for command in commands:
+        command = command.replace("localhost:8000", system.addresses["api"]).replace("localhost:16686", f"127.0.0.1:{clew.query}")
+        done = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, f"{command}: {done.returncode} {done.stdout}"
+        told.append(json.loads(done.stdout))
+    states = [each["state"] for each in told if "state" in each]
+    assert states == ["waiting", "completed", "completed", "denied", "completed"]
+    assert told[-1]["data"]
+
+
+def test_up(binary, clew, tmp_path):
+    """One command starts all services, says so, and stops them."""
+    system = Aob(binary, clew, tmp_path / "up", environment={"OTEL_SERVICE_NAME": "aob-api"})
+    command = [binary, "up", *system.flags()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=system.environment) as process:
+        try:
+            assert process.stdout.readline() == f"AOB answers on http://{system.addresses['api']}\n"
+            answer, body = system.run("up", approval=True)
+            assert answer.status_code == 200 and body["state"] == "completed"
+            tree = system.trace(body["trace_id"], sent(5))
+            assert {each.service for each in tree.spans} == {"aob-api", "aob-opa", "aob-model-gateway", "aob-tool-gateway", "aob-worker"}
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"http://{system.addresses['api']}/health", timeout=2)
+
+
+def test_measures(aob, demo):
+    """What the engine counts arrives."""
+    def series(name):
+        answer = requests.get(f"{aob.clew.api}/api/v1/metrics/{name}", timeout=20)
+        return answer.json()["series"] if answer.status_code == 200 else []
+
+    def decisions():
+        pairs = [pair for each in series("aob_policy_decisions_total") for pair in each["attributes"]]
+        return {pair["value"] for pair in pairs if pair["key"] == "decision"}
+
+    def requests_to(path):
+        pairs = [{pair["key"]: str(pair["value"]) for pair in each["attributes"]} for each in series("aob_requests_total")]
+        return {each["status_code"] for each in pairs if each["path"] == path and each["method"] == "POST"}
+
+    aob.run("measured", risk="high")
+    wait_until(lambda: "200" in requests_to("/workflows/start"), 20, "requests are counted")
+    wait_until(lambda: decisions() >= {"allow", "deny"}, 20, "decisions are counted")
+    wait_until(lambda: series("aob_workflow_duration_seconds") and series("aob_workflow_nodes_total"), 20, "runs are measured")

@@ -1,0 +1,58 @@
+//! Calls other services; each call is a span, and its context goes along.
+
+use crate::error::Error;
+use reqwest::Url;
+use serde_json::Value;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Sends JSON, gets JSON. Cheap to clone: connections are shared.
+#[derive(Debug, Clone)]
+pub struct HttpClient(reqwest::Client);
+
+/// What a service answered, when it is not an error.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+}
+
+impl HttpClient {
+    /// A client with a limit on how long a call takes.
+    pub fn new() -> Result<Self, Error> {
+        let client = reqwest::Client::builder().timeout(PATIENCE).build();
+        Ok(Self(client.map_err(|source| Error::Unreachable { url: "http".to_owned(), source })?))
+    }
+
+    /// Asks for JSON.
+    pub async fn get(&self, url: &Url) -> Result<Answer, Error> {
+        self.send(self.0.get(url.clone()), url).await
+    }
+
+    /// Sends JSON. The key tells a repeated request from a new one.
+    pub async fn post(
+        &self,
+        url: &Url,
+        body: &Value,
+        idempotency_key: Option<&str>,
+    ) -> Result<Answer, Error> {
+        let request = self.0.post(url.clone()).json(body);
+        let request = match idempotency_key {
+            Some(key) => request.header("idempotency-key", key),
+            None => request,
+        };
+        self.send(request, url).await
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder, url: &Url) -> Result<Answer, Error> {
+        let unreachable = |source: reqwest::Error| Error::Unreachable { url: url.to_string(), source };
+        let response = clew_sdk::http::send(&self.0, request).await.map_err(unreachable)?;
+        let status = response.status().as_u16();
+        let text = response.text().await.map_err(unreachable)?;
+        match serde_json::from_str(&text) {
+            Ok(body) if status < 400 => Ok(Answer { status, body }),
+            _ => Err(Error::Refused { url: url.to_string(), status, body: text }),
+        }
+    }
+}

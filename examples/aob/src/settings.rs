@@ -1,0 +1,69 @@
+//! Flags and variables, and the example's own files.
+
+use crate::error::Error;
+use clap::Args;
+use reqwest::Url;
+use serde::de::DeserializeOwned;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Where everything is. The same for all services, so that each finds the others.
+#[derive(Debug, Clone, Args)]
+pub struct Settings {
+    /// The folder with policies, workflows, models, tools and keys
+    #[arg(long, env = "AOB_FOLDER", default_value = "examples/aob")]
+    pub folder: PathBuf,
+    /// Where events and messages are kept
+    #[arg(long, env = "AOB_DATA", default_value = "aob-data")]
+    pub data: PathBuf,
+    /// Where the workflow API listens
+    #[arg(long, env = "AOB_API_ADDRESS", default_value = "127.0.0.1:8000")]
+    pub api: SocketAddr,
+    /// Where policies are answered for
+    #[arg(long, env = "AOB_OPA_ADDRESS", default_value = "127.0.0.1:8181")]
+    pub opa: SocketAddr,
+    /// Where the model gateway listens
+    #[arg(long, env = "AOB_MODEL_GATEWAY_ADDRESS", default_value = "127.0.0.1:8087")]
+    pub model_gateway: SocketAddr,
+    /// Where the tool gateway listens
+    #[arg(long, env = "AOB_TOOL_GATEWAY_ADDRESS", default_value = "127.0.0.1:8088")]
+    pub tool_gateway: SocketAddr,
+    /// Where the pretended provider of models and tools listens
+    #[arg(long, env = "AOB_PROVIDER_ADDRESS", default_value = "127.0.0.1:8092")]
+    pub provider: SocketAddr,
+    /// A PostgreSQL database for events, instead of a file: `postgres://user@host/database`
+    #[arg(long, env = "AOB_DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<Url>,
+    /// Another server that speaks OPA's API, instead of the one at its address
+    #[arg(long, env = "AOB_OPA_URL")]
+    pub opa_url: Option<Url>,
+    /// Where traces can be asked for, in Jaeger's API
+    #[arg(long, env = "AOB_TRACES_URL", default_value = "http://127.0.0.1:16686")]
+    pub traces_url: Url,
+}
+
+impl Settings {
+    /// The URL of a policy: `aob`, `aob/tool_allow`.
+    pub fn policy(&self, path: &str) -> Result<Url, Error> {
+        let base = match &self.opa_url {
+            Some(url) => url.to_string(),
+            None => format!("http://{}", self.opa),
+        };
+        parse(&format!("{}/v1/data/{path}", base.trim_end_matches('/')))
+    }
+}
+
+/// The URL of a path of a service.
+pub fn url_of(service: SocketAddr, path: &str) -> Result<Url, Error> {
+    parse(&format!("http://{service}{path}"))
+}
+
+fn parse(text: &str) -> Result<Url, Error> {
+    Url::parse(text).map_err(|error| Error::Invalid(format!("`{text}` is no URL: {error}")))
+}
+
+/// Reads a file of JSON.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::file(path, source))?;
+    serde_json::from_str(&text).map_err(|source| Error::Json { path: path.to_owned(), source })
+}
