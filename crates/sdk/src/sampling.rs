@@ -61,7 +61,7 @@ pub fn rate_limited(traces_per_second: u32) -> Sampling {
     Sampling { sampler: Box::new(sampler), ratio: None, parent_decides: false }
 }
 
-/// What the parent decided; the root's sampler where there is no parent. See [`Sampling::remote_sampled`] and the others
+/// What the parent decided; the root's sampler where there is no parent. See [`parent_based_by`]
 /// for what else each kind of parent may mean.
 #[must_use]
 pub fn parent_based(root: impl Into<Sampling>) -> Sampling {

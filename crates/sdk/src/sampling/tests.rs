@@ -1,3 +1,5 @@
+//! Counts of what samplers let through, and what they say to those below.
+
 use super::*;
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags};
 use std::time::Duration;

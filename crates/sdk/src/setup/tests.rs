@@ -1,3 +1,5 @@
+//! Tables of what code and environment say, and what comes of it.
+
 use super::environment::Environment;
 use super::settings::{Propagation, Settings};
 use super::{Builder, Exporter, Protocol, SetupError, builder};

@@ -26,7 +26,7 @@ const MANY: usize = 10_000;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
-    Event(Event),
+    Event(Box<Event>),
     Acknowledged(String),
 }
 
@@ -66,7 +66,7 @@ impl FileQueue {
 
     /// Returns once the event is on disk.
     pub(crate) async fn keep(&self, event: Event) -> io::Result<()> {
-        self.write(Line::Event(event)).await
+        self.write(Line::Event(Box::new(event))).await
     }
 
     /// Returns once it is on disk that the event is done with.
@@ -108,7 +108,7 @@ impl Kept {
     fn apply(&mut self, line: Line) {
         match line {
             Line::Event(event) => {
-                self.events.insert(event.event_id.clone(), (self.next, event));
+                self.events.insert(event.event_id.clone(), (self.next, *event));
                 self.next += 1;
             }
             Line::Acknowledged(id) => {
@@ -128,7 +128,7 @@ impl Kept {
         let (path, new) = (directory.join(FILE), directory.join(NEW_FILE));
         let mut bytes = Vec::new();
         for event in self.in_order() {
-            bytes.extend(encoded(&Line::Event(event.clone()))?);
+            bytes.extend(encoded(&Line::Event(Box::new(event.clone())))?);
         }
         let mut file = File::create(&new)?;
         file.write_all(&bytes)?;
