@@ -77,6 +77,7 @@ pub mod grpc;
 #[cfg(feature = "http")]
 #[path = "http_layer.rs"]
 pub mod http;
+mod lint;
 mod logs;
 mod metrics;
 mod model_call;

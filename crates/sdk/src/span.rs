@@ -1,5 +1,6 @@
 //! A span that is under way, and how one is started.
 
+use crate::lint;
 use crate::tracers;
 use opentelemetry::context::{ContextGuard, FutureExt};
 use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt};
@@ -75,6 +76,9 @@ impl Start {
         if tracers::is_unsampled(&parent) {
             // Nobody will ever see it: the context that says so serves those below as well.
             return Span { context: parent };
+        }
+        if cfg!(debug_assertions) {
+            lint::look(&self.name, &self.kind, &self.attributes, &parent);
         }
         let builder = SpanBuilder::from_name(self.name).with_kind(self.kind);
         let builder = builder.with_attributes(self.attributes).with_links(self.links);
