@@ -1,3 +1,5 @@
+//! Samplers as counts: what they keep of many traces.
+
 use super::*;
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags};
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! What code and environment come to, as tables of variables.
+
 use super::environment::Environment;
 use super::settings::{Propagation, Settings};
 use super::{Builder, Exporter, Protocol, SetupError, builder};
