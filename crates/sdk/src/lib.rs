@@ -101,8 +101,8 @@ pub use agents::{
 pub use carried::typed;
 pub use carried::{carry, carry_call, task, thread, within};
 pub use carrier::{
-    Headers, ReadHeaders, extract, extract_mcp, extract_metadata, inject, inject_current, inject_mcp,
-    inject_metadata,
+    Headers, ReadHeaders, extract, extract_mcp, extract_metadata, extract_pairs, inject, inject_current,
+    inject_mcp, inject_metadata, inject_with,
 };
 #[cfg(feature = "macros")]
 /// Records a function as the run of an agent: `#[clew_sdk::agent]`, or with `(name = "planner")`. See [`tool`](macro@tool).

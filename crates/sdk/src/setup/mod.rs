@@ -24,7 +24,7 @@ use crate::redaction::Redaction;
 use crate::rules::Rules;
 use crate::sampling::{Counted, Sampling};
 use crate::tracers;
-use crate::tracing_spans::agent_spans;
+use crate::tracing_spans::{agent_spans, concerns};
 use console::Console;
 use destination::{Code, Destination};
 use environment::Environment;
@@ -43,9 +43,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::runtime::Runtime;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 /// How long what is buffered may take to be sent at the end.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -299,7 +300,10 @@ impl Builder {
         let layer = Logs::new(&logs, self.json_logs, settings.service(), settings.log_limits, rules);
         let filter = EnvFilter::builder().parse_lossy(&settings.log_filter);
         // A program that has a subscriber of its own keeps it.
-        let _ = tracing_subscriber::registry().with(filter).with(agent_spans()).with(layer).try_init();
+        let _ = tracing_subscriber::registry()
+            .with(agent_spans().with_filter(filter_fn(concerns)))
+            .with(layer.with_filter(filter))
+            .try_init();
         for warning in &environment.warnings {
             tracing::warn!(target: "clew_sdk", "{warning}");
         }
