@@ -129,6 +129,7 @@ pub use clew_sdk_macros::model_call;
 pub use clew_sdk_macros::tool;
 pub use content::Message;
 pub use counts::{Counts, counts};
+pub use logs::Logs;
 pub use model_call::{ModelCall, ModelCallStart, model_call};
 pub use opentelemetry;
 pub use options::Content;

@@ -178,6 +178,7 @@ pub struct Telemetry {
     /// The runtime of connections over gRPC.
     pub(super) runtime: Option<tokio::runtime::Runtime>,
     pub(super) warnings: Vec<super::environment::Warning>,
+    pub(super) log_layer: crate::logs::Logs,
 }
 
 impl Telemetry {
@@ -190,6 +191,12 @@ impl Telemetry {
     #[must_use]
     pub fn counts(&self) -> Counts {
         counts()
+    }
+
+    /// A layer that makes log records of `tracing` events: for programs with a subscriber of their own.
+    #[must_use]
+    pub fn log_layer(&self) -> crate::logs::Logs {
+        self.log_layer.clone()
     }
 
     /// What in the environment could not be used.
