@@ -133,6 +133,11 @@ impl Span {
         }
     }
 
+    /// What a tool is called with, if content is recorded.
+    pub fn arguments(&self, arguments: impl Into<serde_json::Value>) {
+        self.content(ARGUMENTS, || arguments.into());
+    }
+
     /// What a tool answered, if content is recorded.
     pub fn result(&self, result: impl Into<serde_json::Value>) {
         self.content(RESULT, || result.into());

@@ -42,3 +42,9 @@ pub fn task<T: Send + 'static>(
     #[expect(clippy::disallowed_methods, reason = "this is how programs that use the library spawn")]
     tokio::spawn(carry(future))
 }
+
+/// Tells the compiler what a future gives: `?` in its body needs to know.
+#[doc(hidden)]
+pub fn typed<T, F: Future<Output = T>>(future: F) -> F {
+    future
+}

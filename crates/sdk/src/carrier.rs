@@ -28,14 +28,25 @@ pub fn inject_current(headers: &mut (impl Headers + ?Sized)) {
     inject(&Context::current(), headers);
 }
 
+/// Writes a context by a function that sets one header: for headers whose type is another crate's.
+pub fn inject_with(context: &Context, set: impl FnMut(&str, String)) {
+    inject(context, &mut Setter(set));
+}
+
+/// The context in pairs of names and values: for headers whose type is another crate's.
+#[must_use]
+pub fn extract_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Context {
+    let reader = Reader(pairs.into_iter().collect());
+    // From an empty context: what happens to be active here is not what the sender meant.
+    global::get_text_map_propagator(|form| form.extract_with_context(&Context::new(), &reader))
+}
+
 /// The context that headers bring, for [`crate::Start::parent`]; an empty one if they bring none.
 #[must_use]
 pub fn extract(headers: &(impl ReadHeaders + ?Sized)) -> Context {
     let mut pairs: Vec<(&str, &str)> = Vec::new();
     headers.each(&mut |name, value| pairs.push((name, value)));
-    // From an empty context: what happens to be active here is not what the sender meant.
-    let reader = Reader(pairs);
-    global::get_text_map_propagator(|form| form.extract_with_context(&Context::new(), &reader))
+    extract_pairs(pairs)
 }
 
 /// The key that contexts have in an event's metadata.
@@ -73,6 +84,14 @@ pub fn inject_mcp(context: &Context, parameters: &mut Value) {
 pub fn extract_mcp(parameters: &Value) -> Context {
     let meta = parameters.get("_meta").and_then(Value::as_object);
     meta.map(extract).unwrap_or_default()
+}
+
+struct Setter<F>(F);
+
+impl<F: FnMut(&str, String)> Headers for Setter<F> {
+    fn set(&mut self, name: &str, value: String) {
+        (self.0)(name, value);
+    }
 }
 
 struct Writer<'a, H: ?Sized>(&'a mut H);

@@ -77,6 +77,7 @@ pub mod grpc;
 #[cfg(feature = "http")]
 #[path = "http_layer.rs"]
 pub mod http;
+mod lint;
 mod logs;
 mod metrics;
 mod model_call;
@@ -96,13 +97,39 @@ pub use agents::{
     agent, approval, embedding, evaluation, memory, node, plan, policy, process, publish, receive, retrieval,
     tool, workflow,
 };
+#[doc(hidden)]
+pub use carried::typed;
 pub use carried::{carry, carry_call, task, thread, within};
 pub use carrier::{
-    Headers, ReadHeaders, extract, extract_mcp, extract_metadata, inject, inject_current, inject_mcp,
-    inject_metadata,
+    Headers, ReadHeaders, extract, extract_mcp, extract_metadata, extract_pairs, inject, inject_current,
+    inject_mcp, inject_metadata, inject_with,
 };
+#[cfg(feature = "macros")]
+/// Records a function as the run of an agent: `#[clew_sdk::agent]`, or with `(name = "planner")`. See [`tool`](macro@tool).
+pub use clew_sdk_macros::agent;
+#[cfg(feature = "macros")]
+/// Records a function that calls a model: `#[clew_sdk::model_call(provider = "openai", model = "gpt-4o")]`. The
+/// [`ModelCall`] is at hand in it as `call`. See [`tool`](macro@tool).
+pub use clew_sdk_macros::model_call;
+#[cfg(feature = "macros")]
+/// Records a function as a tool: `#[clew_sdk::tool]`, or with `(name = "get_weather")`.
+///
+/// The function may be `async` or not. Within it, its [`Span`] is active, and at hand as `call`. When it returns an `Err`,
+/// that is why the span failed.
+///
+/// ```
+/// #[clew_sdk::tool]
+/// fn get_weather(city: &str) -> Result<String, std::num::ParseIntError> {
+///     call.arguments(city);
+///     let degrees: i32 = "21".parse()?;
+///     Ok(format!("{degrees} in {city}"))
+/// }
+/// assert_eq!(get_weather("Paris").as_deref(), Ok("21 in Paris"));
+/// ```
+pub use clew_sdk_macros::tool;
 pub use content::Message;
 pub use counts::{Counts, counts};
+pub use logs::Logs;
 pub use model_call::{ModelCall, ModelCallStart, model_call};
 pub use opentelemetry;
 pub use options::Content;

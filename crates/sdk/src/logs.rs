@@ -19,8 +19,10 @@ use tracing_subscriber::Layer;
 /// What is told of this library's own troubles; they are shown even where nobody looks at logs.
 const OWN: &str = "clew_sdk";
 
-/// Where events go.
-pub(crate) struct Logs {
+/// A layer that makes log records, and lines if they were asked for, of events. It is part of what
+/// [`crate::Builder::build`] sets up; a program with a subscriber of its own adds [`crate::Telemetry::log_layer`] to it.
+#[derive(Debug, Clone)]
+pub struct Logs {
     logger: SdkLogger,
     /// Whether lines are written, too.
     lines: bool,

@@ -220,6 +220,11 @@ impl ModelCall {
         self.fail(error_type, message);
     }
 
+    /// It failed with what says so: as [`Span::fail_said`]; its measurements tell, too.
+    pub fn fail_said(&self, error: &(impl std::fmt::Debug + std::fmt::Display)) {
+        self.fail(crate::span::type_of(&format!("{error:?}")), error.to_string());
+    }
+
     /// Ends it now.
     pub fn end(&self) {
         self.tell_speed();

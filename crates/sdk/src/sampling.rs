@@ -61,8 +61,8 @@ pub fn rate_limited(traces_per_second: u32) -> Sampling {
     Sampling { sampler: Box::new(sampler), ratio: None, parent_decides: false }
 }
 
-/// What the parent decided; the root's sampler where there is no parent. See [`parent_based_by`]
-/// for what else each kind of parent may mean.
+/// What the parent decided; the root's sampler where there is no parent. See [`parent_based_by`] for what else each kind of
+/// parent may mean.
 #[must_use]
 pub fn parent_based(root: impl Into<Sampling>) -> Sampling {
     let root = root.into();
@@ -73,7 +73,7 @@ pub fn parent_based(root: impl Into<Sampling>) -> Sampling {
     }
 }
 
-/// What each kind of parent means to the sampler of a [`parent_based_by`].
+/// What each kind of parent means; see [`parent_based_by`].
 #[derive(Debug, Clone)]
 #[must_use = "it decides once it is given to a builder"]
 pub struct ParentBased {

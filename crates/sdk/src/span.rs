@@ -1,5 +1,6 @@
 //! A span that is under way, and how one is started.
 
+use crate::lint;
 use crate::tracers;
 use opentelemetry::context::{ContextGuard, FutureExt};
 use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt};
@@ -76,6 +77,9 @@ impl Start {
             // Nobody will ever see it: the context that says so serves those below as well.
             return Span { context: parent };
         }
+        if cfg!(debug_assertions) {
+            lint::look(&self.name, &self.kind, &self.attributes, &parent);
+        }
         let builder = SpanBuilder::from_name(self.name).with_kind(self.kind);
         let builder = builder.with_attributes(self.attributes).with_links(self.links);
         Span { context: tracers::start(self.scope, builder, &parent) }
@@ -134,6 +138,11 @@ impl Span {
         span.set_status(Status::error(message));
     }
 
+    /// It failed with what says so, though it is no `Error`: those of `anyhow`, say.
+    pub fn fail_said(&self, error: &(impl std::fmt::Debug + std::fmt::Display)) {
+        self.fail(type_of(&format!("{error:?}")), error.to_string());
+    }
+
     /// It failed, as a status code says: status and `error.type`, and no event where no error was thrown.
     pub fn failed(&self, error_type: impl Into<StringValue>) {
         let span = self.context.span();
@@ -173,11 +182,6 @@ impl Span {
 
 /// An error's type, low in number, and its message with those of its causes.
 pub(crate) fn described<E: std::error::Error + ?Sized>(error: &E) -> (String, String) {
-    // `Debug` begins with the name of the type or the variant; that of a `dyn Error` is not known otherwise.
-    let shown = format!("{error:?}");
-    let name: String =
-        shown.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
-    let named = name.chars().next().is_some_and(char::is_alphabetic);
     let mut message = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -188,5 +192,34 @@ pub(crate) fn described<E: std::error::Error + ?Sized>(error: &E) -> (String, St
         }
         cause = error.source();
     }
-    (if named { name } else { "_OTHER".to_owned() }, message)
+    (type_of(&format!("{error:?}")), message)
+}
+
+/// The type that an error's `Debug` begins with, or its variant; that of a `dyn Error` is not known otherwise.
+pub(crate) fn type_of(shown: &str) -> String {
+    let end = shown.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(shown.len());
+    let (name, rest) = shown.split_at(end);
+    let is_type = name.starts_with(char::is_uppercase)
+        && (rest.is_empty() || rest.starts_with('(') || rest.starts_with(" {"));
+    if is_type { name.to_owned() } else { "_OTHER".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::type_of;
+
+    #[test]
+    fn types_are_told_from_sentences() {
+        for (shown, name) in [
+            ("ParseIntError { kind: InvalidDigit }", "ParseIntError"),
+            ("Timeout", "Timeout"),
+            ("OutOfReach(Custom { kind: TimedOut })", "OutOfReach"),
+            ("Connection refused", "_OTHER"),
+            ("no answer\n\nCaused by: x", "_OTHER"),
+            ("\"text\"", "_OTHER"),
+            ("", "_OTHER"),
+        ] {
+            assert_eq!(type_of(shown), name, "{shown}");
+        }
+    }
 }

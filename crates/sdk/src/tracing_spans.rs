@@ -12,7 +12,7 @@ use std::fmt::Debug;
 use std::time::Instant;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
@@ -40,6 +40,14 @@ pub fn agent_spans() -> AgentSpans {
 /// See [`agent_spans`].
 #[derive(Debug, Clone, Copy)]
 pub struct AgentSpans;
+
+/// Whether the layer has anything to do with a span or event: what it has not costs nothing.
+pub(crate) fn concerns(metadata: &Metadata<'_>) -> bool {
+    match metadata.is_span() {
+        true => metadata.fields().field(OPERATION).is_some(),
+        false => *metadata.level() == Level::ERROR,
+    }
+}
 
 thread_local! {
     /// Which of these spans are active on this thread, innermost last.

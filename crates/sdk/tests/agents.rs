@@ -133,6 +133,19 @@ fn calls_are_measured_whether_they_are_sampled_or_not() {
     }
 }
 
+#[test]
+fn a_subscriber_of_its_own_takes_the_layer_of_logs() {
+    use tracing_subscriber::layer::SubscriberExt;
+    let _alone = alone();
+    let receiver = Receiver::start();
+    let telemetry = clew_sdk::builder().service("own").endpoint(receiver.endpoint()).build().unwrap();
+    let subscriber = tracing_subscriber::registry().with(telemetry.log_layer());
+    tracing::subscriber::with_default(subscriber, || tracing::debug!(password = "hunter22", "heard"));
+    drop(telemetry);
+    let sent = format!("{:?}", crate::receiver::logs(&receiver.got()));
+    assert!(sent.contains("heard") && sent.contains("[redacted]") && !sent.contains("hunter22"), "{sent}");
+}
+
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
     #[error("the tool is out of reach")]

@@ -45,6 +45,11 @@ fn contexts_survive_every_carrier() {
         assert_eq!(kafka.len(), 4);
         same(&extract(kafka.as_slice()), flags);
 
+        let mut pairs = Vec::new();
+        clew_sdk::inject_with(&context, |name, value| pairs.push((name.to_owned(), value)));
+        let shown = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        same(&clew_sdk::extract_pairs(shown), flags);
+
         let mut metadata = Map::new();
         clew_sdk::inject_metadata(&context, &mut metadata);
         assert_eq!(metadata["trace_headers"]["traceparent"], format!("{PARENT}-{flags}"));

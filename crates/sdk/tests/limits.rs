@@ -104,3 +104,55 @@ fn outage(receiver: Receiver, telemetry: &clew_sdk::Telemetry) {
     let after = telemetry.counts();
     assert_eq!(after.exported - lost.exported, 1);
 }
+
+#[test]
+fn what_is_refused_for_now_is_sent_again() {
+    let _alone = crate::alone();
+    let receiver = Receiver::start();
+    let telemetry = clew_sdk::builder().service("busy").endpoint(receiver.endpoint()).build().unwrap();
+    let before = telemetry.counts();
+    receiver.be_busy(2);
+    clew_sdk::span("patient").start().end();
+    telemetry.flush();
+    let after = telemetry.counts();
+    assert_eq!((after.exported - before.exported, after.dropped - before.dropped), (1, 0));
+    assert_eq!(spans(&receiver.got()).len(), 1);
+}
+
+#[test]
+fn a_receiver_that_hangs_costs_its_timeout_and_no_more() {
+    let _alone = crate::alone();
+    // It takes connections, as its backlog does, and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let telemetry = clew_sdk::builder().service("hangs").endpoint(endpoint);
+    let telemetry = telemetry.timeout(Duration::from_millis(300)).build().unwrap();
+    let before = telemetry.counts();
+    clew_sdk::span("unheard").start().end();
+    let started = Instant::now();
+    telemetry.flush();
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    let after = telemetry.counts();
+    assert_eq!((after.exported - before.exported, after.dropped - before.dropped), (0, 1));
+    drop(telemetry);
+    drop(silent);
+}
+
+#[test]
+fn a_full_batch_goes_at_once_and_the_rest_after_the_delay() {
+    let _alone = crate::alone();
+    let receiver = Receiver::start();
+    let delay = Duration::from_millis(1_500);
+    let batch = clew_sdk::Batch { delay, ..clew_sdk::Batch::default() };
+    let telemetry = clew_sdk::builder().service("batch").endpoint(receiver.endpoint()).batch(batch);
+    let telemetry = telemetry.build().unwrap();
+    let started = Instant::now();
+    for _ in 0..513 {
+        clew_sdk::span("step").start().end();
+    }
+    let first = receiver.wait(delay, |got| !spans(got).is_empty());
+    assert_eq!(spans(&first).len(), 512);
+    assert!(started.elapsed() < delay);
+    receiver.wait(delay * 3, |got| spans(got).len() == 513);
+    drop(telemetry);
+}

@@ -14,6 +14,9 @@ mod limits;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+#[cfg(feature = "macros")]
+mod macros;
+#[cfg(test)]
 mod receiver;
 #[cfg(test)]
 mod tracing_spans;

@@ -1,4 +1,4 @@
-//! Counts of what samplers let through, and what they say to those below.
+//! Samplers as counts: what they keep of many traces.
 
 use super::*;
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags};

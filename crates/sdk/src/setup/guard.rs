@@ -10,7 +10,7 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a SIGTERM or SIGINT does, once what is buffered is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,9 +47,9 @@ impl Providers {
             });
             waited_for += usize::from(thread.is_ok());
         }
-        let until = std::time::Instant::now() + self.deadline;
+        let until = Instant::now() + self.deadline;
         for _ in 0..waited_for {
-            let left = until.saturating_duration_since(std::time::Instant::now());
+            let left = until.saturating_duration_since(Instant::now());
             match receiver.recv_timeout(left) {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::debug!(target: "clew_sdk", %error, "not all telemetry was sent"),
@@ -99,6 +99,9 @@ fn flush_on_panic() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         before(panic);
+        if !may_flush() {
+            return;
+        }
         // A thread that sends cannot wait for itself.
         let name = std::thread::current().name().unwrap_or_default().to_owned();
         if !name.starts_with("clew-")
@@ -108,6 +111,18 @@ fn flush_on_panic() {
             providers.flush();
         }
     }));
+}
+
+/// Where panics are caught, one after the other must not wait for a receiver that is gone: one flush a second. Where a
+/// panic is the end, each may be the last chance.
+fn may_flush() -> bool {
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let flush = cfg!(panic = "abort") || last.is_none_or(|last| last.elapsed() > Duration::from_secs(1));
+    if flush {
+        *last = Some(Instant::now());
+    }
+    flush
 }
 
 fn flush_on_signals() {
@@ -143,16 +158,16 @@ fn flush_on_signals() {
 
 /// Until the program has dropped its telemetry, and thereby ends by itself, or the time is over.
 fn wait_for_the_program(telemetry: &Weak<Providers>, grace: Duration) {
-    let until = std::time::Instant::now() + grace;
+    let until = Instant::now() + grace;
     while telemetry.upgrade().is_some_and(|providers| !providers.ended.load(Ordering::Acquire)) {
-        let left = until.saturating_duration_since(std::time::Instant::now());
+        let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return;
         }
         std::thread::park_timeout(left.min(Duration::from_millis(20)));
     }
     // It dropped its telemetry; what it still does after that is little.
-    std::thread::park_timeout(until.saturating_duration_since(std::time::Instant::now()));
+    std::thread::park_timeout(until.saturating_duration_since(Instant::now()));
 }
 
 /// Telemetry that is set up. What is buffered is sent when it is dropped.
@@ -163,6 +178,7 @@ pub struct Telemetry {
     /// The runtime of connections over gRPC.
     pub(super) runtime: Option<tokio::runtime::Runtime>,
     pub(super) warnings: Vec<super::environment::Warning>,
+    pub(super) log_layer: crate::logs::Logs,
 }
 
 impl Telemetry {
@@ -175,6 +191,12 @@ impl Telemetry {
     #[must_use]
     pub fn counts(&self) -> Counts {
         counts()
+    }
+
+    /// A layer that makes log records of `tracing` events: for programs with a subscriber of their own.
+    #[must_use]
+    pub fn log_layer(&self) -> crate::logs::Logs {
+        self.log_layer.clone()
     }
 
     /// What in the environment could not be used.

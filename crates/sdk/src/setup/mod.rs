@@ -24,7 +24,7 @@ use crate::redaction::Redaction;
 use crate::rules::Rules;
 use crate::sampling::{Counted, Sampling};
 use crate::tracers;
-use crate::tracing_spans::agent_spans;
+use crate::tracing_spans::{agent_spans, concerns};
 use console::Console;
 use destination::{Code, Destination};
 use environment::Environment;
@@ -43,9 +43,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::runtime::Runtime;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 /// How long what is buffered may take to be sent at the end.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -107,6 +108,7 @@ pub struct Builder {
     redaction: Redacted,
     baggage: Vec<String>,
     json_logs: bool,
+    log_filter: Option<String>,
     on_signal: Option<OnSignal>,
     deadline: Option<Duration>,
 }
@@ -257,6 +259,13 @@ impl Builder {
         self
     }
 
+    /// Which events of `tracing` become log records, as in `RUST_LOG`: `info` unless told otherwise.
+    #[must_use]
+    pub fn log_filter(mut self, directives: impl Into<String>) -> Self {
+        self.log_filter = Some(directives.into());
+        self
+    }
+
     /// What a SIGTERM or SIGINT does once what is buffered is sent. Unless told otherwise it ends the program; within a
     /// Tokio runtime, the program has five seconds to end in its own way before that.
     #[must_use]
@@ -297,9 +306,13 @@ impl Builder {
         options::set(settings.content, self.old_names);
         metrics::register(settings.sampling.ratio);
         let layer = Logs::new(&logs, self.json_logs, settings.service(), settings.log_limits, rules);
+        let log_layer = layer.clone();
         let filter = EnvFilter::builder().parse_lossy(&settings.log_filter);
         // A program that has a subscriber of its own keeps it.
-        let _ = tracing_subscriber::registry().with(filter).with(agent_spans()).with(layer).try_init();
+        let _ = tracing_subscriber::registry()
+            .with(agent_spans().with_filter(filter_fn(concerns)))
+            .with(layer.with_filter(filter))
+            .try_init();
         for warning in &environment.warnings {
             tracing::warn!(target: "clew_sdk", "{warning}");
         }
@@ -308,7 +321,7 @@ impl Builder {
         if !settings.disabled {
             guard::watch(&providers, self.on_signal.unwrap_or_else(usual_end));
         }
-        Ok(Telemetry { providers, runtime, warnings: environment.warnings })
+        Ok(Telemetry { providers, runtime, warnings: environment.warnings, log_layer })
     }
 
     fn rules(&self, settings: &Settings) -> Result<Rules, SetupError> {

@@ -72,6 +72,8 @@ impl Settings {
         let propagation = propagation(environment);
         let limits = Limits::of(environment);
         let content = content(environment);
+        let log_filter = environment.first(&["RUST_LOG", "OTEL_LOG_LEVEL"]).map(|(_, value)| value);
+        let log_filter = log_filter.unwrap_or_else(|| "info".to_owned());
         Ok(Self {
             disabled: environment.flag("OTEL_SDK_DISABLED"),
             resource: resource::attributes(&builder.attributes, environment),
@@ -87,10 +89,7 @@ impl Settings {
                 .milliseconds(&["OTEL_METRIC_EXPORT_INTERVAL"], Duration::from_secs(60)),
             temporality: destination::temporality(environment),
             content: builder.content.unwrap_or(content),
-            log_filter: environment
-                .text("RUST_LOG")
-                .or(environment.text("OTEL_LOG_LEVEL"))
-                .unwrap_or("info".to_owned()),
+            log_filter: builder.log_filter.clone().unwrap_or(log_filter),
         })
     }
 

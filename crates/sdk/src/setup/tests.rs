@@ -1,4 +1,4 @@
-//! Tables of what code and environment say, and what comes of it.
+//! What code and environment come to, as tables of variables.
 
 use super::environment::Environment;
 use super::settings::{Propagation, Settings};

@@ -25,7 +25,10 @@ use ureq::http as http_types;
 
 impl Client {
     pub(super) fn new(destination: &Destination, trouble: Trouble) -> Result<Self, SetupError> {
-        let tls = TlsConfig::builder().root_certs(roots(destination)?).client_cert(identity(destination)?);
+        let tls = TlsConfig::builder()
+            .root_certs(roots(destination)?)
+            .client_cert(identity(destination)?)
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(destination.timeout))
             .http_status_as_error(false)
@@ -51,7 +54,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, SetupError> {
 }
 
 fn roots(destination: &Destination) -> Result<RootCerts, SetupError> {
-    let Some(path) = &destination.certificate else { return Ok(RootCerts::WebPki) };
+    let Some(path) = &destination.certificate else { return Ok(systems_roots(destination)) };
     let bytes = read(path)?;
     let certificates: Vec<_> = ureq::tls::parse_pem(&bytes)
         .filter_map(Result::ok)
@@ -64,6 +67,16 @@ fn roots(destination: &Destination) -> Result<RootCerts, SetupError> {
         return Err(nothing_in(path));
     }
     Ok(RootCerts::Specific(Arc::new(certificates)))
+}
+
+/// The certificates that the system trusts; plain HTTP needs none, and to read them takes a while.
+fn systems_roots(destination: &Destination) -> RootCerts {
+    let mut certificates = Vec::new();
+    if destination.endpoint.starts_with("https://") {
+        let found = rustls_native_certs::load_native_certs().certs;
+        certificates.extend(found.iter().map(|found| Certificate::from_der(found).to_owned()));
+    }
+    RootCerts::Specific(Arc::new(certificates))
 }
 
 fn identity(destination: &Destination) -> Result<Option<ClientCert>, SetupError> {

@@ -24,6 +24,8 @@ pub struct Got {
 struct State {
     got: Vec<Got>,
     ended: bool,
+    /// So many requests are still to be told to come again later.
+    busy: usize,
 }
 
 #[derive(Debug)]
@@ -53,6 +55,11 @@ impl Receiver {
             }
         });
         Self { address, state, thread: Some(thread) }
+    }
+
+    /// Tells the next requests to come again later.
+    pub fn be_busy(&self, times: usize) {
+        self.state.0.lock().unwrap().busy = times;
     }
 
     pub fn endpoint(&self) -> String {
@@ -95,10 +102,16 @@ fn serve(stream: TcpStream, shared: &(Mutex<State>, Condvar)) {
         if state.ended {
             return;
         }
-        state.got.push(got);
+        let busy = state.busy > 0 && got.path == "/v1/traces";
+        if busy {
+            state.busy -= 1;
+        } else {
+            state.got.push(got);
+        }
         drop(state);
         shared.1.notify_all();
-        if writer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").is_err() {
+        let status = if busy { "503 Service Unavailable" } else { "200 OK" };
+        if write!(writer, "HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n").is_err() {
             return;
         }
     }
