@@ -117,7 +117,7 @@ class AgentHub:
         """The one trace of a task, once it has all these spans."""
         def found():
             traces = self.traces(tags=f"event.id:{task}")
-            return len(traces) == 1 and names <= set(traces[0].names) and traces[0]
+            return len(traces) == 1 and traces[0].has(names) and traces[0]
         return wait_until(found, 20, f"{task} has {sorted(names)}")
 
     def stop(self):
@@ -139,6 +139,11 @@ class Trace:
         self.id, self.spans = data["traceID"], sorted(data["spans"], key=lambda span: span["startTime"])
         self.services = {key: process["serviceName"] for key, process in data["processes"].items()}
         self.by_id = {span["spanID"]: span for span in self.spans}
+
+    def has(self, names):
+        """Whether these spans are there; of a whole trace the acknowledgements, too, which come last."""
+        acknowledged = self.names.count("agenthub.AgentHub/AcknowledgeMessage") >= 4
+        return names <= set(self.names) and (acknowledged or not ALL_NAMES <= names)
 
     @property
     def names(self):
@@ -374,14 +379,14 @@ def test_ah02_jetstream_keeps_the_event_and_its_context(hub, nats):
 def test_ah03_the_four_questions(hub):
     hub.start_both()
     hub.publish("--task", "task_100", "--count", "100")
-    wait_until(lambda: sum(set(t.names) >= ALL_NAMES for t in hub.traces(service="agenthub-publisher")) == 100, 20, "all are there")
+    wait_until(lambda: sum(t.has(ALL_NAMES) for t in hub.traces(service="agenthub-publisher")) == 100, 20, "all are there")
     trace = hub.whole_trace("task_123")
     for key in ("task.id", "a2a.task.id"):
         assert [each.id for each in hub.traces(tags=f"{key}:task_123")] == [trace.id]
     # Who did it, how long it took, where it failed, and all that happened.
     assert trace.service(trace.the("process_task")) == "agenthub-subscriber"
     (summary,) = hub.clew.get("/api/v1/traces", q="event.id:task_123")["traces"]
-    assert abs(int(summary["duration"]) / 1000 - (trace.end() - trace.start())) <= 1
+    assert abs(int(summary["duration"]) / 1000 - (trace.end() - trace.start())) <= 2, "but for rounding"
     assert summary["errors"] == 0
     trace.assert_tree()
     traces = sorted(hub.traces(service="agenthub-publisher"), key=Trace.start)
