@@ -48,7 +48,8 @@ impl Queue {
     pub(crate) async fn keep(&self, event: Event) -> io::Result<()> {
         match self {
             Self::File(queue) => queue.keep(event).await,
-            Self::JetStream(queue) => queue.keep(event).await,
+            // What a publication of NATS needs while it is under way is some 20 kB.
+            Self::JetStream(queue) => Box::pin(queue.keep(event)).await,
         }
     }
 
