@@ -80,7 +80,8 @@ impl Router {
             if event.redeliveries <= MOST_REDELIVERIES {
                 return event;
             }
-            self.give_up(event).await;
+            // It is seldom, and would make every wait for an event larger by 20 kB.
+            Box::pin(self.give_up(event)).await;
         }
     }
 
@@ -101,7 +102,7 @@ impl Router {
                 tracing::error!(message = status.message(), "an event that was given up is still kept");
             }
         });
-        giving_up.await;
+        Box::pin(giving_up).await;
     }
 }
 
