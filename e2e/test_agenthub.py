@@ -213,7 +213,8 @@ def hub(binary, own_clew, tmp_path):
 
 def test_ah01_one_trace_over_three_processes(hub):
     hub.start_both()
-    hub.publish("--task", "task_123", "--parameters", '{"name":"Claude"}')
+    # A publisher that ends at once loses nothing: its spans are sent at its end, long before their time.
+    hub.publish("--task", "task_123", "--parameters", '{"name":"Claude"}', OTEL_BSP_SCHEDULE_DELAY="600000")
     hub.whole_trace("task_123")
     (trace,) = hub.traces(service="agenthub-publisher", operation="publish_event")
     trace.assert_tree()
@@ -383,6 +384,7 @@ def test_ah03_the_four_questions(hub):
     trace = hub.whole_trace("task_123")
     for key in ("task.id", "a2a.task.id"):
         assert [each.id for each in hub.traces(tags=f"{key}:task_123")] == [trace.id]
+    assert trace.id in [each["traceID"] for each in hub.clew.get("/api/traces", limit=1500)["data"]], "without any question, too"
     # Who did it, how long it took, where it failed, and all that happened.
     assert trace.service(trace.the("process_task")) == "agenthub-subscriber"
     (summary,) = hub.clew.get("/api/v1/traces", q="event.id:task_123")["traces"]
