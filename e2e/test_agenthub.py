@@ -117,7 +117,7 @@ class AgentHub:
         """The one trace of a task, once it has all these spans."""
         def found():
             traces = self.traces(tags=f"event.id:{task}")
-            return len(traces) == 1 and names <= set(traces[0].names) and traces[0]
+            return len(traces) == 1 and traces[0].has(names) and traces[0]
         return wait_until(found, 20, f"{task} has {sorted(names)}")
 
     def stop(self):
@@ -139,6 +139,11 @@ class Trace:
         self.id, self.spans = data["traceID"], sorted(data["spans"], key=lambda span: span["startTime"])
         self.services = {key: process["serviceName"] for key, process in data["processes"].items()}
         self.by_id = {span["spanID"]: span for span in self.spans}
+
+    def has(self, names):
+        """Whether these spans are there; of a whole trace the acknowledgements, too, which come last."""
+        acknowledged = self.names.count("agenthub.AgentHub/AcknowledgeMessage") >= 4
+        return names <= set(self.names) and (acknowledged or not ALL_NAMES <= names)
 
     @property
     def names(self):
@@ -208,7 +213,8 @@ def hub(binary, own_clew, tmp_path):
 
 def test_ah01_one_trace_over_three_processes(hub):
     hub.start_both()
-    hub.publish("--task", "task_123", "--parameters", '{"name":"Claude"}')
+    # A publisher that ends at once loses nothing: its spans are sent at its end, long before their time.
+    hub.publish("--task", "task_123", "--parameters", '{"name":"Claude"}', OTEL_BSP_SCHEDULE_DELAY="600000")
     hub.whole_trace("task_123")
     (trace,) = hub.traces(service="agenthub-publisher", operation="publish_event")
     trace.assert_tree()
@@ -374,14 +380,15 @@ def test_ah02_jetstream_keeps_the_event_and_its_context(hub, nats):
 def test_ah03_the_four_questions(hub):
     hub.start_both()
     hub.publish("--task", "task_100", "--count", "100")
-    wait_until(lambda: sum(set(t.names) >= ALL_NAMES for t in hub.traces(service="agenthub-publisher")) == 100, 20, "all are there")
+    wait_until(lambda: sum(t.has(ALL_NAMES) for t in hub.traces(service="agenthub-publisher")) == 100, 20, "all are there")
     trace = hub.whole_trace("task_123")
     for key in ("task.id", "a2a.task.id"):
         assert [each.id for each in hub.traces(tags=f"{key}:task_123")] == [trace.id]
+    assert trace.id in [each["traceID"] for each in hub.clew.get("/api/traces", limit=1500)["data"]], "without any question, too"
     # Who did it, how long it took, where it failed, and all that happened.
     assert trace.service(trace.the("process_task")) == "agenthub-subscriber"
     (summary,) = hub.clew.get("/api/v1/traces", q="event.id:task_123")["traces"]
-    assert abs(int(summary["duration"]) / 1000 - (trace.end() - trace.start())) <= 1
+    assert abs(int(summary["duration"]) / 1000 - (trace.end() - trace.start())) <= 2, "but for rounding"
     assert summary["errors"] == 0
     trace.assert_tree()
     traces = sorted(hub.traces(service="agenthub-publisher"), key=Trace.start)
@@ -442,6 +449,24 @@ def test_ah04_a_subscriber_that_crashes_leaves_the_trace_at_the_broker_and_anoth
     trace.assert_tree()
     assert tags(trace.the("consume_event"))["messaging.redeliveries"] == 1
     assert trace.the("process_task")["duration"] >= 1_500_000
+
+
+def test_a_task_that_ends_every_subscriber_is_given_up(hub):
+    hub.start("broker")
+    publisher = hub.start("publisher", "--task", "task_30", "--type", "slow_task", "--parameters", '{"milliseconds":60000}', "--deadline", "60000")
+    for attempt in range(1, 5):
+        subscriber = hub.start("subscriber")
+        wait_until(lambda: hub.log_text("subscriber").count("event received") == attempt, 20, f"attempt {attempt}")
+        subscriber.kill(), subscriber.wait()
+    hub.start("subscriber")
+    assert publisher.wait(30) == 0, hub.log_text("publisher")
+    trace = hub.whole_trace("task_30", {"route_task", "give_up", "route_result", "receive_result"})
+    assert trace.near(trace.the("give_up"), ALL_NAMES) == "route_task"
+    assert trace.near(trace.the("receive_result"), {"give_up"}) == "give_up"
+    for name in ("give_up", "receive_result"):
+        assert tags(trace.the(name))["error.type"] == "too_many_redeliveries"
+    wait_until(lambda: hub.queued() == {}, 20, "nothing is kept any more")
+    assert hub.log_text("subscriber").count("event received") == 4
 
 
 def test_ah05_work_outlives_the_task_that_began_it(hub):
@@ -569,12 +594,12 @@ def test_ah08_the_publisher_decides_what_is_sampled_and_all_keep_to_it(hub):
 def test_ah08_so_many_traces_a_second_and_no_more(hub):
     rate = 100
     hub.start_both()
-    hub.publish("--count", "6000", "--concurrency", "256", OTEL_TRACES_SAMPLER="parentbased_rate_limited", OTEL_TRACES_SAMPLER_ARG=str(rate))
+    hub.publish("--count", "4000", "--concurrency", "256", OTEL_TRACES_SAMPLER="parentbased_rate_limited", OTEL_TRACES_SAMPLER_ARG=str(rate))
     hub.stop()
     published = [datetime.fromisoformat(line["time"]) for line in hub.log_lines("publisher") if line["msg"] == "task published"]
     seconds = (max(published) - min(published)).total_seconds()
     traces = hub.traces(service="agenthub-publisher")
-    assert len(published) == 6000 and 6000 / seconds > 2 * rate, "there was more than it may keep"
+    assert len(published) == 4000 and 4000 / seconds > 2 * rate, "there was more than it may keep"
     # The allowance goes on while the last tasks are under way, and one trace is given in advance.
     assert 0.9 * rate * seconds <= len(traces) <= 1.05 * rate * seconds + rate / 10 + 1, (len(traces), seconds)
     starts = sorted(trace.start() for trace in traces)

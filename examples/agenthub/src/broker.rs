@@ -2,6 +2,7 @@
 
 mod mailboxes;
 mod queue;
+mod router;
 mod service;
 
 use crate::error::Error;
@@ -12,6 +13,7 @@ use clap::Args;
 use clew_sdk::opentelemetry::KeyValue;
 use mailboxes::Mailboxes;
 use queue::{Place, Queue};
+use router::Router;
 use service::Service;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -66,7 +68,8 @@ async fn serve(
     events.into_iter().for_each(|event| mailboxes.put(event));
     watch_queues(&metrics, &mailboxes);
     condition.send_replace(Condition::Up);
-    let service = Service { queue, mailboxes, metrics, shutdown: shutdown.clone() };
+    let router = Router { queue: Arc::new(queue), mailboxes, metrics: metrics.clone() };
+    let service = Service { router, metrics, shutdown: shutdown.clone() };
     Server::builder()
         .layer(clew_sdk::http::server_layer())
         .add_service(AgentHubServer::new(service))

@@ -51,6 +51,35 @@ impl Event {
         }
     }
 
+    /// The event that answers this one: its result, or the type and message of the error.
+    pub(crate) fn answered_by(
+        &self,
+        status: &'static str,
+        outcome: Result<Map<String, Value>, (&'static str, String)>,
+        context: &Context,
+    ) -> Self {
+        let said = match outcome {
+            Ok(result) => vec![("result", Value::Object(result))],
+            Err((error_type, message)) => {
+                vec![("error_type", error_type.into()), ("error_message", message.into())]
+            }
+        };
+        let said = said.into_iter().chain([("status", Value::from(status))]);
+        let mut answer = Self {
+            event_id: format!("{}.result", self.event_id),
+            task_id: self.task_id.clone(),
+            event_type: RESULT.to_owned(),
+            from_agent: self.to_agent.clone(),
+            to_agent: self.from_agent.clone(),
+            deadline: 0,
+            redeliveries: 0,
+            payload: said.map(|(key, value)| (key.to_owned(), value)).collect(),
+            metadata: Map::new(),
+        };
+        answer.carry(context);
+        answer
+    }
+
     /// Says of a span which event it is about.
     pub(crate) fn describe(&self, start: Start) -> Start {
         start

@@ -2,7 +2,7 @@
 
 use crate::connection::Broker;
 use crate::error::Error;
-use crate::event::{Event, RESULT};
+use crate::event::Event;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::spans;
@@ -117,41 +117,17 @@ impl Worker {
         event.event_id
     }
 
-    async fn publish_result(
-        &self,
-        task: &Event,
-        outcome: Result<Map<String, Value>, Failure>,
-        process: &Span,
-    ) {
-        let mut event = Event {
-            event_id: format!("{}.result", task.event_id),
-            task_id: task.task_id.clone(),
-            event_type: RESULT.to_owned(),
-            from_agent: task.to_agent.clone(),
-            to_agent: task.from_agent.clone(),
-            deadline: 0,
-            redeliveries: 0,
-            payload: Map::new(),
-            metadata: Map::new(),
-        };
+    async fn publish_result(&self, task: &Event, outcome: Outcome, process: &Span) {
         let status = match &outcome {
             Ok(_) => "success",
             Err(failure) => failure.status(),
         };
+        let outcome = outcome.map_err(|failure| (failure.error_type(), failure.to_string()));
+        let mut event = task.answered_by(status, outcome, process.context());
         let start = spans::below(process.context(), SERVICE, "publish_result").kind(SpanKind::Producer);
         let start = event.describe(start).set("messaging.operation", "publish");
         let span = start.set("result.status", status).start();
         event.carry(span.context());
-        event.payload.insert("status".to_owned(), status.into());
-        match outcome {
-            Ok(result) => {
-                event.payload.insert("result".to_owned(), Value::Object(result));
-            }
-            Err(failure) => {
-                event.payload.insert("error_type".to_owned(), failure.error_type().into());
-                event.payload.insert("error_message".to_owned(), failure.to_string().into());
-            }
-        }
         let publishing = span.clone().run(async {
             match self.broker.publish(event, DELIVERY).await {
                 Ok(()) => {

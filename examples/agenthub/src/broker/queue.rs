@@ -48,7 +48,8 @@ impl Queue {
     pub(crate) async fn keep(&self, event: Event) -> io::Result<()> {
         match self {
             Self::File(queue) => queue.keep(event).await,
-            Self::JetStream(queue) => queue.keep(event).await,
+            // What a call of NATS needs while it is under way is some 20 kB.
+            Self::JetStream(queue) => Box::pin(queue.keep(event)).await,
         }
     }
 
@@ -56,7 +57,7 @@ impl Queue {
     pub(crate) async fn acknowledge(&self, event_id: String) -> io::Result<()> {
         match self {
             Self::File(queue) => queue.acknowledge(event_id).await,
-            Self::JetStream(queue) => queue.acknowledge(&event_id).await,
+            Self::JetStream(queue) => Box::pin(queue.acknowledge(&event_id)).await,
         }
     }
 }
