@@ -19,6 +19,8 @@ from clew import free_ports, wait_until
 FOLDER = "examples/aob"
 SERVICES = ["provider", "opa", "model-gateway", "tool-gateway", "worker", "api"]
 KEY = {"X-API-Key": "demo:local-dev-key"}
+# The span of a caller from elsewhere.
+CALLER = "b7ad6b7169203331"
 BELONGINGS = {"workflow.id", "workflow.name", "workflow.version", "tenant.id", "user.id"}
 # The guide's variables, but for the endpoint's port.
 GUIDE = {
@@ -113,9 +115,12 @@ class Aob:
         return answer, answer.json()
 
     def is_whole(self, tree):
-        """Every request has come to its service, and every event to the worker."""
+        """No span lacks its parent; every request has come to its service, and every event to the worker."""
+        known = {None, CALLER, *(each.id for each in tree.spans)}
         asked = [each for each in tree.named("POST") if not each.is_error() and self.addresses["provider"] not in each.tags["url.full"]]
         told = tree.named("send aob.events")
+        if not all(each.parent in known for each in tree.spans):
+            return False
         return all(tree.below(each) for each in asked) and all(tree.below(each, "process aob.events") for each in told)
 
     def trace(self, trace_id, *conditions):
@@ -660,12 +665,12 @@ def test_caller_goes_away(aob):
 
 def test_callers_context(aob):
     """A caller's trace goes on in the system."""
-    trace_id, caller = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
     body = {"workflow_id": "called", "text": "hello", "workflow": "flaky"}
-    answer = aob.post("/workflows/start", body, traceparent=f"00-{trace_id}-{caller}-01")
+    answer = aob.post("/workflows/start", body, traceparent=f"00-{trace_id}-{CALLER}-01")
     assert answer.json()["trace_id"] == trace_id
     tree = aob.trace(trace_id, sent(3))
-    assert tree.named("POST /workflows/start")[0].parent == caller
+    assert tree.named("POST /workflows/start")[0].parent == CALLER
 
 
 def test_worker_is_away(make):
