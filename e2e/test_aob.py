@@ -9,6 +9,8 @@ import signal
 import subprocess
 import tempfile
 import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,8 @@ from clew import free_ports, wait_until
 FOLDER = "examples/aob"
 SERVICES = ["provider", "opa", "model-gateway", "tool-gateway", "worker", "api"]
 KEY = {"X-API-Key": "demo:local-dev-key"}
+# The span of a caller from elsewhere.
+CALLER = "b7ad6b7169203331"
 BELONGINGS = {"workflow.id", "workflow.name", "workflow.version", "tenant.id", "user.id"}
 # The guide's variables, but for the endpoint's port.
 GUIDE = {
@@ -57,6 +61,8 @@ class Aob:
             "OTEL_METRIC_EXPORT_INTERVAL": "500", **(environment or {}),
         }
         self.processes = {}
+        # As the API is called in telemetry.
+        self.service = self.environment.get("OTEL_SERVICE_NAME", "aob-api")
 
     def flags(self):
         """What every service is told."""
@@ -64,7 +70,7 @@ class Aob:
         return [*addresses, "--folder", str(self.folder), "--data", str(self.directory / "data"), "--traces-url", self.clew.api]
 
     def start_one(self, service):
-        name = "aob-api" if service == "api" else f"aob-{service}"
+        name = self.service if service == "api" else f"aob-{service}"
         with open(self.directory / f"{service}.log", "ab") as log:
             self.processes[service] = subprocess.Popen(
                 [self.binary, service, *self.flags()], stdout=log, stderr=log,
@@ -113,9 +119,12 @@ class Aob:
         return answer, answer.json()
 
     def is_whole(self, tree):
-        """Every request has come to its service, and every event to the worker."""
+        """No span lacks its parent; every request has come to its service, and every event to the worker."""
+        known = {None, CALLER, *(each.id for each in tree.spans)}
         asked = [each for each in tree.named("POST") if not each.is_error() and self.addresses["provider"] not in each.tags["url.full"]]
         told = tree.named("send aob.events")
+        if not all(each.parent in known for each in tree.spans):
+            return False
         return all(tree.below(each) for each in asked) and all(tree.below(each, "process aob.events") for each in told)
 
     def trace(self, trace_id, *conditions):
@@ -626,6 +635,63 @@ def test_batches(make):
     assert all(len(tree.named("send aob.events")) == 5 for tree in everything)
 
 
+def sampled(make, sampler, ratio):
+    """A workflow API alone that records so many of its traces."""
+    variables = {"OTEL_TRACES_SAMPLER": sampler, "OTEL_TRACES_SAMPLER_ARG": ratio, "OTEL_SERVICE_NAME": f"aob-{sampler}-{ratio}"}
+    return make(f"{sampler}-{ratio}", environment=variables).start(["api"])
+
+
+def ask_often(system, count, headers=None):
+    """Requests that are roots of traces, from several clients at once; each is answered."""
+    url = f"http://{system.addresses['api']}/workflows/none/events"
+
+    def ask(numbers):
+        with requests.Session() as session:
+            return [session.get(url, headers={**KEY, **(headers(each) if headers else {})}, timeout=20).status_code for each in numbers]
+
+    clients = 8
+    with ThreadPoolExecutor(clients) as pool:
+        answers = pool.map(ask, [range(first, count, clients) for first in range(clients)])
+    assert {status for each in answers for status in each} == {404}
+
+
+def sampling(system):
+    """The configured and the actual share that the process last told of."""
+    answer = requests.get(f"{system.clew.api}/api/v1/metrics/clew.traces.sampling.ratio", timeout=20)
+    told = {}
+    for series in answer.json()["series"] if answer.status_code == 200 else []:
+        attributes = {pair["key"]: pair["value"] for pair in series["attributes"]}
+        if series["service"] == system.service:
+            told[attributes["kind"]] = series["points"][-1]["value"]
+    return told
+
+
+@pytest.mark.parametrize("sampler", ["traceidratio", "parentbased_traceidratio"])
+def test_sampling(make, sampler):
+    """AOB-09: a tenth of 10,000 is recorded, as configured; what a caller records is recorded."""
+    system = sampled(make, sampler, "0.1")
+    ask_often(system, 10_000)
+    told = wait_until(lambda: sampling(system) if "actual" in sampling(system) else None, 20, "the shares are told")
+    # Metrics are told twice a second: the last of them counts all.
+    told = wait_until(lambda: sampling(system) if abs(sampling(system)["actual"] - 0.1) <= 0.01 else None, 20, f"a tenth: {told}")
+    assert told["configured"] == pytest.approx(0.1)
+    callers = [uuid.uuid4().hex for _ in range(200)]
+    ask_often(system, 200, lambda number: {"traceparent": f"00-{callers[number]}-{CALLER}-01"})
+    system.stop()
+    found = [each for each in callers if system.clew.trace(each)]
+    assert len(found) == 200 if sampler.startswith("parentbased") else len(found) < 100
+
+
+def test_wrong_sampling(make):
+    """AOB-09: a share that is no number is told of, and everything is recorded."""
+    system = sampled(make, "traceidratio", "half")
+    ask_often(system, 50)
+    told = wait_until(lambda: sampling(system) if "actual" in sampling(system) else None, 20, "the shares are told")
+    assert told == {"configured": 1.0, "actual": 1.0}
+    logs = wait_until(lambda: system.clew.get("/api/logs", q=f"service:{system.service}")["logs"], 20, "the warning is told")
+    assert any("OTEL_TRACES_SAMPLER_ARG" in each["body"]["value"] for each in logs), logs
+
+
 def test_branch(aob):
     """A branch leads where its value says."""
     for risk, expected in (("low", {"b1", "n4"}), ("high", {"b1", "n3"})):
@@ -660,12 +726,12 @@ def test_caller_goes_away(aob):
 
 def test_callers_context(aob):
     """A caller's trace goes on in the system."""
-    trace_id, caller = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
     body = {"workflow_id": "called", "text": "hello", "workflow": "flaky"}
-    answer = aob.post("/workflows/start", body, traceparent=f"00-{trace_id}-{caller}-01")
+    answer = aob.post("/workflows/start", body, traceparent=f"00-{trace_id}-{CALLER}-01")
     assert answer.json()["trace_id"] == trace_id
     tree = aob.trace(trace_id, sent(3))
-    assert tree.named("POST /workflows/start")[0].parent == caller
+    assert tree.named("POST /workflows/start")[0].parent == CALLER
 
 
 def test_worker_is_away(make):

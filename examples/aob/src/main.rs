@@ -24,6 +24,7 @@ use clap::{Parser, Subcommand};
 use error::Error;
 use services::{api, model_gateway, opa, provider, tool_gateway};
 use settings::Settings;
+use std::process::ExitCode;
 
 /// Workflows of agents, tools and people.
 #[derive(Debug, Parser)]
@@ -51,8 +52,22 @@ enum Command {
     Provider(Settings),
 }
 
-fn main() -> Result<(), Error> {
-    let command = Arguments::parse().command;
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "what the command says to whoever started it")]
+fn complain(error: &Error) {
+    eprintln!("aob: {error}");
+}
+
+fn run(command: Command) -> Result<(), Error> {
     // Before the runtime, and dropped after it: what is buffered at the end is sent.
     let _telemetry = match command.service() {
         Some(service) => Some(telemetry::set_up(service)?),

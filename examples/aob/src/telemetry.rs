@@ -17,13 +17,20 @@ pub fn set_up(service: &str) -> Result<Telemetry, SetupError> {
     // Services end by themselves when they are told to, and what is buffered is sent then.
     let builder = clew_sdk::builder().old_names(true).on_signal(OnSignal::Flush);
     let builder = CARRIED.into_iter().fold(builder, clew_sdk::Builder::baggage_attribute);
-    if is_named() { builder.build() } else { builder.service(service).build() }
+    let builder = if environment_says("OTEL_SERVICE_NAME", "service.name=") {
+        builder
+    } else {
+        builder.service(service)
+    };
+    let versioned = environment_says("OTEL_SERVICE_VERSION", "service.version=");
+    if versioned { builder.build() } else { builder.version(env!("CARGO_PKG_VERSION")).build() }
 }
 
+/// Whether a variable is set, or the resource's attributes have it.
 #[expect(clippy::disallowed_methods, reason = "what code says would go before the environment")]
-fn is_named() -> bool {
-    let says = |name: &str, what: &str| std::env::var(name).is_ok_and(|value| value.contains(what));
-    says("OTEL_SERVICE_NAME", "") || says("OTEL_RESOURCE_ATTRIBUTES", "service.name=")
+fn environment_says(variable: &str, attribute: &str) -> bool {
+    std::env::var(variable).is_ok()
+        || std::env::var("OTEL_RESOURCE_ATTRIBUTES").is_ok_and(|attributes| attributes.contains(attribute))
 }
 
 /// The active context, with a run's belongings in its baggage; its active span gets them, too.
