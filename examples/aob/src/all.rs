@@ -5,6 +5,8 @@ use crate::http_client::HttpClient;
 use crate::http_server;
 use crate::settings::{self, Settings};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::process::{Child, Command};
@@ -19,14 +21,44 @@ const SERVICES: [(&str, Option<&str>); 6] = [
     ("api", None),
 ];
 
+/// A key of `api-keys.json`.
+const KEY: &str = "demo:local-dev-key";
+
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// On free ports: runs a workflow that waits for a person, approves it, and stops.
+pub async fn demo(settings: Settings) -> Result<(), Error> {
+    let settings = settings.apart()?;
+    let mut children = start(&settings)?;
+    tokio::select! {
+        done = demonstrate(&settings) => done?,
+        ended = one_ends(&mut children) => return ended,
+        () = http_server::stopped() => {}
+    }
+    stop(children).await?;
+    Ok(std::fs::remove_dir_all(&settings.data)?)
+}
+
+async fn demonstrate(settings: &Settings) -> Result<(), Error> {
+    answering(settings).await?;
+    let http = HttpClient::new()?;
+    let id = format!("demo-workflow-{}", uuid::Uuid::new_v4());
+    for (path, approval) in [("/workflows/start", false), ("/workflows/resume", true)] {
+        let asked = json!({"workflow_id": id, "text": "hello agentic", "approval": approval});
+        let answer = http.post_as(&settings::url_of(settings.api, path)?, &asked, KEY).await?;
+        say(&format!("{path}: {}", answer.body["state"].as_str().unwrap_or("done")));
+    }
+    Ok(())
+}
+
+fn start(settings: &Settings) -> Result<Vec<(&'static str, Child)>, Error> {
+    let flags = settings.flags();
+    SERVICES.into_iter().map(|(service, name)| Ok((service, started(service, name, &flags)?))).collect()
+}
 
 /// Starts them, says when they answer, and stops them.
 pub async fn up(settings: &Settings) -> Result<(), Error> {
-    let mut children = Vec::new();
-    for (service, name) in SERVICES {
-        children.push((service, started(service, name)?));
-    }
+    let mut children = start(settings)?;
     tokio::select! {
         ready = answering(settings) => ready?,
         ended = one_ends(&mut children) => return ended,
@@ -39,10 +71,10 @@ pub async fn up(settings: &Settings) -> Result<(), Error> {
     }
 }
 
-/// The same program with the same flags, for one service.
-fn started(service: &str, name: Option<&str>) -> Result<Child, Error> {
+/// The same program with the same settings, for one service.
+fn started(service: &str, name: Option<&str>, flags: &[OsString]) -> Result<Child, Error> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg(service).args(std::env::args_os().skip(2)).kill_on_drop(true);
+    command.arg(service).args(flags).kill_on_drop(true);
     if let Some(name) = name {
         command.env("OTEL_SERVICE_NAME", name);
     }

@@ -45,6 +45,11 @@ impl HttpClient {
         self.send(request, url).await
     }
 
+    /// Sends JSON as the one whose key this is.
+    pub async fn post_as(&self, url: &Url, body: &Value, key: &str) -> Result<Answer, Error> {
+        self.send(self.0.post(url.clone()).json(body).header("X-API-Key", key), url).await
+    }
+
     async fn send(&self, request: reqwest::RequestBuilder, url: &Url) -> Result<Answer, Error> {
         let unreachable = |source: reqwest::Error| Error::Unreachable { url: url.to_string(), source };
         let response = clew_sdk::http::send(&self.0, request).await.map_err(unreachable)?;

@@ -38,6 +38,8 @@ struct Arguments {
 enum Command {
     /// All services, each in a process of its own
     Up(Settings),
+    /// All services on free ports, to run one workflow and approve it
+    Demo(Settings),
     /// The workflow API with its engine
     Api(Settings),
     /// The policies, over OPA's API
@@ -84,7 +86,7 @@ impl Command {
     /// What it is called in telemetry; what is outside of the system has none.
     fn service(&self) -> Option<&'static str> {
         match self {
-            Self::Up(_) | Self::Provider(_) => None,
+            Self::Up(_) | Self::Demo(_) | Self::Provider(_) => None,
             Self::Api(_) => Some("aob-api"),
             Self::Opa(_) => Some("aob-opa"),
             Self::ModelGateway(_) => Some("aob-model-gateway"),
@@ -96,6 +98,7 @@ impl Command {
     async fn run(self) -> Result<(), Error> {
         match self {
             Self::Up(settings) => all::up(&settings).await,
+            Self::Demo(settings) => all::demo(settings).await,
             Self::Api(settings) => serve_api(&settings).await,
             Self::Opa(settings) => {
                 http_server::serve(settings.opa, opa::router(&settings.folder.join("policies"))?).await

@@ -4,7 +4,8 @@ use crate::error::Error;
 use clap::Args;
 use reqwest::Url;
 use serde::de::DeserializeOwned;
-use std::net::SocketAddr;
+use std::ffi::OsString;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 /// Where everything is. The same for all services, so that each finds the others.
@@ -43,6 +44,47 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The same on free ports, with a folder of data that nobody else has.
+    pub fn apart(mut self) -> Result<Self, Error> {
+        let services = [
+            &mut self.api,
+            &mut self.opa,
+            &mut self.model_gateway,
+            &mut self.tool_gateway,
+            &mut self.provider,
+        ];
+        // Held until all are found, so that they differ.
+        let mut held = Vec::new();
+        for service in services {
+            let listener = TcpListener::bind(("127.0.0.1", 0))?;
+            *service = listener.local_addr()?;
+            held.push(listener);
+        }
+        self.data = std::env::temp_dir().join(format!("aob-{}", std::process::id()));
+        Ok(self)
+    }
+
+    /// The flags that say this to another process; what these do not say comes from the environment.
+    pub fn flags(&self) -> Vec<OsString> {
+        let path = |flag: &str, path: &Path| [OsString::from(flag), path.into()];
+        let address = |flag: &str, address: SocketAddr| [OsString::from(flag), address.to_string().into()];
+        let url =
+            |flag: &str, url: &Option<Url>| url.as_ref().map(|url| [flag.into(), url.to_string().into()]);
+        let mut flags = vec![
+            path("--folder", &self.folder),
+            path("--data", &self.data),
+            address("--api", self.api),
+            address("--opa", self.opa),
+            address("--model-gateway", self.model_gateway),
+            address("--tool-gateway", self.tool_gateway),
+            address("--provider", self.provider),
+            [OsString::from("--traces-url"), self.traces_url.to_string().into()],
+        ];
+        flags.extend(url("--database-url", &self.database_url));
+        flags.extend(url("--opa-url", &self.opa_url));
+        flags.concat()
+    }
+
     /// The URL of a policy: `aob`, `aob/tool_allow`.
     pub fn policy(&self, path: &str) -> Result<Url, Error> {
         let base = match &self.opa_url {

@@ -59,7 +59,9 @@ async fn run_system(system: System, endpoint: &str, page: &str, output: &Output)
     let beside = std::env::current_exe().ok().map(|program| program.with_file_name(&name));
     let program = beside.filter(|program| program.is_file()).unwrap_or_else(|| PathBuf::from(&name));
     let mut command = Command::new(&program);
-    command.arg("demo").env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
+    // Beluga's one run is its demonstration.
+    let task = if matches!(system, System::Beluga) { "run" } else { "demo" };
+    command.arg(task).env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
     let done = tokio::task::spawn_blocking(move || command.status()).await.map_err(anyhow::Error::from)?;
     let status = done.map_err(|error| {
         Failure::NotFound(format!(
