@@ -6,7 +6,9 @@ use serde_json::Value;
 use std::path::Path;
 
 /// Each crate, and the crates of ours that it may name. `ARCHITECTURE.md` draws it.
-const DIRECTIONS: [(&str, &[&str]); 9] = [
+const DIRECTIONS: [(&str, &[&str]); 11] = [
+    ("clew-sdk", &["clew-sdk-macros"]),
+    ("clew-sdk-macros", &[]),
     ("clew-semconv", &[]),
     ("clew-model", &["clew-semconv"]),
     ("clew-pipeline", &["clew-model", "clew-semconv"]),
