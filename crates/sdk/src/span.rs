@@ -93,6 +93,29 @@ pub struct Span {
 }
 
 impl Span {
+    /// The span that is active on this thread, to tell more of it; to end it is for who started it.
+    #[must_use]
+    pub fn current() -> Self {
+        Self { context: Context::current() }
+    }
+
+    /// The id of its trace, in 32 hexadecimal digits; none when there is no span.
+    ///
+    /// ```
+    /// # let _telemetry = clew_sdk::builder().exporter(clew_sdk::Exporter::None).build();
+    /// assert_eq!(clew_sdk::Span::current().trace_id(), None);
+    /// let span = clew_sdk::span("publish event").start();
+    /// let _active = span.enter();
+    /// assert_eq!(clew_sdk::Span::current().trace_id(), span.trace_id());
+    /// assert_eq!(span.trace_id().map(|id| id.len()), Some(32));
+    /// ```
+    #[must_use]
+    pub fn trace_id(&self) -> Option<String> {
+        let span = self.context.span();
+        let context = span.span_context();
+        context.is_valid().then(|| context.trace_id().to_string())
+    }
+
     /// The context that has it as the active span: for what carries contexts elsewhere.
     #[must_use]
     pub fn context(&self) -> &Context {

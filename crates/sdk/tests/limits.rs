@@ -28,6 +28,8 @@ fn record() {
         "texts",
         Value::Array(Array::String(vec![StringValue::from("b".repeat(10_000)), "short".into()])),
     );
+    // Cut at the limit, it would be an address no more, and still tell whose.
+    span.set("edge", format!("{} ada@example.com", "x".repeat(2_040)));
     span.set("twice", "first");
     span.set("twice", "last");
     span.set("user.email", "ada@example.com");
@@ -63,6 +65,7 @@ fn spans_are_bounded_redacted_and_counted() {
     assert_eq!(text(&long.attributes, "text").unwrap().chars().count(), 2_048);
     let texts = long.attributes.iter().find(|attribute| attribute.key == "texts").unwrap();
     assert!(format!("{texts:?}").contains(&format!("\"{}\"", "b".repeat(2_048))));
+    assert!(text(&long.attributes, "edge").unwrap().ends_with("x [redact"));
     assert_eq!(text(&long.attributes, "twice"), Some("last"));
     assert_eq!(long.attributes.iter().filter(|attribute| attribute.key == "twice").count(), 1);
     assert_eq!(text(&long.attributes, "user.email"), Some("[redacted]"));

@@ -6,9 +6,10 @@ use serde_json::Value;
 use std::path::Path;
 
 /// Each crate, and the crates of ours that it may name. `ARCHITECTURE.md` draws it.
-const DIRECTIONS: [(&str, &[&str]); 13] = [
+const DIRECTIONS: [(&str, &[&str]); 14] = [
+    ("clew-sdk", &["clew-sdk-macros"]),
+    ("clew-sdk-macros", &[]),
     ("clew-semconv", &[]),
-    ("clew-sdk", &["clew-semconv"]),
     ("beluga", &["clew-sdk"]),
     ("agenthub", &["clew-sdk"]),
     ("aob", &["clew-sdk"]),
