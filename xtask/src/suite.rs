@@ -26,6 +26,10 @@ pub enum Part {
 /// The systems of `examples/`.
 const SYSTEMS: [&str; 3] = ["beluga", "agenthub", "aob"];
 
+/// The SDK's crates, and its features.
+const SDK: [&str; 2] = ["clew-sdk", "clew-sdk-macros"];
+const SDK_FEATURES: [&str; 5] = ["http", "axum", "reqwest", "grpc", "macros"];
+
 const CRASH_TEST: &str = "e2e/test_crash.py";
 
 pub fn run(only: &[Part]) -> Result<()> {
@@ -42,11 +46,11 @@ pub fn run(only: &[Part]) -> Result<()> {
         // The release profile, as for the binary: dependencies are compiled once. What is built on the SDK wants other
         // features of them, and is apart, so that they stay the same.
         let mut server = project::cargo(&["test", "--release", "--locked", "--quiet", "--workspace"]);
-        server.args(SYSTEMS.iter().chain(&["clew-sdk"]).flat_map(|package| ["--exclude", package]));
+        server.args(SYSTEMS.iter().chain(&SDK).flat_map(|package| ["--exclude", package]));
         report.step("tests of the crates", Ok(server));
-        let mut agents =
-            project::cargo(&["test", "--release", "--locked", "--quiet", "--package", "clew-sdk"]);
-        agents.args(SYSTEMS.iter().flat_map(|package| ["--package", package]));
+        let mut agents = project::cargo(&["test", "--release", "--locked", "--quiet"]);
+        agents.args(SYSTEMS.iter().chain(&SDK).flat_map(|package| ["--package", package]));
+        agents.args(SDK_FEATURES.map(|feature| format!("--features=clew-sdk/{feature}")));
         report.step("tests of the SDK and the systems", Ok(agents));
     }
     if [Part::Clients, Part::Crash, Part::Browser].into_iter().any(wants) {
