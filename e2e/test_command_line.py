@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 import requests
@@ -226,3 +227,25 @@ def test_bench_query_asks_about_what_is_stored(own_clew):
     for each in measured.values():
         assert each["rounds"] == 2 and each["wrong"] == each["incomplete"] == 0, each
         assert each["latencyMilliseconds"]["p50"] > 0 and each["processorMilliseconds"] is not None
+
+
+@pytest.mark.parametrize(
+    "system, services",
+    [
+        ("beluga", {"beluga-agent"}),
+        ("agenthub", {"agenthub-broker", "agenthub-publisher", "agenthub-subscriber"}),
+        ("aob", {"aob-api", "aob-opa", "aob-model-gateway", "aob-tool-gateway", "aob-worker"}),
+    ],
+)
+def test_demo_of_a_system(own_clew, system, services):
+    """The programs of the examples stand beside `clew`."""
+    if not (Path(BINARY).parent / system).exists():
+        pytest.skip(f"{system} is not built")
+    server = own_clew().start()
+    done = subprocess.run(
+        [BINARY, "demo", "--system", system, "--endpoint", server.otlp_http, "--server", server.api],
+        capture_output=True, text=True, timeout=120, cwd=Path(__file__).parent.parent,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"{server.api}/traces" in done.stdout
+    assert services <= set(requests.get(f"{server.api}/api/services", timeout=30).json()["data"])

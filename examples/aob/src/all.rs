@@ -43,8 +43,9 @@ async fn demonstrate(settings: &Settings) -> Result<(), Error> {
     answering(settings).await?;
     let http = HttpClient::new()?;
     let id = format!("demo-workflow-{}", uuid::Uuid::new_v4());
-    for (path, approval) in [("/workflows/start", false), ("/workflows/resume", true)] {
-        let asked = json!({"workflow_id": id, "text": "hello agentic", "approval": approval});
+    let start = json!({"workflow_id": id, "text": "hello agentic", "approval": false});
+    let resume = json!({"workflow_id": id, "approval": true});
+    for (path, asked) in [("/workflows/start", start), ("/workflows/resume", resume)] {
         let answer = http.post_as(&settings::url_of(settings.api, path)?, &asked, KEY).await?;
         say(&format!("{path}: {}", answer.body["state"].as_str().unwrap_or("done")));
     }
