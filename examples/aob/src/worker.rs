@@ -18,18 +18,24 @@ pub async fn run(settings: &Settings) -> Result<(), Error> {
     let audit = Database::file(&settings.data, "audit", &TABLES).await?;
     tokio::select! {
         done = work(&bus, &audit) => done,
-        () = http_server::stopped() => Ok(()),
+        // What was sent before is worked off.
+        () = http_server::stopped() => work_off(&bus, &audit).await,
     }
 }
 
 async fn work(bus: &Bus, audit: &Database) -> Result<(), Error> {
     loop {
-        for message in bus.waiting(NAME, EVENTS, BATCH).await? {
-            process(audit, &message).await?;
-            bus.done(NAME, EVENTS, message.position).await?;
-        }
+        work_off(bus, audit).await?;
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+async fn work_off(bus: &Bus, audit: &Database) -> Result<(), Error> {
+    for message in bus.waiting(NAME, EVENTS, BATCH).await? {
+        process(audit, &message).await?;
+        bus.done(NAME, EVENTS, message.position).await?;
+    }
+    Ok(())
 }
 
 async fn process(audit: &Database, message: &Message) -> Result<(), Error> {
