@@ -67,6 +67,8 @@
 #![warn(missing_docs)]
 
 mod agents;
+#[cfg(feature = "anthropic")]
+pub mod anthropic;
 pub mod baggage;
 mod carried;
 mod carrier;
@@ -80,8 +82,12 @@ pub mod http;
 mod lint;
 mod logs;
 mod metrics;
+#[cfg(any(feature = "openai", feature = "anthropic"))]
+mod model_api;
 mod model_call;
 mod old_names;
+#[cfg(feature = "openai")]
+pub mod openai;
 mod options;
 mod propagation;
 mod queue;
