@@ -57,6 +57,7 @@ impl ModelCallStart {
     /// Where the provider is: `server.address` and `server.port`.
     pub fn server(mut self, address: &str, port: u16) -> Self {
         self.about.push(KeyValue::new("server.address", address.to_owned()));
+        self.about.push(KeyValue::new("server.port", i64::from(port)));
         self.with(|start| start.set("server.address", address.to_owned()).set("server.port", i64::from(port)))
     }
 

@@ -17,6 +17,12 @@ mod logs;
 #[cfg(feature = "macros")]
 mod macros;
 #[cfg(test)]
+#[cfg(all(feature = "openai", feature = "anthropic"))]
+mod models;
+#[cfg(test)]
+#[cfg(all(feature = "openai", feature = "anthropic"))]
+mod provider;
+#[cfg(test)]
 mod receiver;
 #[cfg(test)]
 mod tracing_spans;

@@ -38,13 +38,17 @@ impl Gathers for Gathered {
             "message_stop" => {
                 self.ended = true;
                 self.place();
-                Brought::End
+                Brought::News
             }
             _ => Brought::News,
         }
     }
 
     fn is_whole(&self) -> bool {
+        self.ended
+    }
+
+    fn is_over(&self) -> bool {
         self.ended
     }
 

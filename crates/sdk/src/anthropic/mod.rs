@@ -111,7 +111,9 @@ impl Client {
     /// When there is no answer.
     pub async fn stream(&self, request: &Value) -> Result<Stream, CallError> {
         let mut request = request.clone();
-        request["stream"] = true.into();
+        if let Some(fields) = request.as_object_mut() {
+            fields.insert("stream".to_owned(), true.into());
+        }
         let call = self.started(&request);
         Ok(Stream(self.connection.stream(call, PATH, &request).await?))
     }

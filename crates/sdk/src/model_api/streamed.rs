@@ -13,8 +13,6 @@ pub(crate) enum Brought {
     News,
     /// A piece of the answer itself.
     Token,
-    /// The answer's end.
-    End,
 }
 
 /// What gathers the events of a provider's stream into the answer that would have come at once.
@@ -23,6 +21,8 @@ pub(crate) trait Gathers: Default {
     fn take(&mut self, event: &Value) -> Brought;
     /// Whether nothing of the answer is missing, should the stream end here.
     fn is_whole(&self) -> bool;
+    /// Whether an event said that nothing comes after it.
+    fn is_over(&self) -> bool;
     /// What is gathered so far.
     fn answer(&self) -> &Value;
     /// Records what is known of an answer.
@@ -85,10 +85,11 @@ impl<G: Gathers> Streamed<G> {
         if let Some((kind, message)) = said_in(&event) {
             return Err(CallError::Failed { kind, message });
         }
-        match self.gathered.take(&event) {
-            Brought::News => {}
-            Brought::Token => self.call.first_token(),
-            Brought::End => self.end(),
+        if self.gathered.take(&event) == Brought::Token {
+            self.call.first_token();
+        }
+        if self.gathered.is_over() {
+            self.end();
         }
         Ok(event)
     }

@@ -36,6 +36,11 @@ impl Gathers for Gathered {
         choices.is_some_and(|all| !all.is_empty() && all.iter().all(|each| each["finish_reason"].is_string()))
     }
 
+    fn is_over(&self) -> bool {
+        // What tells it, `[DONE]`, is no chunk.
+        false
+    }
+
     fn answer(&self) -> &Value {
         &self.0
     }

@@ -107,9 +107,10 @@ impl Client {
     /// When there is no answer.
     pub async fn stream(&self, request: &Value) -> Result<Stream, CallError> {
         let mut request = request.clone();
-        request["stream"] = true.into();
-        if request["stream_options"].is_null() {
-            request["stream_options"] = json!({ "include_usage": true });
+        if let Some(fields) = request.as_object_mut() {
+            fields.insert("stream".to_owned(), true.into());
+            let options = || json!({ "include_usage": true });
+            fields.entry("stream_options").or_insert_with(options);
         }
         let call = self.started(&request);
         Ok(Stream(self.connection.stream(call, PATH, &request).await?))
