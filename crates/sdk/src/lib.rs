@@ -81,6 +81,8 @@ pub mod grpc;
 pub mod http;
 mod lint;
 mod logs;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 mod metrics;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
 mod model_api;

@@ -17,6 +17,9 @@ mod logs;
 #[cfg(feature = "macros")]
 mod macros;
 #[cfg(test)]
+#[cfg(feature = "mcp")]
+mod mcp;
+#[cfg(test)]
 #[cfg(all(feature = "openai", feature = "anthropic"))]
 mod models;
 #[cfg(test)]
