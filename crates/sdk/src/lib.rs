@@ -53,7 +53,8 @@
 //! # drop(process);
 //! ```
 //!
-//! The features `http`, `axum`, `reqwest` and `grpc` do that for requests. [`baggage`] tells others more than where they are
+//! The features `http`, `axum`, `reqwest` and `grpc` do that for requests, `mcp` for those of the Model Context Protocol; `openai` and
+//! `anthropic` are clients of models whose calls are recorded by themselves, and `database` records statements. [`baggage`] tells others more than where they are
 //! called from.
 //!
 //! # What is recorded
@@ -74,6 +75,8 @@ mod carried;
 mod carrier;
 mod content;
 mod counts;
+#[cfg(feature = "database")]
+pub mod database;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 #[cfg(feature = "http")]

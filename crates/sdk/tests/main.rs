@@ -5,6 +5,9 @@ mod agents;
 #[cfg(test)]
 mod context;
 #[cfg(test)]
+#[cfg(feature = "database")]
+mod database;
+#[cfg(test)]
 mod ends;
 #[cfg(test)]
 #[cfg(all(feature = "axum", feature = "reqwest", feature = "grpc"))]
