@@ -53,9 +53,11 @@
 //! # drop(process);
 //! ```
 //!
-//! The features `http`, `axum`, `reqwest` and `grpc` do that for requests, `mcp` for those of the Model Context Protocol; `openai` and
-//! `anthropic` are clients of models whose calls are recorded by themselves, and `database` records statements. [`baggage`] tells others more than where they are
-//! called from.
+//! The features `http`, `axum`, `reqwest` and `grpc` do that for requests, `mcp` for those of the Model Context Protocol.
+//! [`baggage`] tells others more than where they are called from.
+//!
+//! With `openai` and `anthropic` there are clients of models whose calls are recorded by themselves; with `database`,
+//! statements are.
 //!
 //! # What is recorded
 //!

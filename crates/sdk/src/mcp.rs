@@ -67,7 +67,7 @@ pub async fn serve<E: Debug + Display>(
     ended(&span, method, result)
 }
 
-/// Tells a span that there is already, of [`crate::tool`] say, that its work is this request: one span then tells both.
+/// Tells a span that there is already, of [`crate::tool()`] say, that its work is this request: one span then tells both.
 pub fn tell(span: &Span, method: &str, parameters: &Value) {
     span.set("mcp.method.name", method.to_owned());
     if let Some((key, value)) = subject(method, parameters) {
