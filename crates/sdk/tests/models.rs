@@ -8,6 +8,7 @@ use clew_sdk::openai::CallError;
 use clew_sdk::serde_json::{Value, from_slice, from_str, json};
 use clew_sdk::{Content, anthropic, openai};
 use opentelemetry_proto::tonic::trace::v1::Span;
+use std::time::Duration;
 
 /// What was recorded while something was asked, and what the provider was asked.
 struct Seen {
@@ -231,7 +232,7 @@ fn a_stream_of_chat_completions_is_one_call() {
         assert_eq!(output[0]["parts"][1]["arguments"], json!({ "city": "Paris" }));
         let first = shown(&call.attributes, "gen_ai.response.time_to_first_chunk").unwrap();
         let first: f64 = first.parse().unwrap();
-        let took = std::time::Duration::from_nanos(call.end_time_unix_nano - call.start_time_unix_nano);
+        let took = Duration::from_nanos(call.end_time_unix_nano - call.start_time_unix_nano);
         assert!(first > 0.0 && first < took.as_secs_f64(), "{first} of {took:?}");
         assert_eq!(seen.requests(call).len(), 1);
     }
@@ -308,6 +309,29 @@ fn a_provider_out_of_reach_is_tried_again_and_told() {
     });
     let call = seen.has("chat gpt-4o", &[("error.type", "unreachable")]);
     assert_eq!(seen.requests(call).len(), 2);
+}
+
+#[test]
+fn calls_that_run_out_of_time_or_are_given_up_end() {
+    let seen = Seen::while_asked(Vec::new(), Content::Off, async |_| {
+        // It takes connections in, and answers none of them.
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}/v1", listener.local_addr().unwrap());
+        let short = reqwest::Client::builder().timeout(Duration::from_millis(100)).build().unwrap();
+        let error = openai::Client::new(short, &base).chat(&json!({ "model": "slow" })).await.unwrap_err();
+        assert_eq!(error.kind(), "timeout");
+        drop(listener.accept().await.unwrap());
+        let client = openai::Client::new(reqwest::Client::new(), &base);
+        let request = json!({ "model": "given-up" });
+        tokio::select! {
+            answer = client.chat(&request) => panic!("{answer:?}"),
+            connection = listener.accept() => drop(connection.unwrap()),
+        }
+    });
+    let slow = seen.has("chat slow", &[("error.type", "timeout")]);
+    // It may have been heard: it is not sent again.
+    assert_eq!(seen.requests(slow).len(), 1);
+    assert_eq!(seen.requests(seen.has("chat given-up", &[])).len(), 1);
 }
 
 #[test]
