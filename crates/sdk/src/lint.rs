@@ -38,7 +38,8 @@ fn fault(name: &str, kind: &SpanKind, attributes: &[KeyValue], has_parent: bool)
     let tool = attributes
         .iter()
         .any(|had| had.key.as_str() == "gen_ai.operation.name" && had.value.as_str() == "execute_tool");
-    if !has_parent && tool {
+    // A server's clients need not be recorded.
+    if !has_parent && tool && *kind != SpanKind::Server {
         return Some("a tool was called outside any span: was the context carried into the task or thread?");
     }
     if !has_parent && *kind == SpanKind::Consumer {

@@ -18,36 +18,27 @@ use opentelemetry::trace::SpanKind;
 use std::error::Error;
 
 /// A statement to a database: `SELECT users`. Its text is recorded without the values in it.
-pub fn statement(system: &'static str, namespace: &str, text: &str) -> Statement {
-    let read = text::read(text, matches!(system, "mysql" | "mariadb"));
-    let summary = [read.operation.as_deref(), read.collection.as_deref()];
-    let summary = summary.into_iter().flatten().collect::<Vec<_>>().join(" ");
-    let name = if summary.is_empty() { system.to_owned() } else { summary.clone() };
-    let mut start = Start::new(name).kind(SpanKind::Client).set("db.system.name", system);
-    start = start.set("db.query.text", read.text);
-    let told = [
-        ("db.namespace", Some(namespace.to_owned())),
-        ("db.query.summary", Some(summary)),
-        ("db.operation.name", read.operation),
-        ("db.collection.name", read.collection),
-    ];
-    for (key, value) in told {
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            start = start.set(key, value);
-        }
+pub fn statement<'a>(system: &'static str, namespace: &str, text: &'a str) -> Statement<'a> {
+    let mut start = Start::new(system).kind(SpanKind::Client).set("db.system.name", system);
+    if !namespace.is_empty() {
+        start = start.set("db.namespace", namespace.to_owned());
     }
-    Statement(start)
+    Statement { start, text, double_quotes_hold_texts: matches!(system, "mysql" | "mariadb") }
 }
 
 /// A statement that is about to run.
 #[derive(Debug, Clone)]
 #[must_use = "a statement is recorded when it runs"]
-pub struct Statement(Start);
+pub struct Statement<'a> {
+    start: Start,
+    text: &'a str,
+    double_quotes_hold_texts: bool,
+}
 
-impl Statement {
+impl Statement<'_> {
     /// Any other attribute, scope, parent or link.
     pub fn with(self, more: impl FnOnce(Start) -> Start) -> Self {
-        Self(more(self.0))
+        Self { start: more(self.start), ..self }
     }
 
     /// Runs what finds rows, and tells how many: `fetch_all`.
@@ -87,7 +78,7 @@ impl Statement {
         key: &'static str,
         rows: impl FnOnce(&T) -> Option<u64>,
     ) -> Result<T, E> {
-        let span = self.0.start();
+        let span = self.told().start();
         let done = span.within(work).await;
         match &done {
             Ok(done) => {
@@ -99,5 +90,25 @@ impl Statement {
         }
         span.end();
         done
+    }
+
+    /// The span, with what the text tells, if anybody will see it.
+    fn told(self) -> Start {
+        if self.start.is_unseen() {
+            return self.start;
+        }
+        let read = text::read(self.text, self.double_quotes_hold_texts);
+        let summary = [read.operation.as_deref(), read.collection.as_deref()];
+        let summary = summary.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let mut start = self.start.set("db.query.text", read.text);
+        if !summary.is_empty() {
+            start = start.named(summary.clone()).set("db.query.summary", summary);
+        }
+        for (key, value) in [("db.operation.name", read.operation), ("db.collection.name", read.collection)] {
+            if let Some(value) = value {
+                start = start.set(key, value);
+            }
+        }
+        start
     }
 }
