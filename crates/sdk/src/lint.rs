@@ -75,6 +75,7 @@ mod tests {
             ("execute_tool search", SpanKind::Internal, &tool, false, Some("a tool")),
             ("process tasks", SpanKind::Consumer, &[], false, Some("a message")),
             ("execute_tool search", SpanKind::Internal, &tool, true, None),
+            ("tools/call search", SpanKind::Server, &tool, false, None),
             ("process tasks", SpanKind::Consumer, &[], true, None),
             ("chat gpt-4o-2024-08-06", SpanKind::Client, &[], false, None),
             ("chat claude-sonnet-4-20250514", SpanKind::Client, &[], false, None),

@@ -17,7 +17,7 @@ use reqwest::Response;
 use serde_json::Value;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The first wait before a call is tried again, where the provider names none; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -149,10 +149,18 @@ impl Connection {
         if !passes && !status.is_server_error() {
             return None;
         }
-        let told = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse::<f64>().ok());
-        let told = told.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let told = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(retry_after);
         Some(told.unwrap_or_else(|| backoff(resent))).filter(|wait| *wait <= self.longest_wait)
     }
+}
+
+/// Seconds, or a date that is that far away; nothing of what is past.
+fn retry_after(value: &str) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
 /// Each wait is twice the one before, up to 8 s, and up to a quarter shorter by chance: clients that failed together do not
@@ -181,6 +189,8 @@ mod tests {
             (429, Some("2"), Some(2_000)),
             (503, Some("0.25"), Some(250)),
             (503, Some("3600"), None),
+            (503, Some("Sun, 06 Nov 1994 08:49:37 GMT"), Some(0)),
+            (503, Some("Fri, 31 Dec 9999 23:59:59 GMT"), None),
             (400, Some("1"), None),
             (401, None, None),
         ] {
