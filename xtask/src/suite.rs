@@ -28,7 +28,8 @@ const SYSTEMS: [&str; 3] = ["beluga", "agenthub", "aob"];
 
 /// The SDK's crates, and its features.
 const SDK: [&str; 2] = ["clew-sdk", "clew-sdk-macros"];
-const SDK_FEATURES: [&str; 5] = ["http", "axum", "reqwest", "grpc", "macros"];
+const SDK_FEATURES: [&str; 9] =
+    ["http", "axum", "reqwest", "grpc", "macros", "openai", "anthropic", "mcp", "database"];
 
 const CRASH_TEST: &str = "e2e/test_crash.py";
 

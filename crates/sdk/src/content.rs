@@ -5,11 +5,12 @@ use crate::setup::limits::shortened;
 use serde_json::{Value, json};
 
 /// Attributes that hold what was said: they have a bound of their own.
-pub(crate) const KEYS: [&str; 7] = [INPUT, OUTPUT, SYSTEM, ARGUMENTS, RESULT, QUERY, DOCUMENTS];
+pub(crate) const KEYS: [&str; 8] = [INPUT, OUTPUT, SYSTEM, DEFINITIONS, ARGUMENTS, RESULT, QUERY, DOCUMENTS];
 
 pub(crate) const INPUT: &str = "gen_ai.input.messages";
 pub(crate) const OUTPUT: &str = "gen_ai.output.messages";
 pub(crate) const SYSTEM: &str = "gen_ai.system_instructions";
+pub(crate) const DEFINITIONS: &str = "gen_ai.tool.definitions";
 pub(crate) const ARGUMENTS: &str = "gen_ai.tool.call.arguments";
 pub(crate) const RESULT: &str = "gen_ai.tool.call.result";
 pub(crate) const QUERY: &str = "gen_ai.retrieval.query.text";

@@ -238,10 +238,23 @@ pub async fn send(
     client: &reqwest::Client,
     request: reqwest::RequestBuilder,
 ) -> Result<reqwest::Response, reqwest::Error> {
+    send_again(client, request, 0).await
+}
+
+/// As [`send`], after the request was sent so many times already.
+#[cfg(feature = "reqwest")]
+pub(crate) async fn send_again(
+    client: &reqwest::Client,
+    request: reqwest::RequestBuilder,
+    resent: u32,
+) -> Result<reqwest::Response, reqwest::Error> {
     let mut request = request.build()?;
     let uri = http::Uri::try_from(request.url().as_str()).unwrap_or_default();
     let method = request.method().as_str().to_owned();
     let span = self::client(&method, &uri, request.headers_mut());
+    if resent > 0 {
+        span.set("http.request.resend_count", i64::from(resent));
+    }
     let answer = crate::within(span.context().clone(), client.execute(request)).await;
     match &answer {
         Ok(answer) => client_answered(&span, answer.status()),

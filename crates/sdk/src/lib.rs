@@ -53,8 +53,11 @@
 //! # drop(process);
 //! ```
 //!
-//! The features `http`, `axum`, `reqwest` and `grpc` do that for requests. [`baggage`] tells others more than where they are
-//! called from.
+//! The features `http`, `axum`, `reqwest` and `grpc` do that for requests, `mcp` for those of the Model Context Protocol.
+//! [`baggage`] tells others more than where they are called from.
+//!
+//! With `openai` and `anthropic` there are clients of models whose calls are recorded by themselves; with `database`,
+//! statements are.
 //!
 //! # What is recorded
 //!
@@ -67,11 +70,15 @@
 #![warn(missing_docs)]
 
 mod agents;
+#[cfg(feature = "anthropic")]
+pub mod anthropic;
 pub mod baggage;
 mod carried;
 mod carrier;
 mod content;
 mod counts;
+#[cfg(feature = "database")]
+pub mod database;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 #[cfg(feature = "http")]
@@ -79,9 +86,15 @@ pub mod grpc;
 pub mod http;
 mod lint;
 mod logs;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 mod metrics;
+#[cfg(any(feature = "openai", feature = "anthropic"))]
+mod model_api;
 mod model_call;
 mod old_names;
+#[cfg(feature = "openai")]
+pub mod openai;
 mod options;
 mod propagation;
 mod queue;

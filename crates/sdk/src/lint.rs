@@ -38,7 +38,8 @@ fn fault(name: &str, kind: &SpanKind, attributes: &[KeyValue], has_parent: bool)
     let tool = attributes
         .iter()
         .any(|had| had.key.as_str() == "gen_ai.operation.name" && had.value.as_str() == "execute_tool");
-    if !has_parent && tool {
+    // A server's clients need not be recorded.
+    if !has_parent && tool && *kind != SpanKind::Server {
         return Some("a tool was called outside any span: was the context carried into the task or thread?");
     }
     if !has_parent && *kind == SpanKind::Consumer {
@@ -74,6 +75,7 @@ mod tests {
             ("execute_tool search", SpanKind::Internal, &tool, false, Some("a tool")),
             ("process tasks", SpanKind::Consumer, &[], false, Some("a message")),
             ("execute_tool search", SpanKind::Internal, &tool, true, None),
+            ("tools/call search", SpanKind::Server, &tool, false, None),
             ("process tasks", SpanKind::Consumer, &[], true, None),
             ("chat gpt-4o-2024-08-06", SpanKind::Client, &[], false, None),
             ("chat claude-sonnet-4-20250514", SpanKind::Client, &[], false, None),

@@ -57,6 +57,7 @@ impl ModelCallStart {
     /// Where the provider is: `server.address` and `server.port`.
     pub fn server(mut self, address: &str, port: u16) -> Self {
         self.about.push(KeyValue::new("server.address", address.to_owned()));
+        self.about.push(KeyValue::new("server.port", i64::from(port)));
         self.with(|start| start.set("server.address", address.to_owned()).set("server.port", i64::from(port)))
     }
 
@@ -154,6 +155,11 @@ impl ModelCall {
         self.set("gen_ai.usage.cache_read.input_tokens", tokens);
     }
 
+    /// Of the input tokens, those that were written to the provider's cache.
+    pub fn cache_written(&self, tokens: i64) {
+        self.set("gen_ai.usage.cache_write.input_tokens", tokens);
+    }
+
     /// Of the output tokens, those that the model thought with.
     pub fn reasoning(&self, tokens: i64) {
         self.set("gen_ai.usage.reasoning.output_tokens", tokens);
@@ -173,7 +179,12 @@ impl ModelCall {
 
     /// Why the answer ended: `stop`, `length`, `tool_call` ...
     pub fn finish_reason(&self, reason: impl Into<StringValue>) {
-        self.set_list("gen_ai.response.finish_reasons", [reason]);
+        self.finish_reasons([reason]);
+    }
+
+    /// Why each of several answers ended.
+    pub fn finish_reasons(&self, reasons: impl IntoIterator<Item = impl Into<StringValue>>) {
+        self.set_list("gen_ai.response.finish_reasons", reasons);
     }
 
     /// What the call cost, in US dollars, where the provider says so.

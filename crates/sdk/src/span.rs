@@ -69,6 +69,19 @@ impl Start {
         self
     }
 
+    /// Another name.
+    #[cfg(feature = "database")]
+    pub(crate) fn named(mut self, name: String) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Whether it is known already that nobody will see it: what is costly to tell need not be told.
+    #[cfg(feature = "database")]
+    pub(crate) fn is_unseen(&self) -> bool {
+        self.parent.as_ref().map_or_else(|| tracers::is_unsampled(&Context::current()), tracers::is_unsampled)
+    }
+
     /// Starts it. It is not active by that: see [`Span::enter`] and [`Span::run`].
     #[must_use = "a span ends when it is dropped"]
     pub fn start(self) -> Span {

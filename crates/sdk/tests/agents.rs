@@ -16,12 +16,12 @@ fn sent(builder: clew_sdk::Builder, record: impl FnOnce()) -> (Vec<Span>, Receiv
     (spans(&receiver.got()), receiver)
 }
 
-fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
+pub fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
     spans.iter().find(|span| span.name == name).unwrap_or_else(|| panic!("no {name}: {spans:?}"))
 }
 
 /// An attribute as text, of whatever type it is.
-fn shown(attributes: &[KeyValue], key: &str) -> Option<String> {
+pub fn shown(attributes: &[KeyValue], key: &str) -> Option<String> {
     let found = attributes.iter().find(|attribute| attribute.key == key)?;
     Some(match found.value.clone()?.value? {
         Value::StringValue(text) => text,

@@ -5,6 +5,9 @@ mod agents;
 #[cfg(test)]
 mod context;
 #[cfg(test)]
+#[cfg(feature = "database")]
+mod database;
+#[cfg(test)]
 mod ends;
 #[cfg(test)]
 #[cfg(all(feature = "axum", feature = "reqwest", feature = "grpc"))]
@@ -16,6 +19,15 @@ mod logs;
 #[cfg(test)]
 #[cfg(feature = "macros")]
 mod macros;
+#[cfg(test)]
+#[cfg(feature = "mcp")]
+mod mcp;
+#[cfg(test)]
+#[cfg(all(feature = "openai", feature = "anthropic"))]
+mod models;
+#[cfg(test)]
+#[cfg(all(feature = "openai", feature = "anthropic"))]
+mod provider;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]

@@ -117,7 +117,8 @@ fn serve(stream: TcpStream, shared: &(Mutex<State>, Condvar)) {
     }
 }
 
-fn read(reader: &mut BufReader<TcpStream>) -> Option<Got> {
+/// The next request of a connection.
+pub fn read(reader: &mut BufReader<TcpStream>) -> Option<Got> {
     let mut line = String::new();
     if reader.read_line(&mut line).ok()? == 0 {
         return None;

@@ -1,0 +1,108 @@
+//! What a request and an answer tell of a call, in the conventions' names and form.
+
+use crate::content::{DEFINITIONS, INPUT, OUTPUT, SYSTEM};
+use crate::model_call::ModelCall;
+use serde_json::{Value, json};
+
+/// What the model is asked.
+pub(super) fn asked(call: &ModelCall, request: &Value) {
+    if !request["system"].is_null() {
+        call.content(SYSTEM, || parts(&request["system"]).into());
+    }
+    call.content(INPUT, || request["messages"].as_array().into_iter().flatten().map(message).collect());
+    if request["tools"].is_array() {
+        call.content(DEFINITIONS, || request["tools"].clone());
+    }
+}
+
+/// What it answered.
+pub(super) fn answered(call: &ModelCall, answer: &Value) {
+    if let Some(id) = answer["id"].as_str() {
+        call.response_id(id.to_owned());
+    }
+    if let Some(model) = answer["model"].as_str() {
+        call.response_model(model.to_owned());
+    }
+    let reason = answer["stop_reason"].as_str().map(reason);
+    if let Some(reason) = reason {
+        call.finish_reason(reason.to_owned());
+    }
+    usage(call, &answer["usage"]);
+    if answer["content"].is_array() {
+        call.content(OUTPUT, || {
+            let mut said = message(answer);
+            if let Some(reason) = reason {
+                said["finish_reason"] = reason.into();
+            }
+            json!([said])
+        });
+    }
+}
+
+/// Tokens that were read from the cache or written to it are not among the input here; the conventions want them to be.
+fn usage(call: &ModelCall, usage: &Value) {
+    let tokens = |key: &str| usage[key].as_i64();
+    let Some(uncached) = tokens("input_tokens") else { return };
+    let (read, written) = (tokens("cache_read_input_tokens"), tokens("cache_creation_input_tokens"));
+    let input = uncached.saturating_add(read.unwrap_or(0)).saturating_add(written.unwrap_or(0));
+    call.usage(input, tokens("output_tokens").unwrap_or(0));
+    if let Some(read) = read {
+        call.cached(read);
+    }
+    if let Some(written) = written {
+        call.cache_written(written);
+    }
+}
+
+/// The conventions' word for why an answer ended.
+fn reason(word: &str) -> &str {
+    match word {
+        "end_turn" | "stop_sequence" => "stop",
+        "max_tokens" | "model_context_window_exceeded" => "length",
+        "tool_use" => "tool_call",
+        "refusal" => "content_filter",
+        other => other,
+    }
+}
+
+fn message(message: &Value) -> Value {
+    let parts = parts(&message["content"]);
+    // What tools answered comes in the name of the user.
+    let answered = !parts.is_empty() && parts.iter().all(|part| part["type"] == "tool_call_response");
+    let role = if answered { "tool" } else { message["role"].as_str().unwrap_or("other") };
+    json!({ "role": role, "parts": parts })
+}
+
+fn parts(content: &Value) -> Vec<Value> {
+    match content {
+        Value::String(text) => vec![json!({ "type": "text", "content": text })],
+        Value::Array(blocks) => blocks.iter().map(part).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn part(block: &Value) -> Value {
+    match block["type"].as_str().unwrap_or_default() {
+        "text" => json!({ "type": "text", "content": block["text"] }),
+        "thinking" => json!({ "type": "reasoning", "content": block["thinking"] }),
+        "tool_use" => {
+            json!({ "type": "tool_call", "id": block["id"], "name": block["name"], "arguments": block["input"] })
+        }
+        "tool_result" => {
+            json!({ "type": "tool_call_response", "id": block["tool_use_id"], "response": block["content"] })
+        }
+        kind @ ("image" | "document") => file(kind, &block["source"]),
+        _ => block.clone(),
+    }
+}
+
+/// Of a file that comes along only its type is told: no one reads the rest in an attribute.
+fn file(modality: &str, source: &Value) -> Value {
+    if source["url"].is_string() {
+        return json!({ "type": "uri", "modality": modality, "uri": source["url"] });
+    }
+    if source["file_id"].is_string() {
+        return json!({ "type": "file", "modality": modality, "file_id": source["file_id"] });
+    }
+    json!({ "type": "blob", "modality": modality, "mime_type": source["media_type"], "content": "" })
+}
