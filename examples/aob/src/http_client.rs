@@ -52,7 +52,8 @@ impl HttpClient {
 
     async fn send(&self, request: reqwest::RequestBuilder, url: &Url) -> Result<Answer, Error> {
         let unreachable = |source: reqwest::Error| Error::Unreachable { url: url.to_string(), source };
-        let response = clew_sdk::http::send(&self.0, request).await.map_err(unreachable)?;
+        // A large future: kept apart, it is not part of all those that wait for it.
+        let response = Box::pin(clew_sdk::http::send(&self.0, request)).await.map_err(unreachable)?;
         let status = response.status().as_u16();
         let text = response.text().await.map_err(unreachable)?;
         match serde_json::from_str(&text) {
