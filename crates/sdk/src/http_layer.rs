@@ -4,7 +4,6 @@ use crate::carrier::{extract, inject};
 use crate::span::{Span, Start};
 use http::header::{HOST, USER_AGENT};
 use http::{Request, Response, StatusCode, Version};
-use opentelemetry::Context;
 use opentelemetry::trace::SpanKind;
 use pin_project_lite::pin_project;
 use std::error::Error;
@@ -265,9 +264,4 @@ pub(crate) async fn send_again(
         Err(error) => client_failed(&span, error),
     }
     answer
-}
-
-/// The context that is active while a request is answered, in the headers of another: for clients of other kinds.
-pub fn inject_headers(headers: &mut http::HeaderMap) {
-    inject(&Context::current(), headers);
 }

@@ -17,10 +17,59 @@ use reqwest::Response;
 use serde_json::Value;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
 /// The first wait before a call is tried again, where the provider names none; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
+
+/// A client of one provider, which is spoken to by the interface `A`. Clones share its connections.
+#[derive(Debug, Clone)]
+pub struct Client<A> {
+    pub(crate) connection: Connection,
+    interface: PhantomData<A>,
+}
+
+impl<A> Client<A> {
+    pub(crate) fn of(http: reqwest::Client, base: &str, provider: &'static str) -> Self {
+        Self { connection: Connection::new(http, base, provider), interface: PhantomData }
+    }
+
+    /// Another header of all requests.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.connection.header(name, value.into());
+        self
+    }
+
+    /// `gen_ai.provider.name`, where it is not the one whose interface this is: `groq`, `deepseek`, `mistral_ai` ...
+    #[must_use]
+    pub fn provider(mut self, name: &'static str) -> Self {
+        self.connection.provider = name;
+        self
+    }
+
+    /// How often a call is tried at most while the provider is busy (429 and 5xx) or out of reach: 3 times.
+    #[must_use]
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.connection.attempts = attempts;
+        self
+    }
+
+    /// A provider that wants to be left alone for longer than this is not asked again: 30 s.
+    #[must_use]
+    pub fn longest_wait(mut self, wait: Duration) -> Self {
+        self.connection.longest_wait = wait;
+        self
+    }
+
+    /// `gen_ai.conversation.id` of all calls of this clone.
+    #[must_use]
+    pub fn conversation(mut self, id: impl Into<String>) -> Self {
+        self.connection.conversation = Some(id.into());
+        self
+    }
+}
 
 /// Where and how a provider is asked.
 #[derive(Clone)]

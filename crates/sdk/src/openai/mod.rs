@@ -25,66 +25,31 @@ mod said;
 
 pub use crate::model_api::CallError;
 
-use crate::model_api::{Connection, Streamed};
+use crate::model_api::{self, Streamed};
 use crate::model_call::ModelCall;
 use gathered::Gathered;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 const PATH: &str = "/chat/completions";
 
+/// The interface of chat completions.
+#[derive(Debug, Clone, Copy)]
+pub struct ChatCompletions;
+
 /// A client of one provider. Clones share its connections.
-#[derive(Debug, Clone)]
-pub struct Client {
-    connection: Connection,
-}
+pub type Client = model_api::Client<ChatCompletions>;
 
 impl Client {
     /// Of the interface at this address, which ends with `/v1` usually. Time limits and TLS are the HTTP client's.
     #[must_use]
     pub fn new(http: reqwest::Client, base: &str) -> Self {
-        Self { connection: Connection::new(http, base, "openai") }
+        Self::of(http, base, "openai")
     }
 
     /// The key that the provider knows the program by.
     #[must_use]
     pub fn key(self, key: &str) -> Self {
         self.header("authorization", format!("Bearer {key}"))
-    }
-
-    /// Another header of all requests.
-    #[must_use]
-    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.connection.header(name, value.into());
-        self
-    }
-
-    /// `gen_ai.provider.name`, where it is not `openai`: `groq`, `deepseek`, `mistral_ai` ...
-    #[must_use]
-    pub fn provider(mut self, name: &'static str) -> Self {
-        self.connection.provider = name;
-        self
-    }
-
-    /// How often a call is tried at most while the provider is busy (429 and 5xx) or out of reach: 3 times.
-    #[must_use]
-    pub fn attempts(mut self, attempts: u32) -> Self {
-        self.connection.attempts = attempts;
-        self
-    }
-
-    /// A provider that wants to be left alone for longer than this is not asked again: 30 s.
-    #[must_use]
-    pub fn longest_wait(mut self, wait: Duration) -> Self {
-        self.connection.longest_wait = wait;
-        self
-    }
-
-    /// `gen_ai.conversation.id` of all calls of this clone.
-    #[must_use]
-    pub fn conversation(mut self, id: impl Into<String>) -> Self {
-        self.connection.conversation = Some(id.into());
-        self
     }
 
     /// Asks, and gives the answer when it is whole.
