@@ -97,7 +97,7 @@ fn outage(receiver: Receiver, telemetry: &clew_sdk::Telemetry) {
     assert_eq!(lost.exported, before.exported);
     assert_eq!(lost.dropped - before.dropped, 20_000);
     // A machine under load may pause any thread; an export would have taken far longer than this.
-    assert!(slowest < Duration::from_millis(250), "{slowest:?}");
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
 
     let receiver = Receiver::at(address);
     clew_sdk::span("found").start().end();
@@ -134,7 +134,7 @@ fn a_receiver_that_hangs_costs_its_timeout_and_no_more() {
     clew_sdk::span("unheard").start().end();
     let started = Instant::now();
     telemetry.flush();
-    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
     let after = telemetry.counts();
     assert_eq!((after.exported - before.exported, after.dropped - before.dropped), (0, 1));
     drop(telemetry);
@@ -145,7 +145,7 @@ fn a_receiver_that_hangs_costs_its_timeout_and_no_more() {
 fn a_full_batch_goes_at_once_and_the_rest_after_the_delay() {
     let _alone = crate::alone();
     let receiver = Receiver::start();
-    let delay = Duration::from_millis(1_500);
+    let delay = Duration::from_secs(4);
     let batch = clew_sdk::Batch { delay, ..clew_sdk::Batch::default() };
     let telemetry = clew_sdk::builder().service("batch").endpoint(receiver.endpoint()).batch(batch);
     let telemetry = telemetry.build().unwrap();

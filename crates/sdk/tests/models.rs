@@ -3,7 +3,7 @@
 use crate::agents::{named, shown};
 use crate::alone;
 use crate::provider::{Answer, Provider};
-use crate::receiver::{Got, Receiver, metrics, spans, text};
+use crate::receiver::{Got, Receiver, Refusing, metrics, spans, text};
 use clew_sdk::openai::CallError;
 use clew_sdk::serde_json::{Value, from_slice, from_str, json};
 use clew_sdk::{Content, anthropic, openai};
@@ -301,9 +301,9 @@ fn calls_that_fail_tell_why() {
 #[test]
 fn a_provider_out_of_reach_is_tried_again_and_told() {
     let seen = Seen::while_asked(Vec::new(), Content::Off, async |_| {
-        // A port that was free a moment ago, and that nobody listens on.
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let client = openai::Client::new(reqwest::Client::new(), &format!("http://{free}/v1")).attempts(2);
+        let refusing = Refusing::new();
+        let base = format!("http://{}/v1", refusing.address);
+        let client = openai::Client::new(reqwest::Client::new(), &base).attempts(2);
         let error = client.chat(&json!({ "model": "gpt-4o" })).await.unwrap_err();
         assert!(matches!(error, CallError::Unreachable(_)), "{error:?}");
     });

@@ -11,6 +11,21 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+/// An address that refuses connections, and that no other receiver is given meanwhile.
+#[derive(Debug)]
+pub struct Refusing {
+    pub address: SocketAddr,
+    _bound: tokio::net::TcpSocket,
+}
+
+impl Refusing {
+    pub fn new() -> Self {
+        let bound = tokio::net::TcpSocket::new_v4().unwrap();
+        bound.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        Self { address: bound.local_addr().unwrap(), _bound: bound }
+    }
+}
+
 /// One request.
 #[derive(Debug, Clone)]
 pub struct Got {
