@@ -1,12 +1,11 @@
 """The guides of `docs/frameworks`: what each tells to install and to run, the files that it shows, and what Clew then shows."""
 
-import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,11 +24,11 @@ class Guide:
 
     page: str
     heading: str
+    installs: list
     commands: list
     files: dict
     shown: str
     by_hand: bool
-    installs: list = field(default_factory=list)
 
     @property
     def name(self):
@@ -52,9 +51,9 @@ def ways(path):
         if commands:
             lines = [line for block in commands for line in block.replace("\\\n", "").splitlines()]
             yield Guide(
-                page=path.stem, heading=heading, by_hand=CHECKED in text,
-                commands=[line for line in lines if not installs(line)], installs=[line for line in lines if installs(line)],
-                files=files(opening) | files(body), shown="\n".join(blocks("text", body)),
+                page=path.stem, heading=heading, installs=[line for line in lines if installs(line)],
+                commands=[line for line in lines if not installs(line)], files=files(opening) | files(body),
+                shown="\n".join(blocks("text", body)), by_hand=CHECKED in text,
             )
 
 
@@ -103,8 +102,7 @@ def environment_of_python(guide):
 
 
 def packages_of_node(guide):
-    line = " ".join(guide.installs)
-    folder = TARGET / f"frameworks-node-{hashlib.sha256(line.encode()).hexdigest()[:12]}"
+    folder = TARGET / f"frameworks-node-{re.sub('[^a-z0-9]+', '-', guide.name.lower())}"
 
     def make():
         folder.mkdir(parents=True)
@@ -112,7 +110,7 @@ def packages_of_node(guide):
         for each in guide.installs:
             run([*each.split(), "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], folder)
 
-    return kept(folder, [line], make) / "node_modules"
+    return kept(folder, guide.installs, make) / "node_modules"
 
 
 def kept(folder, wanted, make):
