@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from clew import BINARY, wait_until
-from guides import ENDPOINT, guides, prepare, run
+from guides import ENDPOINT, FOLDER, guides, prepare, run
 
 sys.path.insert(0, str(Path(__file__).parent / "corpus"))
 
@@ -46,6 +46,11 @@ def test_guide(guide, model, own_clew, tmp_path):
     with suppress(AssertionError):
         wait_until(lambda: shown(server, model) == wanted)
     assert shown(server, model) == wanted
+
+
+def test_every_guide_is_in_the_index():
+    index = (FOLDER / "README.md").read_text()
+    assert [path.name for path in FOLDER.glob("*.md") if path.name != "README.md" and f"]({path.name})" not in index] == []
 
 
 def shown(server, model):
