@@ -49,5 +49,7 @@ def test_the_same_agent(own_clew, language):
                  [2, [["tool", "tool_call_response"]], [["assistant", "text"]]]],
         "notCounted": [],
     }]
+    summaries = requests.get(f"{server.api}/api/v1/traces", timeout=30).json()["traces"]
+    assert [summary["rootService"] for summary in summaries] == [language]
     talk = requests.get(f"{server.api}/api/v1/conversations/talk-1", timeout=30).json()
     assert (talk["traces"], talk["usage"]["calls"]) == (1, 2)

@@ -1,6 +1,7 @@
 // An agent that asks a model and calls a tool, instrumented with OpenTelemetry's SDK.
 import { type Attributes, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
+import { detectResources, envDetector } from '@opentelemetry/resources';
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 
 interface ToolCall {
@@ -17,7 +18,10 @@ interface Message {
 }
 
 // OTEL_SERVICE_NAME names the service.
-const provider = new NodeTracerProvider({ spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())] });
+const provider = new NodeTracerProvider({
+  resource: detectResources({ detectors: [envDetector] }),
+  spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())],
+});
 provider.register();
 const tracer = trace.getTracer('weather-agent');
 
