@@ -139,6 +139,9 @@ fn fix(error: &str) -> &'static str {
         "check the key in OTEL_EXPORTER_OTLP_HEADERS"
     } else if says(&["404", "405", "415", "unimplemented", "protocol", "http version", "frame"]) {
         "check OTEL_EXPORTER_OTLP_PROTOCOL and the path: 4318 speaks HTTP, 4317 gRPC"
+    } else if says(&["alert: certificaterequired", "alert: unknownca", "alert: badcertificate"]) {
+        // What the receiver itself says of a certificate is of the one that it was shown, or not.
+        "the receiver wants to know who sends: check OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY"
     } else if says(&["certificate", "tls", "handshake"]) {
         "check OTEL_EXPORTER_OTLP_CERTIFICATE, or use http:// where there is no TLS"
     } else if says(&["timeout", "timed out", "deadline"]) {
