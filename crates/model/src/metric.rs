@@ -1,7 +1,7 @@
 //! A data point of a metric as an owned value, for the edges.
 
-use crate::{SpanId, Timestamp, TraceId};
 use crate::value::{Attribute, Resource, Scope, Shared};
+use crate::{SpanId, Timestamp, TraceId};
 
 /// The kind of a metric, with what OTLP says of the whole metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

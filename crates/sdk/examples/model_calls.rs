@@ -17,7 +17,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for interval in 1..=2 {
         for (sampled, input) in [(true, 10), (true, 20), (true, 2_000), (false, 100_000)] {
             let above = if sampled { agent.context().clone() } else { not_sampled() };
-            let call = clew_sdk::model_call("openai", "gpt-4o").stream().with(|start| start.parent(&above)).start();
+            let call =
+                clew_sdk::model_call("openai", "gpt-4o").stream().with(|start| start.parent(&above)).start();
             call.first_token();
             call.usage(input, 20);
             call.end();

@@ -57,7 +57,8 @@ impl Logs {
         }
         let dropped = said.fields.len().saturating_sub(self.limits.attributes);
         if dropped > 0 {
-            record.add_attribute(Key::new(DROPPED), AnyValue::Int(i64::try_from(dropped).unwrap_or(i64::MAX)));
+            record
+                .add_attribute(Key::new(DROPPED), AnyValue::Int(i64::try_from(dropped).unwrap_or(i64::MAX)));
         }
         self.logger.emit(record);
     }

@@ -53,14 +53,25 @@ pub(crate) struct Measured {
 impl Instruments {
     fn of(histograms: &Histograms) -> Self {
         let scope = InstrumentationScope::builder("clew-sdk").build();
-        let histogram = |name: &'static str, description: &'static str, bounds: &[f64], unit: &'static str| {
-            let (name, description) = (name.into(), description.into());
-            let (bounds, whole) = (bounds.to_vec(), unit == TOKEN);
-            histograms.get(&scope, Description { name, description, unit: unit.into(), bounds, whole })
-        };
+        let histogram =
+            |name: &'static str, description: &'static str, bounds: &[f64], unit: &'static str| {
+                let (name, description) = (name.into(), description.into());
+                let (bounds, whole) = (bounds.to_vec(), unit == TOKEN);
+                histograms.get(&scope, Description { name, description, unit: unit.into(), bounds, whole })
+            };
         Self {
-            duration: histogram("gen_ai.client.operation.duration", "How long calls of models took.", &SECONDS, "s"),
-            tokens: histogram("gen_ai.client.token.usage", "How many tokens calls of models used.", &TOKENS, TOKEN),
+            duration: histogram(
+                "gen_ai.client.operation.duration",
+                "How long calls of models took.",
+                &SECONDS,
+                "s",
+            ),
+            tokens: histogram(
+                "gen_ai.client.token.usage",
+                "How many tokens calls of models used.",
+                &TOKENS,
+                TOKEN,
+            ),
             first_token: histogram(
                 "gen_ai.client.operation.time_to_first_chunk",
                 "How long until models began to answer.",

@@ -153,7 +153,8 @@ fn the_filter_of_the_environment_holds() {
     ] {
         let receiver = Receiver::start();
         let (calls, _) = run(&receiver, &[("OTEL_METRICS_EXEMPLAR_FILTER", filter)]);
-        let got = receiver.wait(Duration::from_secs(20), |got| readings(got, "gen_ai.client.token.usage").len() == 2);
+        let got = receiver
+            .wait(Duration::from_secs(20), |got| readings(got, "gen_ai.client.token.usage").len() == 2);
         let usage = readings(&got, "gen_ai.client.token.usage");
         assert_eq!(told(of(histogram(&usage[1]), "input")), expected(&calls, "2", which), "{filter}");
     }

@@ -72,7 +72,8 @@ fn attributes_that_are_left_out_are_counted() {
         let resources = requests.iter().flat_map(|request| &request.resource_logs);
         let resource = resources.clone().next().unwrap().resource.as_ref().unwrap();
         assert_eq!(text(&resource.attributes, "service.name"), Some("json-logs"));
-        let records = resources.flat_map(|resource| &resource.scope_logs).flat_map(|scope| &scope.log_records);
+        let records =
+            resources.flat_map(|resource| &resource.scope_logs).flat_map(|scope| &scope.log_records);
         let counted: Vec<_> =
             records.map(|record| (record.attributes.len(), record.dropped_attributes_count)).collect();
         assert_eq!(counted, [(0, 0), (0, 1), (0, 1), (0, 1)], "{protocol}");

@@ -33,6 +33,8 @@ mod provider;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]
+mod sending;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod tracing_spans;

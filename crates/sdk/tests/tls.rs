@@ -1,7 +1,9 @@
 //! Connections with TLS: whom they trust, who they show, and what is told when one of the two will not have the other.
 
 use crate::receiver::{Got, Receiver};
-use rcgen::{BasicConstraints, Certificate, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
@@ -22,18 +24,23 @@ struct Certificates {
 
 impl Certificates {
     fn new(test: &str) -> Self {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{}", std::process::id()));
+        let folder =
+            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let key = KeyPair::generate().unwrap();
         let mut about = CertificateParams::new([]).unwrap();
         about.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = about.self_signed(&key).unwrap();
-        let issuer = Issuer::new(about, key);
+        let issuer = Issuer::new(about.clone(), key);
         let receiver = signed(&issuer, &["127.0.0.1"], ExtendedKeyUsagePurpose::ServerAuth);
-        let client = signed(&issuer, &["client"], ExtendedKeyUsagePurpose::ClientAuth);
+        // The client is vouched for by another that the authority vouches for: it has to show both.
+        let key = KeyPair::generate().unwrap();
+        about.distinguished_name.push(rcgen::DnType::CommonName, "between");
+        let between = about.signed_by(&key, &issuer).unwrap();
+        let client = signed(&Issuer::new(about, key), &["client"], ExtendedKeyUsagePurpose::ClientAuth);
         let write = |name: &str, text: String| std::fs::write(folder.join(name), text).unwrap();
         write("authority.pem", authority.pem());
-        write("client.pem", client.0.pem());
+        write("client.pem", client.0.pem() + &between.pem());
         write("client.key", client.1.serialize_pem());
         Self { folder, authority, receiver }
     }
@@ -91,7 +98,9 @@ fn signed(
 /// What arrived of a program that sends with these settings, and what it told.
 fn sent(receiver: &Receiver, protocol: &str, settings: &[(&str, String)]) -> (Vec<Got>, String) {
     let mut program = crate::example("model_calls");
-    program.env("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint()).env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol);
+    program
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint())
+        .env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol);
     program.env("OTEL_EXPORTER_OTLP_HEADERS", format!("api-key={KEY}"));
     for (name, value) in settings {
         program.env(format!("OTEL_EXPORTER_OTLP_{name}"), value);
@@ -106,7 +115,9 @@ fn sent(receiver: &Receiver, protocol: &str, settings: &[(&str, String)]) -> (Ve
 /// All signals came, each opened with the key.
 fn arrived(got: &[Got]) -> bool {
     let keys = got.iter().all(|got| got.headers.contains(&("api-key".to_owned(), KEY.to_owned())));
-    keys && ["/v1/traces", "/v1/metrics", "/v1/logs"].iter().all(|path| got.iter().any(|got| got.path == *path))
+    keys && ["/v1/traces", "/v1/metrics", "/v1/logs"]
+        .iter()
+        .all(|path| got.iter().any(|got| got.path == *path))
 }
 
 /// Nothing came, and for each signal one line tells these words.
@@ -143,7 +154,7 @@ fn a_receiver_may_want_to_know_who_sends() {
         let receiver = certificates.receiver(protocol, true);
         let authority = ("CERTIFICATE", certificates.path("authority.pem"));
         let unknown = sent(&receiver, protocol, &[authority.clone()]);
-        refused(&unknown, &["CertificateRequired", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"]);
+        refused(&unknown, &["OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_KEY"]);
         let shown = [
             authority,
             ("CLIENT_CERTIFICATE", certificates.path("client.pem")),

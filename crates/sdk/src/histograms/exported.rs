@@ -33,7 +33,8 @@ pub(crate) fn add_to(
 fn scope<'a>(resource: &'a mut ResourceMetrics, scope: &InstrumentationScope) -> &'a mut ScopeMetrics {
     let schema_url = scope.schema_url().unwrap_or_default();
     let sent = Some((scope, None).into());
-    let found = resource.scope_metrics.iter().position(|had| had.scope == sent && had.schema_url == schema_url);
+    let found =
+        resource.scope_metrics.iter().position(|had| had.scope == sent && had.schema_url == schema_url);
     let place = found.unwrap_or_else(|| {
         let schema_url = schema_url.to_owned();
         resource.scope_metrics.push(ScopeMetrics { scope: sent, metrics: Vec::new(), schema_url });
@@ -45,7 +46,8 @@ fn scope<'a>(resource: &'a mut ResourceMetrics, scope: &InstrumentationScope) ->
 impl Histogram {
     fn metric(&self, collected: Collected, temporality: Temporality) -> Metric {
         let Collected { since, time, series } = collected;
-        let points = series.into_iter().map(|(attributes, series)| self.point(&attributes, &series, since, time));
+        let points =
+            series.into_iter().map(|(attributes, series)| self.point(&attributes, &series, since, time));
         let temporality = match temporality {
             Temporality::Cumulative => AggregationTemporality::Cumulative,
             _ => AggregationTemporality::Delta,
@@ -87,13 +89,20 @@ impl Histogram {
             time_unix_nano: exemplar.time,
             trace_id: known(exemplar.trace != TraceId::INVALID, &exemplar.trace.to_bytes()),
             span_id: known(exemplar.span != SpanId::INVALID, &exemplar.span.to_bytes()),
-            value: Some(if self.about.whole { Value::AsInt(whole(exemplar.value)) } else { Value::AsDouble(exemplar.value) }),
+            value: Some(if self.about.whole {
+                Value::AsInt(whole(exemplar.value))
+            } else {
+                Value::AsDouble(exemplar.value)
+            }),
         }
     }
 }
 
 /// A whole number that was recorded.
-#[expect(clippy::cast_possible_truncation, reason = "it was a whole number, and what is larger than `i64` becomes its largest")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "it was a whole number, and what is larger than `i64` becomes its largest"
+)]
 fn whole(value: f64) -> i64 {
     value as i64
 }

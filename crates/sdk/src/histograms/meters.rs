@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 /// Where a histogram's buckets end that says nothing of it, as the specification has it.
 const BOUNDS: [f64; 15] = [
-    0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1_000.0, 2_500.0, 5_000.0, 7_500.0, 10_000.0,
+    0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1_000.0, 2_500.0, 5_000.0, 7_500.0,
+    10_000.0,
 ];
 
 /// Gives out meters.
@@ -44,7 +45,8 @@ struct Instruments {
 impl Instruments {
     fn histogram<T>(&self, builder: &HistogramBuilder<'_, T>, whole: bool) -> Option<Arc<Histogram>> {
         let bounds = builder.boundaries.as_deref().unwrap_or(&BOUNDS);
-        let ascend = bounds.is_sorted_by(|one, next| one < next) && bounds.iter().all(|bound| bound.is_finite());
+        let ascend =
+            bounds.is_sorted_by(|one, next| one < next) && bounds.iter().all(|bound| bound.is_finite());
         let about = Description {
             name: builder.name.clone(),
             description: builder.description.clone().unwrap_or_default(),
@@ -59,7 +61,9 @@ impl Instruments {
 /// Whether an instrument may have this name: letters, digits, `_`, `.`, `-` and `/`, at most 255, the first a letter.
 fn may_be_called(name: &str) -> bool {
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || ['_', '.', '-', '/'].contains(&letter);
-    name.len() <= 255 && name.starts_with(|first: char| first.is_ascii_alphabetic()) && name.chars().all(allowed)
+    name.len() <= 255
+        && name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name.chars().all(allowed)
 }
 
 impl SyncInstrument<f64> for Histogram {

@@ -130,7 +130,10 @@ struct Collected {
 }
 
 /// A number of things as any other number.
-#[expect(clippy::cast_precision_loss, reason = "up to 2^53 nothing is lost, and sums are no more exact than that")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "up to 2^53 nothing is lost, and sums are no more exact than that"
+)]
 pub(crate) fn real(whole: u64) -> f64 {
     whole as f64
 }

@@ -48,7 +48,10 @@ fn each_bucket_keeps_its_last_exemplar_of_the_interval() {
         let first = points(&histograms, temporality);
         let point = &first[0];
         assert_eq!((point.count, point.sum, &point.bucket_counts[..]), (5, Some(10.0), &[3, 0, 2][..]));
-        assert_eq!((point.min, point.max, &point.explicit_bounds[..]), (Some(-3.0), Some(9.0), &[1.0, 2.0][..]));
+        assert_eq!(
+            (point.min, point.max, &point.explicit_bounds[..]),
+            (Some(-3.0), Some(9.0), &[1.0, 2.0][..])
+        );
         let told: Vec<_> = point.exemplars.iter().map(|told| (told.value, told.span_id.clone())).collect();
         let id = |span: u64| span.to_be_bytes().to_vec();
         assert_eq!(told, [(Some(Value::AsDouble(1.0)), id(2)), (Some(Value::AsDouble(9.0)), id(4))]);

@@ -93,7 +93,8 @@ impl Takes for Console {
     async fn take(&self, readings: ExportMetricsServiceRequest) -> OTelSdkResult {
         let scopes = readings.resource_metrics.into_iter().flat_map(|resource| resource.scope_metrics);
         for metric in scopes.flat_map(|scope| scope.metrics) {
-            let line = json!({ "signal": "metric", "name": metric.name, "unit": metric.unit, "data": metric.data });
+            let line =
+                json!({ "signal": "metric", "name": metric.name, "unit": metric.unit, "data": metric.data });
             written(&line.to_string())?;
         }
         Ok(())

@@ -122,7 +122,7 @@ impl<E> Told<E> {
             Err(error) if self.failures.fetch_add(1, Ordering::Relaxed) == 0 => {
                 let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
                 let error = trouble.unwrap_or_else(|| error.to_string());
-                let fix = fix(&error);
+                let fix = fix(&error, endpoint);
                 tracing::warn!(target: "clew_sdk", signal, endpoint, error, fix, "telemetry cannot be sent");
             }
             Err(_) => {}
@@ -132,16 +132,20 @@ impl<E> Told<E> {
 }
 
 /// What mends a failure, as far as its text tells.
-fn fix(error: &str) -> &'static str {
+fn fix(error: &str, endpoint: &str) -> &'static str {
     let error = error.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| error.contains(word));
+    // What the receiver says of a certificate is of the one that it was shown, or not. Its word may be lost with the
+    // connection: it comes after the handshake.
+    let unwelcome = ["alert: certificaterequired", "alert: unknownca", "alert: badcertificate"];
+    let broken = ["broken pipe", "connection reset", "peer closed", "connection closed", "unexpected eof"];
     if says(&["401", "403", "unauthenticated", "permission"]) {
         "check the key in OTEL_EXPORTER_OTLP_HEADERS"
     } else if says(&["404", "405", "415", "unimplemented", "protocol", "http version", "frame"]) {
         "check OTEL_EXPORTER_OTLP_PROTOCOL and the path: 4318 speaks HTTP, 4317 gRPC"
-    } else if says(&["alert: certificaterequired", "alert: unknownca", "alert: badcertificate"]) {
-        // What the receiver itself says of a certificate is of the one that it was shown, or not.
-        "the receiver wants to know who sends: check OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY"
+    } else if says(&unwelcome) || (endpoint.starts_with("https://") && says(&broken)) {
+        "the receiver closes the connection: if it wants to know who sends, set OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and \
+         OTEL_EXPORTER_OTLP_CLIENT_KEY"
     } else if says(&["certificate", "tls", "handshake"]) {
         "check OTEL_EXPORTER_OTLP_CERTIFICATE, or use http:// where there is no TLS"
     } else if says(&["timeout", "timed out", "deadline"]) {

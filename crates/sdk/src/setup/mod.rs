@@ -388,13 +388,18 @@ fn histograms(settings: &Settings) -> Option<Arc<Histograms>> {
     told.then(|| Arc::new(Histograms::new(settings.exemplars)))
 }
 
-fn readings(settings: &Settings, histograms: Option<&Arc<Histograms>>) -> Result<SdkMeterProvider, SetupError> {
+fn readings(
+    settings: &Settings,
+    histograms: Option<&Arc<Histograms>>,
+) -> Result<SdkMeterProvider, SetupError> {
     let builder = SdkMeterProvider::builder().with_resource(resource::resource(settings.resource.clone()));
     let Some(histograms) = histograms.cloned() else { return Ok(builder.build()) };
     let (to, interval) = (&settings.metrics, settings.metric_interval);
     if to.exporter == Exporter::Console {
         let readings = Readings { to: Console, histograms, temporality: Temporality::Cumulative };
-        return Ok(builder.with_reader(PeriodicReader::builder(readings).with_interval(interval).build()).build());
+        return Ok(builder
+            .with_reader(PeriodicReader::builder(readings).with_interval(interval).build())
+            .build());
     }
     let exporter = exporters::metrics(to, histograms, settings.temporality)?;
     Ok(builder.with_reader(PeriodicReader::builder(exporter).with_interval(interval).build()).build())

@@ -159,13 +159,17 @@ impl Sender {
     async fn sent_once<R: Request>(&self, request: &R) -> Result<R::Answer, Failure> {
         match &self.way {
             Way::Http { client, endpoint, json, gzip } => {
-                let body = if *json { request.json().map_err(Failure::last)? } else { request.encode_to_vec() };
+                let body =
+                    if *json { request.json().map_err(Failure::last)? } else { request.encode_to_vec() };
                 let bytes = over_http(client, endpoint, body, *json, *gzip).await?;
                 // What is answered is only looked at: whoever answers otherwise took the request, too.
-                let answer = if *json { R::answered_in_json(&bytes).ok() } else { R::Answer::decode(bytes).ok() };
+                let answer =
+                    if *json { R::answered_in_json(&bytes).ok() } else { R::Answer::decode(bytes).ok() };
                 Ok(answer.unwrap_or_default())
             }
-            Way::Grpc { client, metadata } => over_grpc(client.clone(), metadata.clone(), request.clone()).await,
+            Way::Grpc { client, metadata } => {
+                over_grpc(client.clone(), metadata.clone(), request.clone()).await
+            }
         }
     }
 
@@ -205,7 +209,8 @@ async fn over_http(
     }
     let request = request.body(Bytes::from(body)).map_err(Failure::last)?;
     // A receiver that was not reached may be there soon.
-    let lost = |error: opentelemetry_http::HttpError| Failure { why: error.to_string(), again: true, after: None };
+    let lost =
+        |error: opentelemetry_http::HttpError| Failure { why: error.to_string(), again: true, after: None };
     let answer = client.send_bytes(request).await.map_err(lost)?;
     let status = answer.status();
     if status.is_success() {
@@ -239,7 +244,8 @@ async fn over_grpc<R: Request>(
     metadata: MetadataMap,
     request: R,
 ) -> Result<R::Answer, Failure> {
-    let failed = |status: Status| Failure { why: said(&status), again: comes_again(status.code()), after: None };
+    let failed =
+        |status: Status| Failure { why: said(&status), again: comes_again(status.code()), after: None };
     client.ready().await.map_err(|error| Failure { why: chain(&error), again: true, after: None })?;
     let request = tonic::Request::from_parts(metadata, tonic::Extensions::default(), request);
     let codec = ProstCodec::<R, R::Answer>::default();

@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Valu
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
@@ -33,8 +34,10 @@ impl Got {
 struct State {
     got: Vec<Got>,
     ended: bool,
-    /// So many requests are still to be told to come again later.
-    busy: usize,
+    /// So many requests for a path are still to be told to come again later.
+    busy: HashMap<&'static str, usize>,
+    /// What requests for a path are answered with.
+    answers: HashMap<&'static str, Vec<u8>>,
 }
 
 type Shared = Arc<(Mutex<State>, Condvar)>;
@@ -87,9 +90,14 @@ impl Receiver {
         Self { address, scheme, state, thread: Some(thread), _runtime: None }
     }
 
-    /// Tells the next requests to come again later.
-    pub fn be_busy(&self, times: usize) {
-        self.state.0.lock().unwrap().busy = times;
+    /// Tells the next requests for a path to come again later.
+    pub fn be_busy(&self, path: &'static str, times: usize) {
+        self.state.0.lock().unwrap().busy.insert(path, times);
+    }
+
+    /// Answers requests for a path with this.
+    pub fn answer(&self, path: &'static str, body: Vec<u8>) {
+        self.state.0.lock().unwrap().answers.insert(path, body);
     }
 
     pub fn endpoint(&self) -> String {
@@ -131,18 +139,25 @@ fn serve(stream: impl Read + Write, shared: &(Mutex<State>, Condvar)) {
         if state.ended {
             return;
         }
-        let busy = state.busy > 0 && got.path == "/v1/traces";
-        if busy {
-            state.busy -= 1;
-        } else {
+        let body = state.answers.get(got.path.as_str()).cloned().unwrap_or_default();
+        let busy = match state.busy.get_mut(got.path.as_str()) {
+            Some(times @ 1..) => {
+                *times -= 1;
+                true
+            }
+            _ => false,
+        };
+        if !busy {
             state.got.push(got);
         }
         drop(state);
         shared.1.notify_all();
         let status = if busy { "503 Service Unavailable" } else { "200 OK" };
-        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+        let body = if busy { Vec::new() } else { body };
+        let mut answer = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", body.len()).into_bytes();
+        answer.extend(body);
         let writer = reader.get_mut();
-        if writer.write_all(answer.as_bytes()).and_then(|()| writer.flush()).is_err() {
+        if writer.write_all(&answer).and_then(|()| writer.flush()).is_err() {
             return;
         }
     }

@@ -84,9 +84,17 @@ fn exemplars_are_read_of_all_kinds_that_have_them() {
         assert_eq!((read[0].time.0, read[0].number), (7, Some(Number::Double(0.25))), "{data}");
         let ids = (read[0].trace_id.unwrap().to_string(), read[0].span_id.unwrap().to_string());
         assert_eq!(ids, ("4bf92f3577b34da6a3ce929d0e0e4736".to_owned(), "00f067aa0ba902b7".to_owned()));
-        assert_eq!(read[0].attributes, [crate::Attribute::new("user", crate::Value::String("ada".to_owned()))]);
+        assert_eq!(
+            read[0].attributes,
+            [crate::Attribute::new("user", crate::Value::String("ada".to_owned()))]
+        );
         assert_eq!((read[1].number, read[1].trace_id), (Some(Number::Int(-3)), None), "{data}");
         assert_eq!(read[2], crate::metric::Exemplar::default(), "{data}");
     }
-    assert!(points().iter().enumerate().all(|(index, point)| otlp::exemplars(point).len() == usize::from(index == 2)));
+    assert!(
+        points()
+            .iter()
+            .enumerate()
+            .all(|(index, point)| otlp::exemplars(point).len() == usize::from(index == 2))
+    );
 }
