@@ -325,6 +325,12 @@ def test_bel_08_model_calls_are_measured(beluga, own_clew):
     tokens = clew.get("/api/v1/metrics/gen_ai.client.token.usage")["series"]
     by_type = {key["value"]: each["points"] for each in tokens for key in each["attributes"] if key["key"] == "gen_ai.token.type"}
     assert {kind: max(float(point["sum"]) for point in points) for kind, points in by_type.items()} == {"input": 10, "output": 200}
+    # Each measurement leads to its call.
+    durations = clew.get("/api/v1/metrics/gen_ai.client.operation.duration")["series"]
+    exemplars = [exemplar for each in (*tokens, *durations) for point in each["points"] for exemplar in point["exemplars"]]
+    measured = [clew.get(f"/api/v1/traces/{told['traceId']}/spans/{told['spanId']}") for told in exemplars]
+    assert [span["name"] for span in measured] == ["chat gpt-4o"] * 4
+    assert sorted(told["value"] for told in exemplars)[-2:] == [10, 200]
 
 
 CONTENT = {

@@ -49,7 +49,9 @@ def odd(clew):
     clew.post("/v1/traces", {"resourceSpans": [{"resource": {"attributes": values}, "scopeSpans": [
         {"scope": {"name": "s", "version": "1"}, "spans": [span], "schemaUrl": "u"}]}]})
     point = {"startTimeUnixNano": "1", "timeUnixNano": "2", "count": "3", "sum": 1.5, "bucketCounts": ["1", "2"],
-             "explicitBounds": [0.5], "attributes": values, "exemplars": [{"timeUnixNano": "2", "asDouble": 0.25}]}
+             "explicitBounds": [0.5], "attributes": values, "exemplars": [
+                 {"timeUnixNano": "2", "asDouble": 0.25, "traceId": "a" * 32, "spanId": "b" * 16, "filteredAttributes": values},
+                 {"timeUnixNano": "1", "asInt": "3"}]}
     clew.post("/v1/metrics", {"resourceMetrics": [{"scopeMetrics": [{"metrics": [
         {"name": "h", "histogram": {"dataPoints": [point], "aggregationTemporality": 1}}]}]}]})
     return "a" * 32
@@ -65,6 +67,12 @@ def test_everything_comes_back_exactly(own_clew, tmp_path, ending):
     printed = run("import", *files, clew=second)
     assert "83 spans, 22 log records, 31 metric points from 3 files" in printed
     assert stored(second, traces) == stored(first, traces)
+    [series] = second.get("/api/v1/metrics/h")["series"]
+    told = series["points"][0]["exemplars"]
+    assert [(each["time"], each["value"], each["traceId"], each["spanId"]) for each in told] == [
+        ("2", 0.25, "a" * 32, "b" * 16), ("1", 3, None, None)]
+    first_told, last_told = (sorted(each["attributes"], key=json.dumps) for each in told)
+    assert first_told == sorted(series["attributes"], key=json.dumps) and last_told == []
     # Again: nothing is doubled.
     run("import", files[0], clew=second)
     assert stored(second, traces)[0] == stored(first, traces)[0]

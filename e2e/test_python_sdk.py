@@ -47,7 +47,9 @@ def test_all_three_signals(clew, protocol):
     logger = logging.getLogger(service)
     logger.setLevel(logging.INFO)
     logger.addHandler(LoggingHandler(logger_provider=logger_provider))
-    requests_total = meter_provider.get_meter("e2e").create_counter("e2e.requests", unit="1")
+    meter = meter_provider.get_meter("e2e")
+    requests_total = meter.create_counter("e2e.requests", unit="1")
+    latency = meter.create_histogram("e2e.latency", unit="s")
 
     tracer = tracer_provider.get_tracer("e2e", "0.1")
     with tracer.start_as_current_span("invoke_agent planner") as root:
@@ -63,6 +65,7 @@ def test_all_three_signals(clew, protocol):
             tool.set_status(Status(StatusCode.ERROR, "no such page"))
             tool_id = format(tool.get_span_context().span_id, "016x")
             logger.error("Query processing failed")
+            latency.record(0.25, {"tool": "search"})
     requests_total.add(3, {"outcome": "success"})
     # Flushing returns when the server has acknowledged: from here on everything must be in every answer.
     assert tracer_provider.force_flush() and logger_provider.force_flush() and meter_provider.force_flush()
@@ -90,5 +93,9 @@ def test_all_three_signals(clew, protocol):
     series = clew.get("/api/v1/metrics/e2e.requests")["series"]
     mine = [each for each in series if each["service"] == service]
     assert len(mine) == 1 and mine[0]["points"][-1]["value"] == 3
+    series = clew.get("/api/v1/metrics/e2e.latency")["series"]
+    [mine] = [each for each in series if each["service"] == service]
+    [exemplar] = mine["points"][-1]["exemplars"]
+    assert (exemplar["value"], exemplar["traceId"], exemplar["spanId"]) == (0.25, trace_id, tool_id)
 
     tracer_provider.shutdown(), logger_provider.shutdown(), meter_provider.shutdown()

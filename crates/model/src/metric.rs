@@ -1,7 +1,7 @@
 //! A data point of a metric as an owned value, for the edges.
 
-use crate::Timestamp;
 use crate::value::{Attribute, Resource, Scope, Shared};
+use crate::{SpanId, Timestamp, TraceId};
 
 /// The kind of a metric, with what OTLP says of the whole metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,6 +36,18 @@ pub struct MetricPoint {
     pub sum: Option<f64>,
     /// The data point's OTLP protobuf bytes as received: buckets, quantiles, exemplars and all. Empty for a plain number.
     pub wire: Vec<u8>,
+}
+
+/// A measurement that stands for those of its point: OTLP's `Exemplar`, [`crate::otlp::exemplars`].
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Exemplar {
+    pub time: Timestamp,
+    pub number: Option<Number>,
+    /// The span that it was made in, where that is told.
+    pub trace_id: Option<TraceId>,
+    pub span_id: Option<SpanId>,
+    /// What it was measured with beside the attributes of the point.
+    pub attributes: Vec<Attribute>,
 }
 
 /// The value of a gauge or sum.

@@ -81,6 +81,7 @@ mod counts;
 pub mod database;
 #[cfg(feature = "grpc")]
 pub mod grpc;
+mod histograms;
 #[cfg(feature = "http")]
 #[path = "http_layer.rs"]
 pub mod http;

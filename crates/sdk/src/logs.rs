@@ -3,6 +3,7 @@
 use crate::redaction::{REDACTED, Redaction};
 use crate::setup::console::write_line;
 use crate::setup::limits::{LogLimits, shortened};
+use crate::setup::records::DROPPED;
 use opentelemetry::logs::{AnyValue, LogRecord, Logger, LoggerProvider, Severity};
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, Key};
@@ -53,6 +54,11 @@ impl Logs {
         record.set_body(AnyValue::from(said.message.clone()));
         for (name, value) in said.fields.iter().take(self.limits.attributes) {
             record.add_attribute(Key::new(*name), any(value));
+        }
+        let dropped = said.fields.len().saturating_sub(self.limits.attributes);
+        if dropped > 0 {
+            record
+                .add_attribute(Key::new(DROPPED), AnyValue::Int(i64::try_from(dropped).unwrap_or(i64::MAX)));
         }
         self.logger.emit(record);
     }

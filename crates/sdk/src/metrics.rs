@@ -1,8 +1,9 @@
 //! What is measured of calls of models, and of telemetry itself.
 
 use crate::counts::{Counts, counts};
-use opentelemetry::metrics::{Histogram, Meter};
-use opentelemetry::{KeyValue, global};
+use crate::histograms::{Description, Histogram, Histograms, Origin, real};
+use opentelemetry::metrics::Meter;
+use opentelemetry::{InstrumentationScope, KeyValue, global};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Seconds, as the GenAI conventions advise.
@@ -25,15 +26,84 @@ const TOKENS: [f64; 14] = [
     16_777_216.0,
     67_108_864.0,
 ];
+/// The unit of tokens.
+const TOKEN: &str = "{token}";
 /// Seconds to the first token.
 const FIRST: [f64; 16] =
     [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
 /// The instruments of calls of models.
 pub(crate) struct Instruments {
-    pub(crate) duration: Histogram<f64>,
-    pub(crate) tokens: Histogram<u64>,
-    pub(crate) first_token: Histogram<f64>,
+    duration: Arc<Histogram>,
+    tokens: Arc<Histogram>,
+    first_token: Arc<Histogram>,
+}
+
+/// What a call of a model that ended measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Measured {
+    /// Seconds.
+    pub(crate) took: f64,
+    /// Seconds until the first token, of a streamed answer.
+    pub(crate) first: Option<f64>,
+    pub(crate) input: Option<u64>,
+    pub(crate) output: Option<u64>,
+}
+
+impl Instruments {
+    fn of(histograms: &Histograms) -> Self {
+        let scope = InstrumentationScope::builder("clew-sdk").build();
+        let histogram =
+            |name: &'static str, description: &'static str, bounds: &[f64], unit: &'static str| {
+                let (name, description) = (name.into(), description.into());
+                let (bounds, whole) = (bounds.to_vec(), unit == TOKEN);
+                histograms.get(&scope, Description { name, description, unit: unit.into(), bounds, whole })
+            };
+        Self {
+            duration: histogram(
+                "gen_ai.client.operation.duration",
+                "How long calls of models took.",
+                &SECONDS,
+                "s",
+            ),
+            tokens: histogram(
+                "gen_ai.client.token.usage",
+                "How many tokens calls of models used.",
+                &TOKENS,
+                TOKEN,
+            ),
+            first_token: histogram(
+                "gen_ai.client.operation.time_to_first_chunk",
+                "How long until models began to answer.",
+                &FIRST,
+                "s",
+            ),
+        }
+    }
+
+    /// Records a call of a model. What it is told apart by is sorted by key, each of which is there once.
+    pub(crate) fn record(&self, mut about: Vec<KeyValue>, measured: Measured, origin: Origin) {
+        self.duration.record(measured.took, &about, origin);
+        if let Some(first) = measured.first {
+            self.first_token.record(first, &about, origin);
+        }
+        about.retain(|attribute| attribute.key.as_str() != "error.type");
+        for (kind, tokens) in [("input", measured.input), ("output", measured.output)] {
+            if let Some(tokens) = tokens {
+                tell_apart(&mut about, KeyValue::new("gen_ai.token.type", kind));
+                self.tokens.record(real(tokens), &about, origin);
+            }
+        }
+    }
+}
+
+/// Sets what measurements are told apart by, sorted by key.
+pub(crate) fn tell_apart(about: &mut Vec<KeyValue>, attribute: KeyValue) {
+    let place = about.partition_point(|had| had.key < attribute.key);
+    match about.get_mut(place) {
+        Some(had) if had.key == attribute.key => *had = attribute,
+        _ => about.insert(place, attribute),
+    }
 }
 
 /// Those of the telemetry that was set up last.
@@ -43,33 +113,11 @@ pub(crate) fn instruments() -> Option<Arc<Instruments>> {
     INSTRUMENTS.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Makes the instruments, on the meters that are in force now.
-pub(crate) fn register(configured: Option<f64>) {
-    let meter = global::meter("clew-sdk");
-    let seconds = |name: &'static str, what: &'static str, bounds: &[f64]| {
-        meter
-            .f64_histogram(name)
-            .with_unit("s")
-            .with_description(what)
-            .with_boundaries(bounds.to_vec())
-            .build()
-    };
-    let instruments = Instruments {
-        duration: seconds("gen_ai.client.operation.duration", "How long calls of models took.", &SECONDS),
-        tokens: meter
-            .u64_histogram("gen_ai.client.token.usage")
-            .with_unit("{token}")
-            .with_description("How many tokens calls of models used.")
-            .with_boundaries(TOKENS.to_vec())
-            .build(),
-        first_token: seconds(
-            "gen_ai.client.operation.time_to_first_chunk",
-            "How long until models began to answer.",
-            &FIRST,
-        ),
-    };
-    *INSTRUMENTS.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(instruments));
-    observe(&meter, configured);
+/// Makes the instruments, if anybody is told of histograms, and those of what is counted, on the meters that are in force.
+pub(crate) fn register(histograms: Option<&Histograms>, configured: Option<f64>) {
+    let instruments = histograms.map(|histograms| Arc::new(Instruments::of(histograms)));
+    *INSTRUMENTS.write().unwrap_or_else(PoisonError::into_inner) = instruments;
+    observe(&global::meter("clew-sdk"), configured);
 }
 
 /// What is read from counts whenever metrics are sent.

@@ -2,9 +2,10 @@
 
 use crate::agents::operation;
 use crate::content::{self, INPUT, Message, OUTPUT, SYSTEM};
-use crate::metrics;
+use crate::histograms::Origin;
+use crate::metrics::{self, Measured, tell_apart};
 use crate::span::{Span, Start};
-use opentelemetry::trace::SpanKind;
+use opentelemetry::trace::{SpanKind, TraceContextExt};
 use opentelemetry::{KeyValue, StringValue};
 use std::borrow::Cow;
 use std::ops::Deref;
@@ -29,7 +30,7 @@ pub fn model_call(provider: &'static str, model: &str) -> ModelCallStart {
 #[must_use = "a span is recorded once it is started"]
 pub struct ModelCallStart {
     start: Start,
-    /// What its measurements are told apart by.
+    /// What its measurements are told apart by, sorted by key.
     about: Vec<KeyValue>,
 }
 
@@ -56,8 +57,8 @@ impl ModelCallStart {
 
     /// Where the provider is: `server.address` and `server.port`.
     pub fn server(mut self, address: &str, port: u16) -> Self {
-        self.about.push(KeyValue::new("server.address", address.to_owned()));
-        self.about.push(KeyValue::new("server.port", i64::from(port)));
+        tell_apart(&mut self.about, KeyValue::new("server.address", address.to_owned()));
+        tell_apart(&mut self.about, KeyValue::new("server.port", i64::from(port)));
         self.with(|start| start.set("server.address", address.to_owned()).set("server.port", i64::from(port)))
     }
 
@@ -70,15 +71,17 @@ impl ModelCallStart {
     /// Starts it.
     #[must_use = "a span ends when it is dropped"]
     pub fn start(self) -> ModelCall {
-        let measured = Measured { about: self.about, ..Measured::default() };
-        let call = Arc::new(Call { began: Instant::now(), measured: Mutex::new(measured) });
-        ModelCall { span: self.start.start(), call }
+        let span = self.start.start();
+        let origin = Origin::of(span.context().span().span_context());
+        let told = Told { about: self.about, ..Told::default() };
+        let call = Arc::new(Call { began: Instant::now(), origin, told: Mutex::new(told) });
+        ModelCall { span, call }
     }
 }
 
-/// What is measured of a call, whether it is recorded or not.
+/// What is told of a call for its measurements, which are made whether it is recorded or not.
 #[derive(Debug, Default)]
-struct Measured {
+struct Told {
     about: Vec<KeyValue>,
     input: Option<u64>,
     output: Option<u64>,
@@ -90,33 +93,27 @@ struct Measured {
 #[derive(Debug)]
 struct Call {
     began: Instant,
-    measured: Mutex<Measured>,
+    origin: Origin,
+    told: Mutex<Told>,
 }
 
 impl Call {
-    fn lock(&self) -> MutexGuard<'_, Measured> {
-        self.measured.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records the measurements, once.
     fn end(&self) {
-        let mut measured = self.lock();
-        if std::mem::replace(&mut measured.ended, true) {
+        let mut told = self.lock();
+        if std::mem::replace(&mut told.ended, true) {
             return;
         }
+        let about = std::mem::take(&mut told.about);
+        let Told { first, input, output, .. } = *told;
+        drop(told);
         let Some(instruments) = metrics::instruments() else { return };
-        let mut about = std::mem::take(&mut measured.about);
-        instruments.duration.record(self.began.elapsed().as_secs_f64(), &about);
-        if let Some(first) = measured.first {
-            instruments.first_token.record(first, &about);
-        }
-        about.retain(|attribute| attribute.key.as_str() != "error.type");
-        for (kind, tokens) in [("input", measured.input), ("output", measured.output)] {
-            let Some(tokens) = tokens else { continue };
-            about.push(KeyValue::new("gen_ai.token.type", kind));
-            instruments.tokens.record(tokens, &about);
-            about.pop();
-        }
+        let took = self.began.elapsed().as_secs_f64();
+        instruments.record(about, Measured { took, first, input, output }, self.origin);
     }
 }
 
@@ -146,8 +143,8 @@ impl ModelCall {
     pub fn usage(&self, input: i64, output: i64) {
         self.set("gen_ai.usage.input_tokens", input);
         self.set("gen_ai.usage.output_tokens", output);
-        let mut measured = self.call.lock();
-        (measured.input, measured.output) = (u64::try_from(input).ok(), u64::try_from(output).ok());
+        let mut told = self.call.lock();
+        (told.input, told.output) = (u64::try_from(input).ok(), u64::try_from(output).ok());
     }
 
     /// Of the input tokens, those that were read from the provider's cache.
@@ -169,7 +166,7 @@ impl ModelCall {
     pub fn response_model(&self, model: impl Into<StringValue>) {
         let model = model.into();
         self.set("gen_ai.response.model", model.clone());
-        self.call.lock().about.push(KeyValue::new("gen_ai.response.model", model));
+        tell_apart(&mut self.call.lock().about, KeyValue::new("gen_ai.response.model", model));
     }
 
     /// The provider's id of its answer.
@@ -195,10 +192,10 @@ impl ModelCall {
     /// The first token of a streamed answer is here. Only the first call counts.
     pub fn first_token(&self) {
         let seconds = self.call.began.elapsed().as_secs_f64();
-        let mut measured = self.call.lock();
-        if measured.first.is_none() {
-            measured.first = Some(seconds);
-            drop(measured);
+        let mut told = self.call.lock();
+        if told.first.is_none() {
+            told.first = Some(seconds);
+            drop(told);
             self.set("gen_ai.response.time_to_first_chunk", seconds);
         }
     }
@@ -222,7 +219,7 @@ impl ModelCall {
     pub fn fail(&self, error_type: impl Into<StringValue>, message: impl Into<Cow<'static, str>>) {
         let error_type = error_type.into();
         self.span.fail(error_type.clone(), message);
-        self.call.lock().about.push(KeyValue::new("error.type", error_type));
+        tell_apart(&mut self.call.lock().about, KeyValue::new("error.type", error_type));
     }
 
     /// It failed with this error: as [`Span::fail_with`]; its measurements tell, too.
@@ -254,11 +251,11 @@ impl ModelCall {
 
     /// Of a streamed answer, how many tokens came in a second once they came.
     fn tell_speed(&self) {
-        let measured = self.call.lock();
-        let (Some(first), Some(output), false) = (measured.first, measured.output, measured.ended) else {
+        let told = self.call.lock();
+        let (Some(first), Some(output), false) = (told.first, told.output, told.ended) else {
             return;
         };
-        drop(measured);
+        drop(told);
         let streamed = self.call.began.elapsed().as_secs_f64() - first;
         if streamed > 0.0 && output > 1 {
             #[expect(clippy::cast_precision_loss, reason = "tokens are far fewer than 2^52")]

@@ -2,7 +2,8 @@
 //! measurements. Other spans of `tracing` are left to other layers.
 
 use crate::content::KEYS;
-use crate::metrics;
+use crate::histograms::Origin;
+use crate::metrics::{self, Measured};
 use crate::options;
 use crate::span::{Span, Start};
 use opentelemetry::trace::{SpanKind, TraceContextExt};
@@ -226,24 +227,24 @@ fn finish(under_way: UnderWay) {
     }
     // An agent's own sum of its calls' tokens is theirs already.
     if kind(&operation) == SpanKind::Client {
-        measure(began, &fields);
+        measure(&span, began, &fields);
     }
     span.context().span().set_attributes(fields.0);
     span.end();
 }
 
-fn measure(began: Instant, fields: &Fields) {
+fn measure(span: &Span, began: Instant, fields: &Fields) {
     let Some(instruments) = metrics::instruments() else { return };
+    // Sorted, as measurements are told apart.
     let names =
-        [OPERATION, "gen_ai.provider.name", "gen_ai.request.model", "gen_ai.response.model", "error.type"];
+        ["error.type", OPERATION, "gen_ai.provider.name", "gen_ai.request.model", "gen_ai.response.model"];
     let about = names.into_iter().filter_map(|name| Some(KeyValue::new(name, fields.text(name)?)));
-    let mut about: Vec<_> = about.collect();
-    instruments.duration.record(began.elapsed().as_secs_f64(), &about);
-    for (kind, key) in [("input", "gen_ai.usage.input_tokens"), ("output", "gen_ai.usage.output_tokens")] {
-        if let Some(tokens) = fields.number(key) {
-            about.push(KeyValue::new("gen_ai.token.type", kind));
-            instruments.tokens.record(tokens, &about);
-            about.pop();
-        }
-    }
+    let measured = Measured {
+        took: began.elapsed().as_secs_f64(),
+        first: None,
+        input: fields.number("gen_ai.usage.input_tokens"),
+        output: fields.number("gen_ai.usage.output_tokens"),
+    };
+    let origin = Origin::of(span.context().span().span_context());
+    instruments.record(about.collect(), measured, origin);
 }

@@ -114,7 +114,7 @@ fn what_is_refused_for_now_is_sent_again() {
     let receiver = Receiver::start();
     let telemetry = clew_sdk::builder().service("busy").endpoint(receiver.endpoint()).build().unwrap();
     let before = telemetry.counts();
-    receiver.be_busy(2);
+    receiver.be_busy("/v1/traces", 2);
     clew_sdk::span("patient").start().end();
     telemetry.flush();
     let after = telemetry.counts();

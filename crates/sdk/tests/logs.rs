@@ -54,3 +54,28 @@ fn lines_and_records_carry_the_span_they_were_written_in() {
     assert_eq!((records[2].severity_text.as_str(), records[2].severity_number), ("ERROR", 17));
     assert_eq!(text(&records[2].attributes, "error"), Some("no answer for [redacted]"));
 }
+
+#[test]
+fn attributes_that_are_left_out_are_counted() {
+    for protocol in ["http/protobuf", "grpc"] {
+        let receiver = if protocol == "grpc" { Receiver::grpc(None) } else { Receiver::start() };
+        let status = crate::example("json_logs")
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint())
+            .env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+            .env("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", "0")
+            .env_remove("RUST_LOG")
+            .stdout(std::process::Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success());
+        let requests = logs(&receiver.got());
+        let resources = requests.iter().flat_map(|request| &request.resource_logs);
+        let resource = resources.clone().next().unwrap().resource.as_ref().unwrap();
+        assert_eq!(text(&resource.attributes, "service.name"), Some("json-logs"));
+        let records =
+            resources.flat_map(|resource| &resource.scope_logs).flat_map(|scope| &scope.log_records);
+        let counted: Vec<_> =
+            records.map(|record| (record.attributes.len(), record.dropped_attributes_count)).collect();
+        assert_eq!(counted, [(0, 0), (0, 1), (0, 1), (0, 1)], "{protocol}");
+    }
+}

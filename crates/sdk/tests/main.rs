@@ -10,6 +10,8 @@ mod database;
 #[cfg(test)]
 mod ends;
 #[cfg(test)]
+mod exemplars;
+#[cfg(test)]
 #[cfg(all(feature = "axum", feature = "reqwest", feature = "grpc"))]
 mod http;
 #[cfg(test)]
@@ -30,6 +32,10 @@ mod models;
 mod provider;
 #[cfg(test)]
 mod receiver;
+#[cfg(test)]
+mod sending;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod tracing_spans;
 

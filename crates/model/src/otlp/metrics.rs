@@ -4,12 +4,12 @@ use super::chunk::{Dictionary, Emit, Row, Rows};
 use super::columns::{Columns, SharedColumns};
 use super::refuse::Refusal;
 use super::validate::{self, Reason, fields, text};
-use super::value::put_attributes;
+use super::value::{attribute, put_attributes};
 use super::wire::{
     Data, Fields, Slice, put_bytes, put_fixed64, put_message, put_number, put_text, put_varint,
 };
-use crate::metric::{MetricKind, MetricPoint, Number};
-use crate::{Signal, Timestamp, schema};
+use crate::metric::{Exemplar, MetricKind, MetricPoint, Number};
+use crate::{Signal, SpanId, Timestamp, TraceId, schema};
 use arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, Float64Builder, Int32Builder, Int64Builder, UInt64Builder,
 };
@@ -226,8 +226,17 @@ fn read_point<'a>(
     Ok(())
 }
 
-/// Keeps a field that has no column, and reads count and sum on the way. Exemplars (field 5 of a number, 8 and 11 of
-/// the histograms) hold attributes under 7.
+/// The field of a point that has its exemplars.
+const fn exemplars_field(kind: MetricKind) -> Option<u32> {
+    match kind {
+        MetricKind::Gauge | MetricKind::Sum => Some(5),
+        MetricKind::Histogram => Some(8),
+        MetricKind::ExponentialHistogram => Some(11),
+        MetricKind::Summary => None,
+    }
+}
+
+/// Keeps a field that has no column, and reads count and sum on the way. Exemplars hold attributes under 7.
 fn keep(own: &mut PointRow<'_>, number: u32, data: Data<'_>, plain: bool) -> Result<(), Reason> {
     if !plain {
         match (number, data) {
@@ -236,10 +245,7 @@ fn keep(own: &mut PointRow<'_>, number: u32, data: Data<'_>, plain: bool) -> Res
             _ => {}
         }
     }
-    let exemplar = (plain && number == 5)
-        || (own.metric.kind == MetricKind::Histogram && number == 8)
-        || (own.metric.kind == MetricKind::ExponentialHistogram && number == 11);
-    if exemplar {
+    if exemplars_field(own.metric.kind) == Some(number) {
         validate::message(data.slice(), &[], 7)?;
     }
     put_data(&mut own.point, number, data);
@@ -290,6 +296,35 @@ fn owned_row(columns: &Columns<'_>, shared: &mut SharedColumns<'_>, row: usize) 
         sum: columns.float64(schema::SUM, row),
         wire: columns.bytes(schema::POINT, row).unwrap_or_default().to_vec(),
     }
+}
+
+/// The exemplars of a point, as they were sent.
+#[must_use]
+pub fn exemplars(point: &MetricPoint) -> Vec<Exemplar> {
+    let Some(field) = exemplars_field(point.kind) else { return Vec::new() };
+    let fields = Fields::new(Slice { bytes: &point.wire, at: 0 }).flatten();
+    fields.filter(|(number, _)| *number == field).map(|(_, data)| exemplar(data.slice())).collect()
+}
+
+fn exemplar(slice: Slice<'_>) -> Exemplar {
+    let mut exemplar = Exemplar::default();
+    for (number, data) in Fields::new(slice).flatten() {
+        match number {
+            2 => exemplar.time = Timestamp(data.number()),
+            3 => exemplar.number = Some(Number::Double(data.double())),
+            // An id of zeros is none.
+            4 => exemplar.span_id = id(data).map(SpanId),
+            5 => exemplar.trace_id = id(data).map(TraceId),
+            6 => exemplar.number = Some(Number::Int(data.number().cast_signed())),
+            7 => exemplar.attributes.push(attribute(data)),
+            _ => {}
+        }
+    }
+    exemplar
+}
+
+fn id<const N: usize>(data: Data<'_>) -> Option<[u8; N]> {
+    data.slice().bytes.try_into().ok().filter(|id| *id != [0; N])
 }
 
 const fn kind_number(number: i32) -> MetricKind {

@@ -23,6 +23,7 @@ mod wire;
 mod tests;
 
 pub use error::DecodeError;
+pub use metrics::exemplars;
 pub use spans::{events, links};
 pub use value::{
     any_value, each_event_text, each_tail_text, each_text, encode_attribute, resource, scope,

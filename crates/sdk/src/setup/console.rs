@@ -1,16 +1,15 @@
 //! Telemetry as lines on the standard output, for whoever looks at a program without a receiver.
 
+use super::readings::Takes;
 use opentelemetry::Value;
 use opentelemetry::logs::AnyValue;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::logs::{LogBatch, LogExporter};
-use opentelemetry_sdk::metrics::Temporality;
-use opentelemetry_sdk::metrics::data::ResourceMetrics;
-use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use serde_json::json;
 use std::io::Write;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Writes a line of JSON for each span, log record, or reading of all metrics.
 #[derive(Debug, Clone, Copy)]
@@ -90,28 +89,14 @@ impl LogExporter for Console {
     }
 }
 
-impl PushMetricExporter for Console {
-    async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
-        for scope in metrics.scope_metrics() {
-            for metric in scope.metrics() {
-                let data = format!("{:?}", metric.data());
-                let line =
-                    json!({ "signal": "metric", "name": metric.name(), "unit": metric.unit(), "data": data });
-                written(&line.to_string())?;
-            }
+impl Takes for Console {
+    async fn take(&self, readings: ExportMetricsServiceRequest) -> OTelSdkResult {
+        let scopes = readings.resource_metrics.into_iter().flat_map(|resource| resource.scope_metrics);
+        for metric in scopes.flat_map(|scope| scope.metrics) {
+            let line =
+                json!({ "signal": "metric", "name": metric.name, "unit": metric.unit, "data": metric.data });
+            written(&line.to_string())?;
         }
         Ok(())
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-
-    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
-        Ok(())
-    }
-
-    fn temporality(&self) -> Temporality {
-        Temporality::Cumulative
     }
 }

@@ -2,16 +2,18 @@
 
 use super::SetupError;
 use super::destination::{Destination, Protocol};
+use super::readings::Readings;
+use super::records::Records;
+use super::sender::Sender;
 use super::transport::{Client, Trouble, read};
-use opentelemetry_otlp::{
-    Compression, LogExporter, MetricExporter, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig,
-};
+use crate::histograms::Histograms;
+use opentelemetry_otlp::{Compression, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::Temporality;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use tonic::metadata::{MetadataKey, MetadataMap};
+use tonic::metadata::{AsciiMetadataValue, MetadataKey, MetadataMap};
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 fn over_http<B: WithExportConfig + WithHttpConfig>(
@@ -40,21 +42,28 @@ fn over_grpc<B: WithExportConfig + WithTonicConfig>(
     if destination.endpoint.starts_with("https://") {
         builder = builder.with_tls_config(tls(destination)?);
     }
+    Ok(builder.with_metadata(metadata(destination)?))
+}
+
+/// The headers of each request over gRPC.
+pub(super) fn metadata(destination: &Destination) -> Result<MetadataMap, SetupError> {
     let mut metadata = MetadataMap::new();
     for (name, value) in &destination.headers {
         let wrong = || SetupError::Header(name.clone());
-        let key = name.to_ascii_lowercase();
-        let key = MetadataKey::from_bytes(key.as_bytes());
-        metadata.insert(key.map_err(|_| wrong())?, value.parse().map_err(|_| wrong())?);
+        let key = MetadataKey::from_bytes(name.to_ascii_lowercase().as_bytes()).map_err(|_| wrong())?;
+        let mut value: AsciiMetadataValue = value.parse().map_err(|_| wrong())?;
+        value.set_sensitive(true);
+        metadata.insert(key, value);
     }
-    Ok(builder.with_metadata(metadata))
+    Ok(metadata)
 }
 
-fn tls(destination: &Destination) -> Result<ClientTlsConfig, SetupError> {
-    let mut tls = ClientTlsConfig::new().with_enabled_roots();
-    if let Some(path) = &destination.certificate {
-        tls = tls.ca_certificate(Certificate::from_pem(read(path)?));
-    }
+/// Whom connections over gRPC trust, as over HTTP: those of the certificate, or else those whom the system trusts.
+pub(super) fn tls(destination: &Destination) -> Result<ClientTlsConfig, SetupError> {
+    let mut tls = match &destination.certificate {
+        Some(path) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(path)?)),
+        None => ClientTlsConfig::new().with_enabled_roots(),
+    };
     if let Some((certificate, key)) = &destination.identity {
         tls = tls.identity(Identity::from_pem(read(certificate)?, read(key)?));
     }
@@ -71,27 +80,20 @@ pub(super) fn spans(destination: &Destination) -> Result<Told<SpanExporter>, Set
     Ok(Told::new(exporter, destination, trouble))
 }
 
-pub(super) fn logs(destination: &Destination) -> Result<Told<LogExporter>, SetupError> {
+pub(super) fn logs(destination: &Destination) -> Result<Told<Records>, SetupError> {
     let trouble = Trouble::default();
-    let builder = LogExporter::builder();
-    let exporter = match destination.protocol {
-        Protocol::Grpc => over_grpc(builder.with_tonic(), destination)?.build()?,
-        _ => over_http(builder.with_http(), destination, &trouble)?.build()?,
-    };
-    Ok(Told::new(exporter, destination, trouble))
+    let records = Records::new(Sender::new(destination, &trouble)?);
+    Ok(Told::new(records, destination, trouble))
 }
 
 pub(super) fn metrics(
-    destination: &Destination,
+    to: &Destination,
+    histograms: Arc<Histograms>,
     temporality: Temporality,
-) -> Result<Told<MetricExporter>, SetupError> {
+) -> Result<Told<Readings<Sender>>, SetupError> {
     let trouble = Trouble::default();
-    let builder = MetricExporter::builder().with_temporality(temporality);
-    let exporter = match destination.protocol {
-        Protocol::Grpc => over_grpc(builder.with_tonic(), destination)?.build()?,
-        _ => over_http(builder.with_http(), destination, &trouble)?.build()?,
-    };
-    Ok(Told::new(exporter, destination, trouble))
+    let readings = Readings { to: Sender::new(to, &trouble)?, histograms, temporality };
+    Ok(Told::new(readings, to, trouble))
 }
 
 /// An exporter whose failures are told: one line when they begin, one when they end.
@@ -120,7 +122,7 @@ impl<E> Told<E> {
             Err(error) if self.failures.fetch_add(1, Ordering::Relaxed) == 0 => {
                 let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
                 let error = trouble.unwrap_or_else(|| error.to_string());
-                let fix = fix(&error);
+                let fix = fix(&error, endpoint);
                 tracing::warn!(target: "clew_sdk", signal, endpoint, error, fix, "telemetry cannot be sent");
             }
             Err(_) => {}
@@ -130,13 +132,20 @@ impl<E> Told<E> {
 }
 
 /// What mends a failure, as far as its text tells.
-fn fix(error: &str) -> &'static str {
+fn fix(error: &str, endpoint: &str) -> &'static str {
     let error = error.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| error.contains(word));
+    // What the receiver says of a certificate is of the one that it was shown, or not. Its word may be lost with the
+    // connection: it comes after the handshake.
+    let unwelcome = ["alert: certificaterequired", "alert: unknownca", "alert: badcertificate"];
+    let broken = ["broken pipe", "connection reset", "peer closed", "connection closed", "unexpected eof"];
     if says(&["401", "403", "unauthenticated", "permission"]) {
         "check the key in OTEL_EXPORTER_OTLP_HEADERS"
     } else if says(&["404", "405", "415", "unimplemented", "protocol", "http version", "frame"]) {
         "check OTEL_EXPORTER_OTLP_PROTOCOL and the path: 4318 speaks HTTP, 4317 gRPC"
+    } else if says(&unwelcome) || (endpoint.starts_with("https://") && says(&broken)) {
+        "the receiver closes the connection: if it wants to know who sends, set OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and \
+         OTEL_EXPORTER_OTLP_CLIENT_KEY"
     } else if says(&["certificate", "tls", "handshake"]) {
         "check OTEL_EXPORTER_OTLP_CERTIFICATE, or use http:// where there is no TLS"
     } else if says(&["timeout", "timed out", "deadline"]) {

@@ -6,7 +6,10 @@ pub(crate) mod environment;
 mod exporters;
 mod guard;
 pub(crate) mod limits;
+mod readings;
+pub(crate) mod records;
 mod resource;
+mod sender;
 mod settings;
 mod transport;
 
@@ -16,6 +19,7 @@ pub use guard::{OnSignal, Telemetry};
 pub use limits::Limits;
 pub use settings::Propagation;
 
+use crate::histograms::{Histograms, Meters};
 use crate::logs::Logs;
 use crate::metrics;
 use crate::options::{self, Content};
@@ -33,8 +37,9 @@ use opentelemetry::propagation::TextMapCompositePropagator;
 use opentelemetry::{KeyValue, Value, global};
 use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
-use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider, Temporality};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, ShouldSample};
+use readings::Readings;
 use regex::Regex;
 use settings::Settings;
 use std::path::PathBuf;
@@ -86,6 +91,9 @@ pub enum SetupError {
         /// What went wrong.
         source: std::io::Error,
     },
+    /// TLS cannot be set up: a certificate or key is none.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
     /// A rule of redaction is no regular expression.
     #[error("the redaction rule cannot be used: {0}")]
     Rule(#[from] regex::Error),
@@ -295,16 +303,20 @@ impl Builder {
         let runtime = runtime(&settings)?;
         let entered = runtime.as_ref().map(Runtime::enter);
         let traces = traces(&settings, Arc::clone(&rules))?;
-        let metrics = readings(&settings)?;
+        let histograms = histograms(&settings);
+        let metrics = readings(&settings, histograms.as_ref())?;
         let logs = records(&settings)?;
         drop(entered);
         global::set_tracer_provider(traces.clone());
         tracers::set(&traces, settings.sampling.parent_decides);
-        global::set_meter_provider(metrics.clone());
+        match &histograms {
+            Some(all) => global::set_meter_provider(Meters::new(metrics.clone(), Arc::clone(all))),
+            None => global::set_meter_provider(metrics.clone()),
+        }
         let forms = settings.propagation.iter().map(|form| form.propagator());
         global::set_text_map_propagator(TextMapCompositePropagator::new(forms.collect()));
         options::set(settings.content, self.old_names);
-        metrics::register(settings.sampling.ratio);
+        metrics::register(histograms.as_deref(), settings.sampling.ratio);
         let layer = Logs::new(&logs, self.json_logs, settings.service(), settings.log_limits, rules);
         let log_layer = layer.clone();
         let filter = EnvFilter::builder().parse_lossy(&settings.log_filter);
@@ -370,22 +382,27 @@ fn traces(settings: &Settings, rules: Arc<Rules>) -> Result<SdkTracerProvider, S
     })
 }
 
-fn readings(settings: &Settings) -> Result<SdkMeterProvider, SetupError> {
+/// The program's histograms, if anybody is told of them.
+fn histograms(settings: &Settings) -> Option<Arc<Histograms>> {
+    let told = !settings.disabled && settings.metrics.exporter != Exporter::None;
+    told.then(|| Arc::new(Histograms::new(settings.exemplars)))
+}
+
+fn readings(
+    settings: &Settings,
+    histograms: Option<&Arc<Histograms>>,
+) -> Result<SdkMeterProvider, SetupError> {
     let builder = SdkMeterProvider::builder().with_resource(resource::resource(settings.resource.clone()));
-    let to = &settings.metrics;
-    Ok(match to.exporter {
-        _ if settings.disabled => builder.build(),
-        Exporter::Otlp => {
-            let exporter = exporters::metrics(to, settings.temporality)?;
-            let reader = PeriodicReader::builder(exporter).with_interval(settings.metric_interval);
-            builder.with_reader(reader.build()).build()
-        }
-        Exporter::Console => {
-            let reader = PeriodicReader::builder(Console).with_interval(settings.metric_interval);
-            builder.with_reader(reader.build()).build()
-        }
-        Exporter::None => builder.build(),
-    })
+    let Some(histograms) = histograms.cloned() else { return Ok(builder.build()) };
+    let (to, interval) = (&settings.metrics, settings.metric_interval);
+    if to.exporter == Exporter::Console {
+        let readings = Readings { to: Console, histograms, temporality: Temporality::Cumulative };
+        return Ok(builder
+            .with_reader(PeriodicReader::builder(readings).with_interval(interval).build())
+            .build());
+    }
+    let exporter = exporters::metrics(to, histograms, settings.temporality)?;
+    Ok(builder.with_reader(PeriodicReader::builder(exporter).with_interval(interval).build()).build())
 }
 
 fn records(settings: &Settings) -> Result<SdkLoggerProvider, SetupError> {

@@ -4,6 +4,7 @@ use super::destination::{self, Destination, LOGS, METRICS, TRACES};
 use super::environment::Environment;
 use super::limits::{Limits, LogLimits};
 use super::{Builder, SetupError, resource};
+use crate::histograms::Filter;
 use crate::options::Content;
 use crate::propagation::{B3, Jaeger};
 use crate::queue::Batch;
@@ -57,6 +58,7 @@ pub(super) struct Settings {
     pub(super) batch: Batch,
     pub(super) metric_interval: Duration,
     pub(super) temporality: Temporality,
+    pub(super) exemplars: Filter,
     pub(super) content: Content,
     pub(super) log_filter: String,
 }
@@ -88,6 +90,7 @@ impl Settings {
             metric_interval: environment
                 .milliseconds(&["OTEL_METRIC_EXPORT_INTERVAL"], Duration::from_secs(60)),
             temporality: destination::temporality(environment),
+            exemplars: exemplars(environment),
             content: builder.content.unwrap_or(content),
             log_filter: builder.log_filter.clone().unwrap_or(log_filter),
         })
@@ -146,6 +149,13 @@ fn share(environment: &mut Environment) -> f64 {
             1.0
         }
     }
+}
+
+/// Whose measurements may become exemplars.
+fn exemplars(environment: &mut Environment) -> Filter {
+    let default = ("trace_based", Filter::TraceBased);
+    let choices = [default, ("always_on", Filter::AlwaysOn), ("always_off", Filter::AlwaysOff)];
+    environment.choice(&["OTEL_METRICS_EXEMPLAR_FILTER"], &choices, default)
 }
 
 const PROPAGATORS: [(&str, Propagation); 5] = [

@@ -211,6 +211,7 @@ fn what_is_wrong_is_told_once_and_the_default_taken() {
     for (name, value) in [
         ("OTEL_TRACES_SAMPLER", "sometimes"),
         ("OTEL_PROPAGATORS", "pigeon"),
+        ("OTEL_METRICS_EXEMPLAR_FILTER", "sometimes"),
         ("OTEL_TRACES_EXPORTER", "zipkin"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "carrier"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),

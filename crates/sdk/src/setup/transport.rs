@@ -55,18 +55,20 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, SetupError> {
 
 fn roots(destination: &Destination) -> Result<RootCerts, SetupError> {
     let Some(path) = &destination.certificate else { return Ok(systems_roots(destination)) };
+    Ok(RootCerts::Specific(Arc::new(certificates(path)?)))
+}
+
+/// All certificates of a file, in its order.
+fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, SetupError> {
     let bytes = read(path)?;
-    let certificates: Vec<_> = ureq::tls::parse_pem(&bytes)
-        .filter_map(Result::ok)
+    let items = ureq::tls::parse_pem(&bytes).filter_map(Result::ok);
+    let certificates: Vec<_> = items
         .filter_map(|item| match item {
             PemItem::Certificate(certificate) => Some(certificate),
             _ => None,
         })
         .collect();
-    if certificates.is_empty() {
-        return Err(nothing_in(path));
-    }
-    Ok(RootCerts::Specific(Arc::new(certificates)))
+    if certificates.is_empty() { Err(nothing_in(path)) } else { Ok(certificates) }
 }
 
 /// The certificates that the system trusts; plain HTTP needs none, and to read them takes a while.
@@ -81,9 +83,9 @@ fn systems_roots(destination: &Destination) -> RootCerts {
 
 fn identity(destination: &Destination) -> Result<Option<ClientCert>, SetupError> {
     let Some((certificate, key)) = &destination.identity else { return Ok(None) };
-    let shown = Certificate::from_pem(&read(certificate)?).map_err(|_| nothing_in(certificate))?;
+    let shown = certificates(certificate)?;
     let secret = PrivateKey::from_pem(&read(key)?).map_err(|_| nothing_in(key))?;
-    Ok(Some(ClientCert::new_with_certs(&[shown], secret)))
+    Ok(Some(ClientCert::new_with_certs(&shown, secret)))
 }
 
 fn nothing_in(path: &Path) -> SetupError {

@@ -1,4 +1,6 @@
-//! A receiver of OTLP over HTTP on a free port, that keeps what it got.
+//! A receiver of OTLP on a free port, over HTTP or gRPC, with or without TLS, that keeps what it got.
+
+mod grpc;
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -6,6 +8,8 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
@@ -34,20 +38,33 @@ pub struct Got {
     pub body: Vec<u8>,
 }
 
+impl Got {
+    fn is_json(&self) -> bool {
+        self.headers.contains(&("content-type".to_owned(), "application/json".to_owned()))
+    }
+}
+
 /// What arrived so far, and whether the receiver is to end.
 #[derive(Debug, Default)]
 struct State {
     got: Vec<Got>,
     ended: bool,
-    /// So many requests are still to be told to come again later.
-    busy: usize,
+    /// So many requests for a path are still to be told to come again later.
+    busy: HashMap<&'static str, usize>,
+    /// What requests for a path are answered with.
+    answers: HashMap<&'static str, Vec<u8>>,
 }
+
+type Shared = Arc<(Mutex<State>, Condvar)>;
 
 #[derive(Debug)]
 pub struct Receiver {
     pub address: SocketAddr,
-    state: Arc<(Mutex<State>, Condvar)>,
+    scheme: &'static str,
+    state: Shared,
     thread: Option<std::thread::JoinHandle<()>>,
+    /// Where connections over gRPC live.
+    _runtime: Option<tokio::runtime::Runtime>,
 }
 
 impl Receiver {
@@ -56,29 +73,50 @@ impl Receiver {
     }
 
     pub fn at(address: SocketAddr) -> Self {
+        Self::listening(address, None)
+    }
+
+    /// Over HTTP with TLS.
+    pub fn secure(tls: Arc<ServerConfig>) -> Self {
+        Self::listening("127.0.0.1:0".parse().unwrap(), Some(tls))
+    }
+
+    fn listening(address: SocketAddr, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
-        let state = Arc::new((Mutex::new(State::default()), Condvar::new()));
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let state = Shared::default();
         let shared = Arc::clone(&state);
         let thread = std::thread::spawn(move || {
             for stream in listener.incoming() {
                 if shared.0.lock().unwrap().ended {
                     return;
                 }
-                let shared = Arc::clone(&shared);
-                std::thread::spawn(move || serve(stream.unwrap(), &shared));
+                let (shared, tls) = (Arc::clone(&shared), tls.clone());
+                std::thread::spawn(move || match tls {
+                    Some(tls) => {
+                        let connection = ServerConnection::new(tls).unwrap();
+                        serve(StreamOwned::new(connection, stream.unwrap()), &shared);
+                    }
+                    None => serve(stream.unwrap(), &shared),
+                });
             }
         });
-        Self { address, state, thread: Some(thread) }
+        Self { address, scheme, state, thread: Some(thread), _runtime: None }
     }
 
-    /// Tells the next requests to come again later.
-    pub fn be_busy(&self, times: usize) {
-        self.state.0.lock().unwrap().busy = times;
+    /// Tells the next requests for a path to come again later.
+    pub fn be_busy(&self, path: &'static str, times: usize) {
+        self.state.0.lock().unwrap().busy.insert(path, times);
+    }
+
+    /// Answers requests for a path with this.
+    pub fn answer(&self, path: &'static str, body: Vec<u8>) {
+        self.state.0.lock().unwrap().answers.insert(path, body);
     }
 
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Waits until what arrived is as it should be.
@@ -101,39 +139,47 @@ impl Receiver {
 impl Drop for Receiver {
     fn drop(&mut self) {
         self.state.0.lock().unwrap().ended = true;
-        // Wakes the thread that accepts.
-        drop(TcpStream::connect(self.address));
         if let Some(thread) = self.thread.take() {
+            // Wakes the thread that accepts.
+            drop(TcpStream::connect(self.address));
             thread.join().unwrap();
         }
     }
 }
 
-fn serve(stream: TcpStream, shared: &(Mutex<State>, Condvar)) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut writer = stream;
+fn serve(stream: impl Read + Write, shared: &(Mutex<State>, Condvar)) {
+    let mut reader = BufReader::new(stream);
     while let Some(got) = read(&mut reader) {
         let mut state = shared.0.lock().unwrap();
         if state.ended {
             return;
         }
-        let busy = state.busy > 0 && got.path == "/v1/traces";
-        if busy {
-            state.busy -= 1;
-        } else {
+        let body = state.answers.get(got.path.as_str()).cloned().unwrap_or_default();
+        let busy = match state.busy.get_mut(got.path.as_str()) {
+            Some(times @ 1..) => {
+                *times -= 1;
+                true
+            }
+            _ => false,
+        };
+        if !busy {
             state.got.push(got);
         }
         drop(state);
         shared.1.notify_all();
         let status = if busy { "503 Service Unavailable" } else { "200 OK" };
-        if write!(writer, "HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n").is_err() {
+        let body = if busy { Vec::new() } else { body };
+        let mut answer = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", body.len()).into_bytes();
+        answer.extend(body);
+        let writer = reader.get_mut();
+        if writer.write_all(&answer).and_then(|()| writer.flush()).is_err() {
             return;
         }
     }
 }
 
 /// The next request of a connection.
-pub fn read(reader: &mut BufReader<TcpStream>) -> Option<Got> {
+pub fn read(reader: &mut BufReader<impl Read>) -> Option<Got> {
     let mut line = String::new();
     if reader.read_line(&mut line).ok()? == 0 {
         return None;
@@ -152,6 +198,10 @@ pub fn read(reader: &mut BufReader<TcpStream>) -> Option<Got> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
+    if headers.contains(&("content-encoding".to_owned(), "gzip".to_owned())) {
+        let compressed = std::mem::take(&mut body);
+        flate2::read::GzDecoder::new(&compressed[..]).read_to_end(&mut body).unwrap();
+    }
     Some(Got { path, headers, body })
 }
 
@@ -169,7 +219,11 @@ pub fn logs(got: &[Got]) -> Vec<ExportLogsServiceRequest> {
 
 pub fn metrics(got: &[Got]) -> Vec<ExportMetricsServiceRequest> {
     let requests = got.iter().filter(|got| got.path == "/v1/metrics");
-    requests.map(|got| ExportMetricsServiceRequest::decode(got.body.as_slice()).unwrap()).collect()
+    let read = |got: &Got| match got.is_json() {
+        true => clew_sdk::serde_json::from_slice(&got.body).unwrap(),
+        false => ExportMetricsServiceRequest::decode(got.body.as_slice()).unwrap(),
+    };
+    requests.map(read).collect()
 }
 
 /// The text of an attribute.

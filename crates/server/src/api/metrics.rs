@@ -9,7 +9,7 @@ use crate::tenant::Tenant;
 use axum::Json;
 use axum::extract::State as From;
 use model::MetricPoint;
-use model::metric::{MetricKind, Number};
+use model::metric::{Exemplar, MetricKind, Number};
 use query::{Deadline, MetricRequest};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -90,11 +90,31 @@ fn one_series(points: &[&MetricPoint]) -> Value {
 }
 
 fn view(point: &MetricPoint) -> Value {
-    let value = match point.number {
+    let count = point.count.map(|count| count.to_string());
+    let exemplars: Vec<_> = model::otlp::exemplars(point).iter().map(exemplar).collect();
+    json!({
+        "time": point.time.0.to_string(),
+        "value": number(point.number),
+        "count": count,
+        "sum": point.sum.map(values::double),
+        "exemplars": exemplars,
+    })
+}
+
+fn number(number: Option<Number>) -> Value {
+    match number {
         Some(Number::Int(number)) => values::plain(&model::Value::Int(number)),
         Some(Number::Double(number)) => values::double(number),
         None => Value::Null,
-    };
-    let count = point.count.map(|count| count.to_string());
-    json!({"time": point.time.0.to_string(), "value": value, "count": count, "sum": point.sum.map(values::double)})
+    }
+}
+
+fn exemplar(exemplar: &Exemplar) -> Value {
+    json!({
+        "time": exemplar.time.0.to_string(),
+        "value": number(exemplar.number),
+        "traceId": exemplar.trace_id.map(|id| id.to_string()),
+        "spanId": exemplar.span_id.map(|id| id.to_string()),
+        "attributes": values::attributes(&exemplar.attributes),
+    })
 }

@@ -3,6 +3,7 @@
 use crate::ports::{ApplicationStatus, Deleted, Deletion, Health, Ports, Receiver, ReceiverEvent, Retention};
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
+use model::batch::Encoding;
 use model::metric::{MetricKind, Number};
 use model::span::{Event, Status};
 use model::value::Resource;
@@ -25,6 +26,16 @@ use std::sync::Arc;
 
 pub const TRACE: TraceId =
     TraceId([0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6, 0xa3, 0xce, 0x92, 0x9d, 0x0e, 0x0e, 0x47, 0x36]);
+/// What a number with an exemplar keeps beside the number.
+fn exemplar() -> Vec<u8> {
+    let json = r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"m","sum":{"dataPoints":[{"exemplars":[
+        {"timeUnixNano":"7","asInt":"3","traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b7",
+        "filteredAttributes":[{"key":"user","value":{"stringValue":"ada"}}]}]}]}}]}]}]}"#;
+    let json = bytes::Bytes::from_static(json.as_bytes());
+    let batch = otlp::decode(TenantId::default(), Signal::Metrics, Encoding::Json, json).unwrap();
+    otlp::metric_points(&batch.columns[0])[0].wire.clone()
+}
+
 /// When the spans of the tests start.
 pub const START: u64 = 1_706_678_909_209_712_000;
 
@@ -230,7 +241,7 @@ impl Engine for FakeEngine {
             ..MetricPoint::default()
         };
         let points = vec![
-            point(Number::Int(1), "/a"),
+            MetricPoint { wire: exemplar(), ..point(Number::Int(1), "/a") },
             point(Number::Double(f64::INFINITY), "/b"),
             point(Number::Int(i64::MIN), "/a"),
         ];

@@ -186,6 +186,11 @@ async fn logs_and_metrics() {
         .map(|each| each["points"].as_array().unwrap().iter().map(|point| point["value"].clone()).collect())
         .collect();
     assert_eq!(values, [vec![json!(1), json!(i64::MIN.to_string())], vec![json!("Infinity")]]);
+    let exemplars: Vec<_> =
+        series[0]["points"].as_array().unwrap().iter().map(|point| &point["exemplars"]).collect();
+    let user = json!({"key": "user", "type": "string", "value": "ada", "length": 3, "truncated": false});
+    let exemplar = json!({"time": "7", "value": 3, "traceId": TRACE, "spanId": "00f067aa0ba902b7", "attributes": [user]});
+    assert_eq!(exemplars, [&json!([exemplar]), &json!([])]);
     expect![[r#"{"fields":[{"key":"http.route","scope":"span","types":["string"],"alias":null}]}"#]]
         .assert_eq(get(&[], "/api/v1/fields").await.text());
     expect![[r#"{"values":[{"value":"a/b","count":"1000"}],"complete":true}"#]]

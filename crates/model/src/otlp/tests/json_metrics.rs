@@ -67,3 +67,34 @@ fn histograms_and_summaries() {
 
     assert_eq!((points[5].kind, points[5].count), (MetricKind::Summary, Some(7)));
 }
+
+#[test]
+fn exemplars_are_read_of_all_kinds_that_have_them() {
+    let exemplars = r#"[{"timeUnixNano":"7","asDouble":0.25,"traceId":"4bf92f3577b34da6a3ce929d0e0e4736",
+        "spanId":"00f067aa0ba902b7","filteredAttributes":[{"key":"user","value":{"stringValue":"ada"}}]},
+        {"asInt":"-3","traceId":"00000000000000000000000000000000"},{}]"#;
+    for (data, field) in [("gauge", 5), ("sum", 5), ("histogram", 8), ("exponentialHistogram", 11)] {
+        let json = format!(
+            r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"name":"m","{data}":{{"dataPoints":[{{"exemplars":{exemplars}}}]}}}}]}}]}}]}}"#
+        );
+        let batch = read(Signal::Metrics, &json).unwrap();
+        let point = &otlp::metric_points(&batch.columns[0])[0];
+        assert_eq!(kept(point), [(field, 0); 3], "{data}");
+        let read = otlp::exemplars(point);
+        assert_eq!((read[0].time.0, read[0].number), (7, Some(Number::Double(0.25))), "{data}");
+        let ids = (read[0].trace_id.unwrap().to_string(), read[0].span_id.unwrap().to_string());
+        assert_eq!(ids, ("4bf92f3577b34da6a3ce929d0e0e4736".to_owned(), "00f067aa0ba902b7".to_owned()));
+        assert_eq!(
+            read[0].attributes,
+            [crate::Attribute::new("user", crate::Value::String("ada".to_owned()))]
+        );
+        assert_eq!((read[1].number, read[1].trace_id), (Some(Number::Int(-3)), None), "{data}");
+        assert_eq!(read[2], crate::metric::Exemplar::default(), "{data}");
+    }
+    assert!(
+        points()
+            .iter()
+            .enumerate()
+            .all(|(index, point)| otlp::exemplars(point).len() == usize::from(index == 2))
+    );
+}
