@@ -6,10 +6,9 @@ use crate::options;
 use crate::redaction::{REDACTED, Redaction};
 use crate::setup::limits::shorten;
 use opentelemetry::baggage::BaggageExt;
-use opentelemetry::trace::Span as _;
-use opentelemetry::trace::Status;
+use opentelemetry::trace::{Span, Status};
 use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
-use opentelemetry_sdk::trace::{Span, SpanData};
+use opentelemetry_sdk::trace::SpanData;
 
 /// Left beyond the limit until redaction has looked: a secret that is cut in half would not be known for one.
 const SLACK: usize = 256;
@@ -25,7 +24,7 @@ pub(crate) struct Rules {
 
 impl Rules {
     /// Copies what baggage may tell of a span that starts.
-    pub(crate) fn copy_baggage(&self, span: &mut Span, context: &Context) {
+    pub(crate) fn copy_baggage(&self, span: &mut impl Span, context: &Context) {
         if self.baggage.is_empty() {
             return;
         }
@@ -44,7 +43,16 @@ impl Rules {
         });
     }
 
-    /// Makes a span what may be sent. On the thread that sends.
+    /// How many bytes of text a span has, but for names.
+    pub(crate) fn text(span: &SpanData) -> usize {
+        let events = span.events.events.iter().flat_map(|event| &event.attributes);
+        let links = span.links.links.iter().flat_map(|link| &link.attributes);
+        let values = span.attributes.iter().chain(events).chain(links);
+        let said = if let Status::Error { description } = &span.status { description.len() } else { 0 };
+        said + values.map(|attribute| length(&attribute.value)).sum::<usize>()
+    }
+
+    /// Makes a span what may be sent.
     pub(crate) fn apply(&self, span: &mut SpanData) {
         last_of_each_name(&mut span.attributes);
         if options::old_names() {
@@ -87,6 +95,14 @@ impl Rules {
             Value::Array(Array::String(texts)) => texts.iter_mut().for_each(clean),
             _ => {}
         }
+    }
+}
+
+fn length(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.as_str().len(),
+        Value::Array(Array::String(texts)) => texts.iter().map(|text| text.as_str().len()).sum(),
+        _ => 0,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A span that is under way, and how one is started.
 
 use crate::lint;
-use crate::tracers;
+use crate::recorder;
 use opentelemetry::context::{ContextGuard, FutureExt};
 use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt};
 use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
@@ -79,14 +79,16 @@ impl Start {
     /// Whether it is known already that nobody will see it: what is costly to tell need not be told.
     #[cfg(feature = "database")]
     pub(crate) fn is_unseen(&self) -> bool {
-        self.parent.as_ref().map_or_else(|| tracers::is_unsampled(&Context::current()), tracers::is_unsampled)
+        self.parent
+            .as_ref()
+            .map_or_else(|| recorder::is_unsampled(&Context::current()), recorder::is_unsampled)
     }
 
     /// Starts it. It is not active by that: see [`Span::enter`] and [`Span::run`].
     #[must_use = "a span ends when it is dropped"]
     pub fn start(self) -> Span {
         let parent = self.parent.unwrap_or_else(Context::current);
-        if tracers::is_unsampled(&parent) {
+        if recorder::is_unsampled(&parent) {
             // Nobody will ever see it: the context that says so serves those below as well.
             return Span { context: parent };
         }
@@ -95,7 +97,7 @@ impl Start {
         }
         let builder = SpanBuilder::from_name(self.name).with_kind(self.kind);
         let builder = builder.with_attributes(self.attributes).with_links(self.links);
-        Span { context: tracers::start(self.scope, builder, &parent) }
+        Span { context: recorder::start(self.scope, builder, &parent) }
     }
 }
 
@@ -212,7 +214,11 @@ impl Span {
 
     /// Ends it now. What is below it may go on.
     pub fn end(&self) {
-        self.context.span().end();
+        let span = self.context.span();
+        // To ask what time it is costs more than all else that an unseen span costs.
+        if span.is_recording() {
+            span.end();
+        }
     }
 }
 

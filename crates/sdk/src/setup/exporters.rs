@@ -1,10 +1,12 @@
 //! Exporters of the three signals, and what is told when they fail.
 
 use super::SetupError;
+use super::delivery::Delivery;
 use super::destination::{Destination, Protocol};
 use super::transport::{Client, Trouble, read};
+use crate::queue::Outlet;
 use opentelemetry_otlp::{
-    Compression, LogExporter, MetricExporter, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig,
+    Compression, LogExporter, MetricExporter, WithExportConfig, WithHttpConfig, WithTonicConfig,
 };
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::Temporality;
@@ -40,6 +42,11 @@ fn over_grpc<B: WithExportConfig + WithTonicConfig>(
     if destination.endpoint.starts_with("https://") {
         builder = builder.with_tls_config(tls(destination)?);
     }
+    Ok(builder.with_metadata(metadata(destination)?))
+}
+
+/// The headers, as gRPC has them.
+pub(super) fn metadata(destination: &Destination) -> Result<MetadataMap, SetupError> {
     let mut metadata = MetadataMap::new();
     for (name, value) in &destination.headers {
         let wrong = || SetupError::Header(name.clone());
@@ -47,10 +54,10 @@ fn over_grpc<B: WithExportConfig + WithTonicConfig>(
         let key = MetadataKey::from_bytes(key.as_bytes());
         metadata.insert(key.map_err(|_| wrong())?, value.parse().map_err(|_| wrong())?);
     }
-    Ok(builder.with_metadata(metadata))
+    Ok(metadata)
 }
 
-fn tls(destination: &Destination) -> Result<ClientTlsConfig, SetupError> {
+pub(super) fn tls(destination: &Destination) -> Result<ClientTlsConfig, SetupError> {
     let mut tls = ClientTlsConfig::new().with_enabled_roots();
     if let Some(path) = &destination.certificate {
         tls = tls.ca_certificate(Certificate::from_pem(read(path)?));
@@ -61,14 +68,10 @@ fn tls(destination: &Destination) -> Result<ClientTlsConfig, SetupError> {
     Ok(tls)
 }
 
-pub(super) fn spans(destination: &Destination) -> Result<Told<SpanExporter>, SetupError> {
+pub(super) fn spans(destination: &Destination) -> Result<Box<dyn Outlet>, SetupError> {
     let trouble = Trouble::default();
-    let builder = SpanExporter::builder();
-    let exporter = match destination.protocol {
-        Protocol::Grpc => over_grpc(builder.with_tonic(), destination)?.build()?,
-        _ => over_http(builder.with_http(), destination, &trouble)?.build()?,
-    };
-    Ok(Told::new(exporter, destination, trouble))
+    let delivery = Delivery::new(destination, &trouble)?;
+    Ok(Box::new(Told::new(delivery, destination, trouble)))
 }
 
 pub(super) fn logs(destination: &Destination) -> Result<Told<LogExporter>, SetupError> {
@@ -97,9 +100,9 @@ pub(super) fn metrics(
 /// An exporter whose failures are told: one line when they begin, one when they end.
 #[derive(Debug)]
 pub(crate) struct Told<E> {
-    exporter: E,
-    signal: &'static str,
-    endpoint: String,
+    pub(super) exporter: E,
+    pub(super) signal: &'static str,
+    pub(super) endpoint: String,
     failures: AtomicU64,
     trouble: Trouble,
 }
@@ -110,21 +113,26 @@ impl<E> Told<E> {
         Self { exporter, signal, endpoint, failures: AtomicU64::new(0), trouble }
     }
 
-    fn tell(&self, result: OTelSdkResult) -> OTelSdkResult {
+    /// Tells what went wrong, if anything did; the client may know more of it.
+    pub(super) fn tell(&self, error: Option<String>) {
         let (signal, endpoint) = (self.signal, &self.endpoint);
-        match &result {
-            Ok(()) => match self.failures.swap(0, Ordering::Relaxed) {
+        match error {
+            None => match self.failures.swap(0, Ordering::Relaxed) {
                 0 => {}
                 failures => tracing::info!(target: "clew_sdk", signal, endpoint, failures, "sent again"),
             },
-            Err(error) if self.failures.fetch_add(1, Ordering::Relaxed) == 0 => {
+            Some(error) if self.failures.fetch_add(1, Ordering::Relaxed) == 0 => {
                 let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let error = trouble.unwrap_or_else(|| error.to_string());
+                let error = trouble.unwrap_or(error);
                 let fix = fix(&error);
                 tracing::warn!(target: "clew_sdk", signal, endpoint, error, fix, "telemetry cannot be sent");
             }
-            Err(_) => {}
+            Some(_) => {}
         }
+    }
+
+    fn told(&self, result: OTelSdkResult) -> OTelSdkResult {
+        self.tell(result.as_ref().err().map(ToString::to_string));
         result
     }
 }
@@ -146,23 +154,9 @@ fn fix(error: &str) -> &'static str {
     }
 }
 
-impl<E: opentelemetry_sdk::trace::SpanExporter> opentelemetry_sdk::trace::SpanExporter for Told<E> {
-    async fn export(&self, batch: Vec<opentelemetry_sdk::trace::SpanData>) -> OTelSdkResult {
-        self.tell(self.exporter.export(batch).await)
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.exporter.shutdown_with_timeout(timeout)
-    }
-
-    fn set_resource(&mut self, resource: &opentelemetry_sdk::Resource) {
-        self.exporter.set_resource(resource);
-    }
-}
-
 impl<E: opentelemetry_sdk::logs::LogExporter> opentelemetry_sdk::logs::LogExporter for Told<E> {
     async fn export(&self, batch: opentelemetry_sdk::logs::LogBatch<'_>) -> OTelSdkResult {
-        self.tell(self.exporter.export(batch).await)
+        self.told(self.exporter.export(batch).await)
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
@@ -178,7 +172,7 @@ impl<E: opentelemetry_sdk::metrics::exporter::PushMetricExporter>
     opentelemetry_sdk::metrics::exporter::PushMetricExporter for Told<E>
 {
     async fn export(&self, metrics: &opentelemetry_sdk::metrics::data::ResourceMetrics) -> OTelSdkResult {
-        self.tell(self.exporter.export(metrics).await)
+        self.told(self.exporter.export(metrics).await)
     }
 
     fn force_flush(&self) -> OTelSdkResult {

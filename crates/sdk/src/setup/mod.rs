@@ -1,12 +1,14 @@
 //! Sets up traces, metrics and logs.
 
 pub(crate) mod console;
+mod delivery;
 mod destination;
 pub(crate) mod environment;
 mod exporters;
 mod guard;
 pub(crate) mod limits;
 mod resource;
+mod retry;
 mod settings;
 mod transport;
 
@@ -19,12 +21,13 @@ pub use settings::Propagation;
 use crate::logs::Logs;
 use crate::metrics;
 use crate::options::{self, Content};
-use crate::queue::{Batch, Queue};
+use crate::queue::{Batch, Outlet, Queue};
+use crate::recorder::{self, Recorder};
 use crate::redaction::Redaction;
 use crate::rules::Rules;
-use crate::sampling::{Counted, Sampling};
-use crate::tracers;
+use crate::sampling::{self, Sampling};
 use crate::tracing_spans::{agent_spans, concerns};
+use crate::wire;
 use console::Console;
 use destination::{Code, Destination};
 use environment::Environment;
@@ -34,7 +37,6 @@ use opentelemetry::{KeyValue, Value, global};
 use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, ShouldSample};
 use regex::Regex;
 use settings::Settings;
 use std::path::PathBuf;
@@ -298,8 +300,7 @@ impl Builder {
         let metrics = readings(&settings)?;
         let logs = records(&settings)?;
         drop(entered);
-        global::set_tracer_provider(traces.clone());
-        tracers::set(&traces, settings.sampling.parent_decides);
+        recorder::set(&traces);
         global::set_meter_provider(metrics.clone());
         let forms = settings.propagation.iter().map(|form| form.propagator());
         global::set_text_map_propagator(TextMapCompositePropagator::new(forms.collect()));
@@ -350,24 +351,18 @@ fn runtime(settings: &Settings) -> Result<Option<Runtime>, SetupError> {
     builder.build().map(Some).map_err(SetupError::Runtime)
 }
 
-fn traces(settings: &Settings, rules: Arc<Rules>) -> Result<SdkTracerProvider, SetupError> {
-    let builder = SdkTracerProvider::builder()
-        .with_resource(resource::resource(settings.resource.clone()))
-        .with_span_limits(settings.limits.counts());
-    if settings.disabled {
-        return Ok(builder.with_sampler(Sampler::AlwaysOff).build());
-    }
-    let sampler: Box<dyn ShouldSample> = Box::new(Counted(settings.sampling.sampler.clone()));
-    let builder = builder.with_sampler(sampler);
+fn traces(settings: &Settings, rules: Arc<Rules>) -> Result<Arc<Recorder>, SetupError> {
     let to = &settings.traces;
-    Ok(match to.exporter {
-        Exporter::Otlp => {
-            let exporter = exporters::spans(to)?;
-            builder.with_span_processor(Queue::new(exporter, settings.batch, rules)).build()
-        }
-        Exporter::Console => builder.with_span_processor(Queue::new(Console, settings.batch, rules)).build(),
-        Exporter::None => builder.build(),
-    })
+    let outlet: Option<Box<dyn Outlet>> = match to.exporter {
+        _ if settings.disabled => None,
+        Exporter::Otlp => Some(exporters::spans(to)?),
+        Exporter::Console => Some(Box::new(Console)),
+        Exporter::None => None,
+    };
+    let resource = wire::resource(&resource::resource(settings.resource.clone()));
+    let queue = outlet.map(|outlet| Queue::new(outlet, resource, settings.batch, rules));
+    let sampling = if settings.disabled { sampling::never() } else { settings.sampling.clone() };
+    Ok(Arc::new(Recorder::new(sampling, settings.limits, queue, settings.disabled)))
 }
 
 fn readings(settings: &Settings) -> Result<SdkMeterProvider, SetupError> {

@@ -5,6 +5,7 @@ use super::destination::Destination;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use ureq::AsSendBody;
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig};
 
 /// Answers of receivers are small; what is longer is not read.
@@ -91,23 +92,29 @@ fn nothing_in(path: &Path) -> SetupError {
     SetupError::Certificate { path: path.to_owned(), source }
 }
 
-#[async_trait::async_trait]
-impl HttpClient for Client {
-    async fn send_bytes(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+impl Client {
+    /// Sends a request, and reads the whole answer.
+    pub(super) fn run(&self, mut request: Request<impl AsSendBody>) -> Result<Response<Bytes>, ureq::Error> {
         for (name, value) in &self.headers {
             request.headers_mut().insert(name.clone(), value.clone());
         }
-        let (parts, body) = request.into_parts();
-        let answer = self.agent.run(Request::from_parts(parts, body.to_vec()));
+        let answer = self.agent.run(request);
         let trouble = match &answer {
             Ok(answer) if answer.status().is_success() => None,
             Ok(answer) => Some(format!("the receiver answered {}", answer.status())),
             Err(error) => Some(error.to_string()),
         };
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
-        let answer = answer?;
-        let (parts, mut body) = answer.into_parts();
+        let (parts, mut body) = answer?.into_parts();
         let bytes = body.with_config().limit(ANSWER).read_to_vec()?;
         Ok(Response::from_parts(parts, bytes.into()))
+    }
+}
+
+#[async_trait::async_trait]
+impl HttpClient for Client {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let (parts, body) = request.into_parts();
+        Ok(self.run(Request::from_parts(parts, body.to_vec()))?)
     }
 }
