@@ -92,6 +92,7 @@ mod metrics;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
 mod model_api;
 mod model_call;
+mod names;
 mod old_names;
 #[cfg(feature = "openai")]
 pub mod openai;

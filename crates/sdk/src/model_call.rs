@@ -3,6 +3,7 @@
 use crate::agents::operation;
 use crate::content::{self, INPUT, Message, OUTPUT, SYSTEM};
 use crate::metrics;
+use crate::names;
 use crate::span::{Span, Start};
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{KeyValue, StringValue};
@@ -14,12 +15,13 @@ use std::time::Instant;
 /// A call of a model: `chat MODEL`.
 pub fn model_call(provider: &'static str, model: &str) -> ModelCallStart {
     let start = operation("chat", model, SpanKind::Client).set("gen_ai.provider.name", provider);
+    let model = names::name(model);
     ModelCallStart {
-        start: start.set("gen_ai.request.model", model.to_owned()),
+        start: start.set("gen_ai.request.model", model.clone()),
         about: vec![
             KeyValue::new("gen_ai.operation.name", "chat"),
             KeyValue::new("gen_ai.provider.name", provider),
-            KeyValue::new("gen_ai.request.model", model.to_owned()),
+            KeyValue::new("gen_ai.request.model", model),
         ],
     }
 }

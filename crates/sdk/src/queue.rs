@@ -172,8 +172,9 @@ impl Queue {
         &self.shared.rules
     }
 
-    /// Takes a span that ended.
-    pub(crate) fn take(&self, mut span: Box<SpanData>) {
+    /// Takes what it needs of a span that ended.
+    pub(crate) fn take(&self, ended: &mut Option<SpanData>) {
+        let Some(span) = ended else { return };
         counts::add(&ENDED, 1);
         if !span.span_context.is_sampled() {
             return;
@@ -181,18 +182,21 @@ impl Queue {
         if self.shared.is_full() {
             return counts::add(&DROPPED, 1);
         }
-        let rules = &self.shared.rules;
-        if Rules::text(&span) > LITTLE {
-            rules.bound(&mut span);
-            return self.shared.add(|bundle| bundle.unready.push(span));
+        if Rules::text(span) <= LITTLE {
+            self.take_ready(span);
+        } else if let Some(mut span) = ended.take().map(Box::new) {
+            self.shared.rules.bound(&mut span);
+            self.shared.add(|bundle| bundle.unready.push(span));
         }
-        let write = |buffer: &mut Vec<u8>| {
+    }
+
+    fn take_ready(&self, span: &mut SpanData) {
+        with_buffer(|buffer| {
             buffer.clear();
-            rules.apply(&mut span);
-            wire::span(buffer, &span);
+            self.shared.rules.apply(span);
+            wire::span(buffer, span);
             self.shared.add(|bundle| bundle.of(&span.instrumentation_scope).extend_from_slice(buffer));
-        };
-        with_buffer(write);
+        });
     }
 
     /// Waits until all that had ended by now is sent or given up.

@@ -66,8 +66,8 @@ impl Recorder {
         self.queue.as_ref().map_or(Ok(()), |queue| queue.end(within))
     }
 
-    /// Takes a span that ended.
-    pub(crate) fn take(&self, span: Box<SpanData>) {
+    /// Takes what it needs of a span that ended.
+    pub(crate) fn take(&self, span: &mut Option<SpanData>) {
         if let Some(queue) = &self.queue {
             queue.take(span);
         }
@@ -139,7 +139,7 @@ impl Recorder {
             status: Status::Unset,
             instrumentation_scope: scope,
         };
-        let mut recording = Recording::new(decided.context, Box::new(data), Arc::clone(self));
+        let mut recording = Recording::new(decided.context, data, Arc::clone(self));
         if let Some(queue) = &self.queue {
             counts::add(&CREATED, 1);
             queue.rules().copy_baggage(&mut recording, parent);

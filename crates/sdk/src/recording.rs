@@ -14,12 +14,12 @@ use std::time::SystemTime;
 pub(crate) struct Recording {
     context: SpanContext,
     /// None once it ended.
-    data: Option<Box<SpanData>>,
+    data: Option<SpanData>,
     recorder: Arc<Recorder>,
 }
 
 impl Recording {
-    pub(crate) fn new(context: SpanContext, mut data: Box<SpanData>, recorder: Arc<Recorder>) -> Self {
+    pub(crate) fn new(context: SpanContext, mut data: SpanData, recorder: Arc<Recorder>) -> Self {
         bound(&mut data, recorder.limits());
         Self { context, data: Some(data), recorder }
     }
@@ -114,9 +114,10 @@ impl Span for Recording {
     }
 
     fn end_with_timestamp(&mut self, timestamp: SystemTime) {
-        if let Some(mut data) = self.data.take() {
+        if let Some(data) = &mut self.data {
             data.end_time = timestamp;
-            self.recorder.take(data);
+            self.recorder.take(&mut self.data);
+            self.data = None;
         }
     }
 }

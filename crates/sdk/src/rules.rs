@@ -119,10 +119,15 @@ fn each_value(span: &mut SpanData, mut act: impl FnMut(&mut KeyValue)) {
 /// What is set twice has the value that was set last, in the place of the first.
 fn last_of_each_name(attributes: &mut Vec<KeyValue>) {
     let mut index = 0;
+    // One bit for each name seen: where its bit is new, so is the name.
+    let mut seen = 0_u64;
     while index < attributes.len() {
         let (before, rest) = attributes.split_at_mut(index);
         let Some(this) = rest.first_mut() else { return };
-        match before.iter_mut().find(|had| had.key == this.key) {
+        let bit = bit(this.key.as_str());
+        let again = if seen & bit == 0 { None } else { before.iter_mut().find(|had| had.key == this.key) };
+        seen |= bit;
+        match again {
             Some(had) => {
                 std::mem::swap(&mut had.value, &mut this.value);
                 attributes.remove(index);
@@ -130,4 +135,10 @@ fn last_of_each_name(attributes: &mut Vec<KeyValue>) {
             None => index += 1,
         }
     }
+}
+
+fn bit(name: &str) -> u64 {
+    let name = name.as_bytes();
+    let letter = |from_end: usize| name.iter().rev().nth(from_end).map_or(0, |letter| usize::from(*letter));
+    1 << ((name.len() * 7 + letter(0) * 3 + letter(3)) % 64)
 }

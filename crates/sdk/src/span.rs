@@ -10,6 +10,9 @@ use std::borrow::Cow;
 /// The instrumentation scope of spans that name none.
 pub(crate) const SCOPE: &str = "clew-sdk";
 
+/// Most spans have no more attributes.
+const USUAL: usize = 8;
+
 /// A span of any name.
 pub fn span(name: impl Into<Cow<'static, str>>) -> Start {
     Start::new(name)
@@ -48,6 +51,9 @@ impl Start {
 
     /// An attribute. What samplers look at must be set before the start.
     pub fn set(mut self, key: &'static str, value: impl Into<Value>) -> Self {
+        if self.attributes.is_empty() {
+            self.attributes.reserve(USUAL);
+        }
         self.attributes.push(KeyValue::new(key, value));
         self
     }

@@ -30,8 +30,14 @@ impl Client {
             .root_certs(roots(destination)?)
             .client_cert(identity(destination)?)
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));
+        // Each step has the time for all. A limit of the whole would look names up in a thread of its own, each time.
+        let within = Some(destination.timeout);
         let config = ureq::Agent::config_builder()
-            .timeout_global(Some(destination.timeout))
+            .timeout_connect(within)
+            .timeout_send_request(within)
+            .timeout_send_body(within)
+            .timeout_recv_response(within)
+            .timeout_recv_body(within)
             .http_status_as_error(false)
             .max_redirects(0)
             .user_agent(concat!("clew-sdk/", env!("CARGO_PKG_VERSION")))

@@ -5,15 +5,21 @@ mod protobuf;
 mod tests;
 
 use opentelemetry::trace::{Event, Link, SpanContext, SpanId, SpanKind, Status, TraceState};
-use opentelemetry::{Array, InstrumentationScope, Key, StringValue, Value};
+use opentelemetry::{Array, InstrumentationScope, Key, Value};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
-use protobuf::{bytes, count, fixed32, fixed64, message, number, text, varint_length};
+use protobuf::{
+    bytes, count, fixed32, fixed64, head, message, number, of_number, text, varint_length, with_length,
+};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Of the flags of spans and links: whether it is known where the parent or the linked span is, and that it is in another process.
 const KNOWS_REMOTE: u32 = 0x100;
 const IS_REMOTE: u32 = 0x200;
+
+/// How long an `AnyValue` with a truth or a fraction is.
+const OF_TRUTH: usize = 2;
+const OF_FRACTION: usize = 9;
 
 /// Spans of one scope, as fields of OTLP's `ScopeSpans`.
 #[derive(Debug, Default)]
@@ -136,49 +142,72 @@ fn link(buffer: &mut Vec<u8>, link: &Link) {
 }
 
 fn attribute(buffer: &mut Vec<u8>, field: u32, key: &Key, value: &Value) {
-    message(buffer, field, 1, |buffer| {
-        text(buffer, 1, key.as_str());
-        any(buffer, 2, value);
-    });
+    let (key, inner) = (key.as_str(), any_length(value));
+    let of_key = if key.is_empty() { 0 } else { with_length(key.len()) };
+    head(buffer, field, of_key + with_length(inner));
+    text(buffer, 1, key);
+    head(buffer, 2, inner);
+    any(buffer, value);
 }
 
-/// An `AnyValue`, whatever it is empty: an empty text is a text.
-fn any(buffer: &mut Vec<u8>, field: u32, value: &Value) {
+/// How long an `AnyValue` is.
+fn any_length(value: &Value) -> usize {
     match value {
-        Value::String(value) => any_text(buffer, field, value),
-        Value::Bool(value) => any_truth(buffer, field, *value),
-        Value::I64(value) => any_whole(buffer, field, *value),
-        Value::F64(value) => any_fraction(buffer, field, *value),
-        Value::Array(array) => {
-            message(buffer, field, 1, |buffer| message(buffer, 5, 1, |buffer| list(buffer, array)))
-        }
+        Value::String(value) => with_length(value.as_str().len()),
+        Value::Bool(_) => OF_TRUTH,
+        Value::I64(value) => of_number(value.cast_unsigned()),
+        Value::F64(_) => OF_FRACTION,
+        Value::Array(array) => with_length(list_length(array)),
         // The interface may come to know more than OTLP's texts, truths, numbers and lists of them.
-        _ => message(buffer, field, 1, |_| {}),
+        _ => 0,
+    }
+}
+
+fn list_length(array: &Array) -> usize {
+    match array {
+        Array::String(values) => {
+            values.iter().map(|value| with_length(with_length(value.as_str().len()))).sum()
+        }
+        Array::Bool(values) => values.len() * with_length(OF_TRUTH),
+        Array::I64(values) => values.iter().map(|value| with_length(of_number(value.cast_unsigned()))).sum(),
+        Array::F64(values) => values.len() * with_length(OF_FRACTION),
+        _ => 0,
+    }
+}
+
+/// Appends an `AnyValue`, whatever it is empty: an empty text is a text.
+fn any(buffer: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::String(value) => bytes(buffer, 1, value.as_str().as_bytes()),
+        Value::Bool(value) => number(buffer, 2, (*value).into()),
+        Value::I64(value) => number(buffer, 3, value.cast_unsigned()),
+        Value::F64(value) => fixed64(buffer, 4, value.to_bits()),
+        Value::Array(array) => {
+            head(buffer, 5, list_length(array));
+            list(buffer, array);
+        }
+        _ => {}
     }
 }
 
 fn list(buffer: &mut Vec<u8>, array: &Array) {
     match array {
-        Array::String(values) => values.iter().for_each(|value| any_text(buffer, 1, value)),
-        Array::Bool(values) => values.iter().for_each(|value| any_truth(buffer, 1, *value)),
-        Array::I64(values) => values.iter().for_each(|value| any_whole(buffer, 1, *value)),
-        Array::F64(values) => values.iter().for_each(|value| any_fraction(buffer, 1, *value)),
+        Array::String(values) => values.iter().for_each(|value| {
+            head(buffer, 1, with_length(value.as_str().len()));
+            bytes(buffer, 1, value.as_str().as_bytes());
+        }),
+        Array::Bool(values) => values.iter().for_each(|value| {
+            head(buffer, 1, OF_TRUTH);
+            number(buffer, 2, (*value).into());
+        }),
+        Array::I64(values) => values.iter().for_each(|value| {
+            head(buffer, 1, of_number(value.cast_unsigned()));
+            number(buffer, 3, value.cast_unsigned());
+        }),
+        Array::F64(values) => values.iter().for_each(|value| {
+            head(buffer, 1, OF_FRACTION);
+            fixed64(buffer, 4, value.to_bits());
+        }),
         _ => {}
     }
-}
-
-fn any_text(buffer: &mut Vec<u8>, field: u32, value: &StringValue) {
-    message(buffer, field, 1, |buffer| bytes(buffer, 1, value.as_str().as_bytes()));
-}
-
-fn any_truth(buffer: &mut Vec<u8>, field: u32, value: bool) {
-    message(buffer, field, 1, |buffer| number(buffer, 2, value.into()));
-}
-
-fn any_whole(buffer: &mut Vec<u8>, field: u32, value: i64) {
-    message(buffer, field, 1, |buffer| number(buffer, 3, value.cast_unsigned()));
-}
-
-fn any_fraction(buffer: &mut Vec<u8>, field: u32, value: f64) {
-    message(buffer, field, 1, |buffer| fixed64(buffer, 4, value.to_bits()));
 }

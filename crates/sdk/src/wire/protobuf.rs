@@ -6,6 +6,7 @@ const EIGHT_BYTES: u32 = 1;
 const LENGTH: u32 = 2;
 const FOUR_BYTES: u32 = 5;
 
+#[inline]
 fn varint(buffer: &mut Vec<u8>, mut value: u64) {
     while value > 0x7f {
         let [low, ..] = value.to_le_bytes();
@@ -16,12 +17,24 @@ fn varint(buffer: &mut Vec<u8>, mut value: u64) {
     buffer.push(low);
 }
 
-/// How many bytes a number takes.
+/// How many bytes a length takes.
 pub(crate) fn varint_length(value: usize) -> usize {
     let bits = usize::BITS - (value | 1).leading_zeros();
     bits.div_ceil(7) as usize
 }
 
+/// How many bytes a field of so many takes with its head, as one of the first fifteen of a message.
+pub(crate) fn with_length(length: usize) -> usize {
+    1 + varint_length(length) + length
+}
+
+/// How many bytes a number takes as such a field.
+pub(crate) fn of_number(value: u64) -> usize {
+    let bits = u64::BITS - (value | 1).leading_zeros();
+    1 + bits.div_ceil(7) as usize
+}
+
+#[inline]
 fn tag(buffer: &mut Vec<u8>, field: u32, wire_type: u32) {
     varint(buffer, u64::from(field << 3 | wire_type));
 }
@@ -50,9 +63,14 @@ pub(crate) fn fixed64(buffer: &mut Vec<u8>, field: u32, value: u64) {
     buffer.extend_from_slice(&value.to_le_bytes());
 }
 
-pub(crate) fn bytes(buffer: &mut Vec<u8>, field: u32, value: &[u8]) {
+/// What stands before a field whose length is known.
+pub(crate) fn head(buffer: &mut Vec<u8>, field: u32, length: usize) {
     tag(buffer, field, LENGTH);
-    varint(buffer, value.len() as u64);
+    varint(buffer, length as u64);
+}
+
+pub(crate) fn bytes(buffer: &mut Vec<u8>, field: u32, value: &[u8]) {
+    head(buffer, field, value.len());
     buffer.extend_from_slice(value);
 }
 
