@@ -3,7 +3,6 @@
 use crate::agents::operation;
 use crate::content::{self, INPUT, Message, OUTPUT, SYSTEM};
 use crate::metrics;
-use crate::names;
 use crate::span::{Span, Start};
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{KeyValue, StringValue};
@@ -14,8 +13,8 @@ use std::time::Instant;
 
 /// A call of a model: `chat MODEL`.
 pub fn model_call(provider: &'static str, model: &str) -> ModelCallStart {
-    let start = operation("chat", model, SpanKind::Client).set("gen_ai.provider.name", provider);
-    let model = names::name(model);
+    let (start, model) = operation("chat", model, SpanKind::Client);
+    let start = start.set("gen_ai.provider.name", provider);
     ModelCallStart {
         start: start.set("gen_ai.request.model", model.clone()),
         about: vec![

@@ -28,6 +28,15 @@ pub(crate) fn name(text: &str) -> Cow<'static, str> {
     kept("", text)
 }
 
+/// The subject within the name of an operation that was made of it.
+pub(crate) fn subject(operation: &str, name: &Cow<'static, str>, subject: &str) -> Cow<'static, str> {
+    let Cow::Borrowed(kept) = name else { return subject.to_owned().into() };
+    match kept.strip_prefix(operation).and_then(|rest| rest.strip_prefix(' ')) {
+        Some(kept) => kept.into(),
+        None => subject.to_owned().into(),
+    }
+}
+
 /// What is done, and to what: `chat gpt-4o`.
 pub(crate) fn operation(operation: &'static str, subject: &str) -> Cow<'static, str> {
     if subject.is_empty() { operation.into() } else { kept(operation, subject) }

@@ -3,23 +3,25 @@
 use crate::counts::{self, CREATED, ROOTS_SAMPLED, ROOTS_STARTED};
 use crate::queue::Queue;
 use crate::recording::Recording;
-use crate::sampling::Sampling;
+use crate::sampling::{Asked, Sampling};
 use crate::setup::Limits;
+use crate::span::Start;
 use opentelemetry::trace::{
-    SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, Tracer, TracerProvider,
+    SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
+    TracerProvider,
 };
 use opentelemetry::{Context, InstrumentationScope, KeyValue, global};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
-    IdGenerator, RandomIdGenerator, SamplingDecision, SpanData, SpanEvents, SpanLinks,
+    IdGenerator, RandomIdGenerator, SamplingDecision, SamplingResult, SpanData, SpanEvents, SpanLinks,
 };
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-static CURRENT: Mutex<Option<Arc<Recorder>>> = Mutex::new(None);
+static CURRENT: Mutex<Option<&'static Recorder>> = Mutex::new(None);
 /// Counts the recorders that were set; 0 before the first.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 /// Whether what is below a span that is not sampled never is.
@@ -27,10 +29,11 @@ static PARENT_DECIDES: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// The recorder that this thread used last, and which one it was: to ask all threads' costs more.
-    static KEPT: RefCell<(u64, Option<Arc<Recorder>>)> = const { RefCell::new((0, None)) };
+    static KEPT: Cell<(u64, Option<&'static Recorder>)> = const { Cell::new((0, None)) };
 }
 
-/// Starts spans, and knows where they go when they end.
+/// Starts spans, and knows where they go when they end. Programs have one or few, which live as long as they do, so that no
+/// span needs to count who holds it.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     sampling: Sampling,
@@ -42,12 +45,21 @@ pub(crate) struct Recorder {
     ended: AtomicBool,
 }
 
-/// What became of a span that someone wants to start.
+/// What becomes of a span that someone wants to start.
 struct Decided {
-    context: SpanContext,
+    trace_id: TraceId,
+    state: TraceState,
+    flags: TraceFlags,
     record: bool,
     /// What the sampler says of it.
     attributes: Vec<KeyValue>,
+}
+
+impl Decided {
+    fn context(self) -> SpanContext {
+        let span_id = RandomIdGenerator::default().new_span_id();
+        SpanContext::new(self.trace_id, span_id, self.flags, false, self.state)
+    }
 }
 
 impl Recorder {
@@ -77,46 +89,52 @@ impl Recorder {
         &self.limits
     }
 
-    fn start(self: &Arc<Self>, scope: Cow<'static, str>, builder: SpanBuilder, parent: &Context) -> Context {
-        let decided = self.decide(&builder, parent);
-        if decided.record {
-            parent.with_span(self.record(own_scope(scope), builder, parent, decided))
-        } else {
-            parent.with_remote_span_context(decided.context)
+    #[inline]
+    fn start(&'static self, start: &mut Start, parent: &Context) -> Context {
+        match self.decide(&start.asked(), parent) {
+            Some(decided) if decided.record => {
+                let (scope, builder) = start.builder();
+                parent.with_span(self.record(own_scope(scope), builder, parent, decided))
+            }
+            Some(decided) => parent.with_remote_span_context(decided.context()),
+            None => parent.with_remote_span_context(SpanContext::NONE),
         }
     }
 
-    fn decide(&self, builder: &SpanBuilder, context: &Context) -> Decided {
-        let nothing = Decided { context: SpanContext::NONE, record: false, attributes: Vec::new() };
+    /// None where there is to be no telemetry.
+    #[inline]
+    fn decide(&self, asked: &Asked<'_>, context: &Context) -> Option<Decided> {
         if context.is_telemetry_suppressed() || self.ended.load(Ordering::Relaxed) {
-            return nothing;
+            return None;
         }
-        let ids = RandomIdGenerator::default();
         let above = context.span();
         let parent = Some(above.span_context()).filter(|parent| parent.is_valid());
-        let trace_id = parent.map_or_else(|| ids.new_trace_id(), SpanContext::trace_id);
-        let decision = self.sampling.decide(builder, trace_id, parent, context);
-        let sampled = decision.decision == SamplingDecision::RecordAndSample;
+        let trace_id =
+            parent.map_or_else(|| RandomIdGenerator::default().new_trace_id(), SpanContext::trace_id);
+        let SamplingResult { decision, attributes, trace_state: state } =
+            self.sampling.decide(asked, trace_id, parent, context);
+        let sampled = decision == SamplingDecision::RecordAndSample;
         if parent.is_none() && !self.disabled {
             counts::add(&ROOTS_STARTED, 1);
-            counts::add(&ROOTS_SAMPLED, usize::from(sampled));
+            if sampled {
+                counts::add(&ROOTS_SAMPLED, 1);
+            }
         }
-        let record = decision.decision != SamplingDecision::Drop;
+        let record = decision != SamplingDecision::Drop;
         let flags = parent.filter(|_| record).map(SpanContext::trace_flags).unwrap_or_default();
-        let flags = flags.with_sampled(sampled);
-        let context = SpanContext::new(trace_id, ids.new_span_id(), flags, false, decision.trace_state);
-        Decided { context, record, attributes: decision.attributes }
+        Some(Decided { trace_id, state, flags: flags.with_sampled(sampled), record, attributes })
     }
 
     fn record(
-        self: &Arc<Self>,
+        &'static self,
         scope: InstrumentationScope,
         builder: SpanBuilder,
         parent: &Context,
-        decided: Decided,
+        mut decided: Decided,
     ) -> Recording {
         let mut attributes = builder.attributes.unwrap_or_default();
-        attributes.extend(decided.attributes);
+        attributes.append(&mut decided.attributes);
+        let context = decided.context();
         let mut events = SpanEvents::default();
         events.events = builder.events.unwrap_or_default();
         let mut links = SpanLinks::default();
@@ -125,7 +143,7 @@ impl Recorder {
         let above = above.span_context();
         let start = builder.start_time.unwrap_or_else(SystemTime::now);
         let data = SpanData {
-            span_context: decided.context.clone(),
+            span_context: context.clone(),
             parent_span_id: above.span_id(),
             parent_span_is_remote: above.is_valid() && above.is_remote(),
             span_kind: builder.span_kind.unwrap_or(SpanKind::Internal),
@@ -139,7 +157,7 @@ impl Recorder {
             status: Status::Unset,
             instrumentation_scope: scope,
         };
-        let mut recording = Recording::new(decided.context, data, Arc::clone(self));
+        let mut recording = Recording::new(context, data, self);
         if let Some(queue) = &self.queue {
             counts::add(&CREATED, 1);
             queue.rules().copy_baggage(&mut recording, parent);
@@ -156,11 +174,13 @@ fn own_scope(name: Cow<'static, str>) -> InstrumentationScope {
 }
 
 /// Makes this recorder the one that spans are started with, also by libraries that know OpenTelemetry alone.
-pub(crate) fn set(recorder: &Arc<Recorder>) {
-    global::set_tracer_provider(Provider(Arc::clone(recorder)));
-    *CURRENT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(recorder));
+pub(crate) fn set(recorder: Recorder) -> &'static Recorder {
+    let recorder: &'static Recorder = Box::leak(Box::new(recorder));
+    global::set_tracer_provider(Provider(recorder));
+    *CURRENT.lock().unwrap_or_else(PoisonError::into_inner) = Some(recorder);
     PARENT_DECIDES.store(recorder.sampling.parent_decides, Ordering::Relaxed);
     GENERATION.fetch_add(1, Ordering::Release);
+    recorder
 }
 
 /// Whether a span below this context is known not to be recorded, without asking a sampler.
@@ -173,59 +193,62 @@ pub(crate) fn is_unsampled(parent: &Context) -> bool {
     context.is_valid() && !context.is_sampled()
 }
 
-/// Starts a span of a scope, below a context.
-pub(crate) fn start(scope: Cow<'static, str>, builder: SpanBuilder, parent: &Context) -> Context {
-    let generation = GENERATION.load(Ordering::Acquire);
-    if generation == 0 {
+/// Starts a span below a context.
+#[inline]
+pub(crate) fn start(start: &mut Start, parent: &Context) -> Context {
+    match current() {
+        Some(recorder) => recorder.start(start, parent),
         // The program may have set up OpenTelemetry without us.
-        let span = global::tracer(scope).build_with_context(builder, parent);
-        return parent.with_span(span);
-    }
-    let mut asked = Some((scope, builder));
-    let started = KEPT.try_with(|kept| {
-        if kept.try_borrow().ok()?.0 != generation {
-            *kept.try_borrow_mut().ok()? = (generation, current());
+        None => {
+            let (scope, builder) = start.builder();
+            parent.with_span(global::tracer(scope).build_with_context(builder, parent))
         }
-        let kept = kept.try_borrow().ok()?;
-        let (recorder, (scope, builder)) = kept.1.as_ref().zip(asked.take())?;
-        Some(recorder.start(scope, builder, parent))
-    });
-    let again = || {
-        current().zip(asked.take()).map(|(recorder, (scope, builder))| recorder.start(scope, builder, parent))
-    };
-    started.ok().flatten().or_else(again).unwrap_or_else(|| parent.clone())
+    }
 }
 
-fn current() -> Option<Arc<Recorder>> {
-    CURRENT.lock().unwrap_or_else(PoisonError::into_inner).clone()
+fn current() -> Option<&'static Recorder> {
+    let generation = GENERATION.load(Ordering::Acquire);
+    let (had, kept) = KEPT.get();
+    if had == generation {
+        return kept;
+    }
+    let current = *CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
+    KEPT.set((generation, current));
+    current
 }
 
 /// The recorder as OpenTelemetry's interface has it.
-struct Provider(Arc<Recorder>);
+struct Provider(&'static Recorder);
 
 impl TracerProvider for Provider {
     type Tracer = ScopeTracer;
 
     fn tracer_with_scope(&self, scope: InstrumentationScope) -> ScopeTracer {
-        ScopeTracer { scope, recorder: Arc::clone(&self.0) }
+        ScopeTracer { scope, recorder: self.0 }
     }
 }
 
 /// The recorder, for one scope.
 struct ScopeTracer {
     scope: InstrumentationScope,
-    recorder: Arc<Recorder>,
+    recorder: &'static Recorder,
 }
 
 impl Tracer for ScopeTracer {
     type Span = Recording;
 
     fn build_with_context(&self, builder: SpanBuilder, parent: &Context) -> Recording {
-        let decided = self.recorder.decide(&builder, parent);
-        if decided.record {
-            self.recorder.record(self.scope.clone(), builder, parent, decided)
-        } else {
-            Recording::unseen(decided.context, Arc::clone(&self.recorder))
+        let asked = Asked {
+            name: &builder.name,
+            kind: builder.span_kind.as_ref().unwrap_or(&SpanKind::Internal),
+            attributes: builder.attributes.as_deref().unwrap_or_default(),
+            links: builder.links.as_deref().unwrap_or_default(),
+        };
+        let recorder = self.recorder;
+        match recorder.decide(&asked, parent) {
+            Some(decided) if decided.record => recorder.record(self.scope.clone(), builder, parent, decided),
+            Some(decided) => Recording::unseen(decided.context(), recorder),
+            None => Recording::unseen(SpanContext::NONE, recorder),
         }
     }
 }

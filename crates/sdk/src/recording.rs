@@ -6,7 +6,6 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::{Event, Link, Span, SpanContext, Status};
 use opentelemetry_sdk::trace::SpanData;
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 /// A span that is being recorded until it ends.
@@ -15,17 +14,17 @@ pub(crate) struct Recording {
     context: SpanContext,
     /// None once it ended.
     data: Option<SpanData>,
-    recorder: Arc<Recorder>,
+    recorder: &'static Recorder,
 }
 
 impl Recording {
-    pub(crate) fn new(context: SpanContext, mut data: SpanData, recorder: Arc<Recorder>) -> Self {
+    pub(crate) fn new(context: SpanContext, mut data: SpanData, recorder: &'static Recorder) -> Self {
         bound(&mut data, recorder.limits());
         Self { context, data: Some(data), recorder }
     }
 
     /// One that nobody will see.
-    pub(crate) fn unseen(context: SpanContext, recorder: Arc<Recorder>) -> Self {
+    pub(crate) fn unseen(context: SpanContext, recorder: &'static Recorder) -> Self {
         Self { context, data: None, recorder }
     }
 }

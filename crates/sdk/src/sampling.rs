@@ -1,6 +1,6 @@
 //! Which traces are recorded.
 
-use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanKind, TraceContextExt, TraceId, TraceState};
+use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{ParentBasedSampler, Sampler, SamplingDecision, SamplingResult, ShouldSample};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,25 +15,29 @@ pub struct Sampling {
     pub(crate) parent_decides: bool,
 }
 
+/// A span that someone wants to start, as samplers see it.
+pub(crate) struct Asked<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) kind: &'a SpanKind,
+    pub(crate) attributes: &'a [KeyValue],
+    pub(crate) links: &'a [Link],
+}
+
 impl Sampling {
     /// What becomes of a span below a context; the parent is the one that the context has, if it is valid.
     pub(crate) fn decide(
         &self,
-        builder: &SpanBuilder,
+        asked: &Asked<'_>,
         trace_id: TraceId,
         parent: Option<&SpanContext>,
         context: &Context,
     ) -> SamplingResult {
         match parent {
             Some(parent) if self.parent_decides => result(parent.is_sampled(), parent.trace_state().clone()),
-            _ => self.sampler.should_sample(
-                Some(context),
-                trace_id,
-                &builder.name,
-                builder.span_kind.as_ref().unwrap_or(&SpanKind::Internal),
-                builder.attributes.as_deref().unwrap_or_default(),
-                builder.links.as_deref().unwrap_or_default(),
-            ),
+            _ => {
+                let Asked { name, kind, attributes, links } = asked;
+                self.sampler.should_sample(Some(context), trace_id, name, kind, attributes, links)
+            }
         }
     }
 

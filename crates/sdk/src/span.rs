@@ -2,6 +2,7 @@
 
 use crate::lint;
 use crate::recorder;
+use crate::sampling::Asked;
 use opentelemetry::context::{ContextGuard, FutureExt};
 use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt};
 use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
@@ -52,7 +53,7 @@ impl Start {
     /// An attribute. What samplers look at must be set before the start.
     pub fn set(mut self, key: &'static str, value: impl Into<Value>) -> Self {
         if self.attributes.is_empty() {
-            self.attributes.reserve(USUAL);
+            self.attributes = Vec::with_capacity(USUAL);
         }
         self.attributes.push(KeyValue::new(key, value));
         self
@@ -92,8 +93,8 @@ impl Start {
 
     /// Starts it. It is not active by that: see [`Span::enter`] and [`Span::run`].
     #[must_use = "a span ends when it is dropped"]
-    pub fn start(self) -> Span {
-        let parent = self.parent.unwrap_or_else(Context::current);
+    pub fn start(mut self) -> Span {
+        let parent = self.parent.take().unwrap_or_else(Context::current);
         if recorder::is_unsampled(&parent) {
             // Nobody will ever see it: the context that says so serves those below as well.
             return Span { context: parent };
@@ -101,9 +102,22 @@ impl Start {
         if cfg!(debug_assertions) {
             lint::look(&self.name, &self.kind, &self.attributes, &parent);
         }
-        let builder = SpanBuilder::from_name(self.name).with_kind(self.kind);
-        let builder = builder.with_attributes(self.attributes).with_links(self.links);
-        Span { context: recorder::start(self.scope, builder, &parent) }
+        Span { context: recorder::start(&mut self, &parent) }
+    }
+
+    /// As samplers see it.
+    pub(crate) fn asked(&self) -> Asked<'_> {
+        Asked { name: &self.name, kind: &self.kind, attributes: &self.attributes, links: &self.links }
+    }
+
+    /// Its scope, and the rest as OpenTelemetry's interface has it; nothing of it is left here.
+    pub(crate) fn builder(&mut self) -> (Cow<'static, str>, SpanBuilder) {
+        let mut builder = SpanBuilder::default();
+        builder.name = std::mem::take(&mut self.name);
+        builder.span_kind = Some(self.kind.clone());
+        builder.attributes = Some(std::mem::take(&mut self.attributes));
+        builder.links = Some(std::mem::take(&mut self.links));
+        (std::mem::take(&mut self.scope), builder)
     }
 }
 

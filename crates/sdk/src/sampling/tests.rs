@@ -8,7 +8,8 @@ fn decide(sampling: &Sampling, parent: Option<&Context>, trace_id: TraceId) -> S
     let context = parent.cloned().unwrap_or_default();
     let above = context.span();
     let parent = Some(above.span_context()).filter(|parent| parent.is_valid());
-    sampling.decide(&SpanBuilder::from_name("root"), trace_id, parent, &context)
+    let asked = Asked { name: "root", kind: &SpanKind::Internal, attributes: &[], links: &[] };
+    sampling.decide(&asked, trace_id, parent, &context)
 }
 
 fn keeps(sampling: &Sampling, parent: Option<&Context>, trace_id: TraceId) -> bool {

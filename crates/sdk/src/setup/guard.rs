@@ -26,7 +26,7 @@ pub enum OnSignal {
 
 #[derive(Debug)]
 pub(super) struct Providers {
-    pub(super) traces: Arc<Recorder>,
+    pub(super) traces: &'static Recorder,
     pub(super) metrics: SdkMeterProvider,
     pub(super) logs: SdkLoggerProvider,
     pub(super) deadline: Duration,

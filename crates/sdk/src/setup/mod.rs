@@ -300,7 +300,7 @@ impl Builder {
         let metrics = readings(&settings)?;
         let logs = records(&settings)?;
         drop(entered);
-        recorder::set(&traces);
+        let traces = recorder::set(traces);
         global::set_meter_provider(metrics.clone());
         let forms = settings.propagation.iter().map(|form| form.propagator());
         global::set_text_map_propagator(TextMapCompositePropagator::new(forms.collect()));
@@ -351,7 +351,7 @@ fn runtime(settings: &Settings) -> Result<Option<Runtime>, SetupError> {
     builder.build().map(Some).map_err(SetupError::Runtime)
 }
 
-fn traces(settings: &Settings, rules: Arc<Rules>) -> Result<Arc<Recorder>, SetupError> {
+fn traces(settings: &Settings, rules: Arc<Rules>) -> Result<Recorder, SetupError> {
     let to = &settings.traces;
     let outlet: Option<Box<dyn Outlet>> = match to.exporter {
         _ if settings.disabled => None,
@@ -362,7 +362,7 @@ fn traces(settings: &Settings, rules: Arc<Rules>) -> Result<Arc<Recorder>, Setup
     let resource = wire::resource(&resource::resource(settings.resource.clone()));
     let queue = outlet.map(|outlet| Queue::new(outlet, resource, settings.batch, rules));
     let sampling = if settings.disabled { sampling::never() } else { settings.sampling.clone() };
-    Ok(Arc::new(Recorder::new(sampling, settings.limits, queue, settings.disabled)))
+    Ok(Recorder::new(sampling, settings.limits, queue, settings.disabled))
 }
 
 fn readings(settings: &Settings) -> Result<SdkMeterProvider, SetupError> {
