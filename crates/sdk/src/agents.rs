@@ -1,28 +1,41 @@
 //! What agents do, as spans in the names of OpenTelemetry's GenAI conventions.
 
 use crate::content::{self, ARGUMENTS, DOCUMENTS, QUERY, RESULT};
+use crate::names;
 use crate::span::{Span, Start};
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{KeyValue, StringValue};
+use std::borrow::Cow;
 
-pub(crate) fn operation(operation: &'static str, subject: &str, kind: SpanKind) -> Start {
-    let name = if subject.is_empty() { operation.to_owned() } else { format!("{operation} {subject}") };
-    Start::new(name).kind(kind).set("gen_ai.operation.name", operation)
+/// The start of an operation, and what it is on.
+pub(crate) fn operation(
+    operation: &'static str,
+    subject: &str,
+    kind: SpanKind,
+) -> (Start, Cow<'static, str>) {
+    let name = names::operation(operation, subject);
+    let subject = names::subject(operation, &name, subject);
+    (Start::new(name).kind(kind).set("gen_ai.operation.name", operation), subject)
+}
+
+fn named(done: &'static str, key: &'static str, subject: &str, kind: SpanKind) -> Start {
+    let (start, subject) = operation(done, subject, kind);
+    start.set(key, subject)
 }
 
 /// A run of an agent: `invoke_agent NAME`.
 pub fn agent(name: &str) -> Start {
-    operation("invoke_agent", name, SpanKind::Internal).set("gen_ai.agent.name", name.to_owned())
+    named("invoke_agent", "gen_ai.agent.name", name, SpanKind::Internal)
 }
 
 /// The planning of an agent's next steps; the model call that plans is below it.
 pub fn plan(agent: &str) -> Start {
-    operation("plan", agent, SpanKind::Internal).set("gen_ai.agent.name", agent.to_owned())
+    named("plan", "gen_ai.agent.name", agent, SpanKind::Internal)
 }
 
 /// A run of a workflow: `invoke_workflow NAME`.
 pub fn workflow(name: &str) -> Start {
-    operation("invoke_workflow", name, SpanKind::Internal).set("gen_ai.workflow.name", name.to_owned())
+    named("invoke_workflow", "gen_ai.workflow.name", name, SpanKind::Internal)
 }
 
 /// A node of a workflow's graph.
@@ -32,23 +45,22 @@ pub fn node(id: &str) -> Start {
 
 /// A call of a tool: `execute_tool NAME`.
 pub fn tool(name: &str) -> Start {
-    operation("execute_tool", name, SpanKind::Internal).set("gen_ai.tool.name", name.to_owned())
+    named("execute_tool", "gen_ai.tool.name", name, SpanKind::Internal)
 }
 
 /// A search in a source of documents.
 pub fn retrieval(source: &str) -> Start {
-    operation("retrieval", source, SpanKind::Client).set("gen_ai.data_source.id", source.to_owned())
+    named("retrieval", "gen_ai.data_source.id", source, SpanKind::Client)
 }
 
 /// Texts made into vectors.
 pub fn embedding(provider: &'static str, model: &str) -> Start {
-    let start = operation("embeddings", model, SpanKind::Client).set("gen_ai.provider.name", provider);
-    start.set("gen_ai.request.model", model.to_owned())
+    named("embeddings", "gen_ai.request.model", model, SpanKind::Client).set("gen_ai.provider.name", provider)
 }
 
 /// A memory read or written: `search_memory`, `create_memory`, `update_memory`, `upsert_memory`, `delete_memory`.
 pub fn memory(what: &'static str, store: &str) -> Start {
-    operation(what, "", SpanKind::Internal).set("gen_ai.memory.store.id", store.to_owned())
+    operation(what, "", SpanKind::Internal).0.set("gen_ai.memory.store.id", names::name(store))
 }
 
 /// A policy that is asked for its decision.
@@ -67,9 +79,9 @@ pub fn evaluation(name: &str) -> Start {
 }
 
 fn message(operation: &'static str, system: &'static str, destination: &str, kind: SpanKind) -> Start {
-    let start = Start::new(format!("{operation} {destination}")).kind(kind);
+    let start = Start::new(names::operation(operation, destination)).kind(kind);
     let start =
-        start.set("messaging.system", system).set("messaging.destination.name", destination.to_owned());
+        start.set("messaging.system", system).set("messaging.destination.name", names::name(destination));
     start.set("messaging.operation.name", operation).set("messaging.operation.type", operation)
 }
 

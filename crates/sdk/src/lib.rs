@@ -93,19 +93,23 @@ mod metrics;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
 mod model_api;
 mod model_call;
+mod names;
 mod old_names;
 #[cfg(feature = "openai")]
 pub mod openai;
 mod options;
 mod propagation;
 mod queue;
+mod recorder;
+mod recording;
 mod redaction;
+mod retry_after;
 mod rules;
 pub mod sampling;
 mod setup;
 mod span;
-mod tracers;
 mod tracing_spans;
+mod wire;
 
 pub use agents::{
     agent, approval, embedding, evaluation, memory, node, plan, policy, process, publish, receive, retrieval,

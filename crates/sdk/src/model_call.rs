@@ -14,13 +14,14 @@ use std::time::Instant;
 
 /// A call of a model: `chat MODEL`.
 pub fn model_call(provider: &'static str, model: &str) -> ModelCallStart {
-    let start = operation("chat", model, SpanKind::Client).set("gen_ai.provider.name", provider);
+    let (start, model) = operation("chat", model, SpanKind::Client);
+    let start = start.set("gen_ai.provider.name", provider);
     ModelCallStart {
-        start: start.set("gen_ai.request.model", model.to_owned()),
+        start: start.set("gen_ai.request.model", model.clone()),
         about: vec![
             KeyValue::new("gen_ai.operation.name", "chat"),
             KeyValue::new("gen_ai.provider.name", provider),
-            KeyValue::new("gen_ai.request.model", model.to_owned()),
+            KeyValue::new("gen_ai.request.model", model),
         ],
     }
 }

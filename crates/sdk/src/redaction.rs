@@ -29,6 +29,72 @@ const KEYS: &str = concat!(
     r"access[._-]?token|refresh[._-]?token|id[._-]?token|auth[._-]?token|e?mail)$"
 );
 
+/// The letters at which a text may be seen to hold a secret: those of their forms that few other texts have.
+const TELLING: [bool; 256] = {
+    let mut telling = [false; 256];
+    let letters = b"@:=-_KSJzbB\xBF\xAA";
+    let mut place = 0;
+    while place < letters.len() {
+        telling[letters[place] as usize] = true;
+        place += 1;
+    }
+    telling
+};
+
+/// Whether a text may hold a secret. Expressions are slow, and most values are names.
+fn is_suspect(text: &[u8]) -> bool {
+    let mut assigned = false;
+    for (place, letter) in text.iter().enumerate().filter(|(_, letter)| TELLING[usize::from(**letter)]) {
+        let (before, from) = text.split_at(place);
+        let suspect = match letter {
+            b'@' => true,
+            b':' | b'=' => {
+                assigned = true;
+                false
+            }
+            b'-' | b'_' => is_prefix(before),
+            b'K' | b'S' => before.ends_with(b"A"),
+            b'J' => before.ends_with(b"ey"),
+            b'z' => before.ends_with(b"AI"),
+            b'b' | b'B' => from.get(..6).is_some_and(|word| word.eq_ignore_ascii_case(b"bearer")),
+            // `ſ` and the sign of kelvins, which are an `s` and a `k` where case does not matter.
+            _ => before.ends_with(b"\xC5") || before.ends_with(b"\x84"),
+        };
+        if suspect {
+            return true;
+        }
+    }
+    assigned && text.windows(3).any(is_word_of_secrets)
+}
+
+/// Whether a dash may be one of `sk-`, `pk_`, `gh._`, `xox.-`, `_pat_` and `---`.
+fn is_prefix(before: &[u8]) -> bool {
+    match before {
+        [.., b's' | b'p' | b'r', b'k'] | [.., b'-', b'-'] => true,
+        [.., third, second, _] => matches!((third, second), (b'g', b'h') | (b'o', b'x') | (b'p', b'a')),
+        _ => false,
+    }
+}
+
+/// Whether a name ends as those of secrets do: `…key`, `…secret`, `…password`, `…passwd`, `…credential`, `…credentials`,
+/// `…authorization`, `…cookie`, `…token`, `…mail`.
+fn may_hide(key: &[u8]) -> bool {
+    let [.., first, second, third] = key else { return false };
+    let three = [first, second, third].map(u8::to_ascii_lowercase);
+    !key.is_ascii()
+        || matches!(
+            &three,
+            b"key" | b"ret" | b"ord" | b"swd" | b"ial" | b"als" | b"ion" | b"kie" | b"ken" | b"ail"
+        )
+}
+
+/// The first letters of what secrets are assigned to: `api_key`, `secret`, `password`, `passwd`, `access_token`.
+fn is_word_of_secrets(three: &[u8]) -> bool {
+    let [first, second, third] = three else { return false };
+    let three = [first, second, third].map(u8::to_ascii_lowercase);
+    matches!(&three, b"key" | b"sec" | b"pas" | b"tok")
+}
+
 struct Patterns {
     secrets: Option<Regex>,
     card: Option<Regex>,
@@ -50,7 +116,7 @@ pub(crate) struct Redaction {
 impl Redaction {
     /// Whether an attribute of this name holds a secret by that alone.
     pub(crate) fn hides(&self, key: &str) -> bool {
-        !self.off && PATTERNS.keys.as_ref().is_some_and(|keys| keys.is_match(key))
+        !self.off && may_hide(key.as_bytes()) && PATTERNS.keys.as_ref().is_some_and(|keys| keys.is_match(key))
     }
 
     /// The text without what must not leave, if there was any.
@@ -60,13 +126,12 @@ impl Redaction {
             clean = replaced(pattern, clean);
         }
         if !self.off {
-            // The shortest of all secrets has more than this: most values are names and numbers.
-            if text.len() > 5
+            if is_suspect(text.as_bytes())
                 && let Some(secrets) = &PATTERNS.secrets
             {
                 clean = replaced(secrets, clean);
             }
-            if text.bytes().filter(u8::is_ascii_digit).take(13).count() == 13 {
+            if text.len() > 12 && text.bytes().filter(u8::is_ascii_digit).count() > 12 {
                 clean = without_cards(clean);
             }
         }
@@ -109,6 +174,8 @@ fn is_card(number: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use proptest::string::string_regex;
 
     #[test]
     fn secrets_go_and_the_rest_stays() {
@@ -143,13 +210,71 @@ mod tests {
     #[test]
     fn attributes_are_hidden_by_their_names() {
         let redaction = Redaction::default();
-        for key in
-            ["api.key", "user.email", "db.password", "http.request.header.authorization", "client_secret"]
-        {
+        for key in [
+            "api.key",
+            "user.email",
+            "db.password",
+            "http.request.header.authorization",
+            "client_secret",
+            "db.paſſword",
+        ] {
             assert!(redaction.hides(key), "{key}");
         }
         for key in ["gen_ai.usage.input_tokens", "user.id", "gen_ai.token.type", "key", "secretary"] {
             assert!(!redaction.hides(key), "{key}");
+        }
+    }
+
+    /// What is skipped would not have been found.
+    fn skips_nothing(text: &str) {
+        let found = PATTERNS.secrets.as_ref().unwrap().is_match(text);
+        assert!(!found || is_suspect(text.as_bytes()), "{text:?}");
+        let hidden = PATTERNS.keys.as_ref().unwrap().is_match(text);
+        assert!(!hidden || may_hide(text.as_bytes()), "{text:?}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn every_secret_is_suspect(secret in string_regex(&secrets()).unwrap(), before in ".{0,8}", after in ".{0,8}") {
+            skips_nothing(&secret);
+            skips_nothing(&format!("{before} {secret}{after}"));
+            skips_nothing(&format!("{before}{secret}{after}"));
+        }
+
+        #[test]
+        fn every_hidden_name_may_be_hidden(key in string_regex(KEYS_ALONE).unwrap(), before in "[a-z._]{0,8}") {
+            skips_nothing(&format!("{before}.{key}"));
+            skips_nothing(&key);
+        }
+
+        #[test]
+        fn letters_of_secrets_in_any_order(text in "[skpr_hgoxKIASeyJ@:=bearER passwdtoken.-]{0,40}") {
+            skips_nothing(&text);
+        }
+    }
+
+    /// Without what must be around them.
+    fn secrets() -> String {
+        SECRETS.replace(r"\b", "").replace(r"|\z", "")
+    }
+
+    /// Names that hide their values, without what must stand before and after them.
+    const KEYS_ALONE: &str = "(?i:api[._-]?key|secret|password|passwd|credentials?|private[._-]?key|authorization|cookie|\
+        access[._-]?token|refresh[._-]?token|id[._-]?token|auth[._-]?token|e?mail)";
+
+    #[test]
+    fn ordinary_texts_are_not_looked_at_closely() {
+        for text in [
+            "gpt-4o",
+            "chat gpt-4o",
+            "openai",
+            "user-123",
+            "invoke_agent planner",
+            "http://127.0.0.1:4318/v1",
+        ] {
+            assert!(!is_suspect(text.as_bytes()), "{text}");
         }
     }
 

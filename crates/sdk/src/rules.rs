@@ -6,10 +6,9 @@ use crate::options;
 use crate::redaction::{REDACTED, Redaction};
 use crate::setup::limits::shorten;
 use opentelemetry::baggage::BaggageExt;
-use opentelemetry::trace::Span as _;
-use opentelemetry::trace::Status;
+use opentelemetry::trace::{Span, Status};
 use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
-use opentelemetry_sdk::trace::{Span, SpanData};
+use opentelemetry_sdk::trace::SpanData;
 
 /// Left beyond the limit until redaction has looked: a secret that is cut in half would not be known for one.
 const SLACK: usize = 256;
@@ -25,7 +24,7 @@ pub(crate) struct Rules {
 
 impl Rules {
     /// Copies what baggage may tell of a span that starts.
-    pub(crate) fn copy_baggage(&self, span: &mut Span, context: &Context) {
+    pub(crate) fn copy_baggage(&self, span: &mut impl Span, context: &Context) {
         if self.baggage.is_empty() {
             return;
         }
@@ -44,7 +43,16 @@ impl Rules {
         });
     }
 
-    /// Makes a span what may be sent. On the thread that sends.
+    /// How many bytes of text a span has, but for names.
+    pub(crate) fn text(span: &SpanData) -> usize {
+        let events = span.events.events.iter().flat_map(|event| &event.attributes);
+        let links = span.links.links.iter().flat_map(|link| &link.attributes);
+        let values = span.attributes.iter().chain(events).chain(links);
+        let said = if let Status::Error { description } = &span.status { description.len() } else { 0 };
+        said + values.map(|attribute| length(&attribute.value)).sum::<usize>()
+    }
+
+    /// Makes a span what may be sent.
     pub(crate) fn apply(&self, span: &mut SpanData) {
         last_of_each_name(&mut span.attributes);
         if options::old_names() {
@@ -90,6 +98,14 @@ impl Rules {
     }
 }
 
+fn length(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.as_str().len(),
+        Value::Array(Array::String(texts)) => texts.iter().map(|text| text.as_str().len()).sum(),
+        _ => 0,
+    }
+}
+
 fn matches(rule: &str, key: &str) -> bool {
     rule.strip_suffix('*').map_or(rule == key, |prefix| key.starts_with(prefix))
 }
@@ -103,10 +119,15 @@ fn each_value(span: &mut SpanData, mut act: impl FnMut(&mut KeyValue)) {
 /// What is set twice has the value that was set last, in the place of the first.
 fn last_of_each_name(attributes: &mut Vec<KeyValue>) {
     let mut index = 0;
+    // One bit for each name seen: where its bit is new, so is the name.
+    let mut seen = 0_u64;
     while index < attributes.len() {
         let (before, rest) = attributes.split_at_mut(index);
         let Some(this) = rest.first_mut() else { return };
-        match before.iter_mut().find(|had| had.key == this.key) {
+        let bit = bit(this.key.as_str());
+        let again = if seen & bit == 0 { None } else { before.iter_mut().find(|had| had.key == this.key) };
+        seen |= bit;
+        match again {
             Some(had) => {
                 std::mem::swap(&mut had.value, &mut this.value);
                 attributes.remove(index);
@@ -114,4 +135,10 @@ fn last_of_each_name(attributes: &mut Vec<KeyValue>) {
             None => index += 1,
         }
     }
+}
+
+fn bit(name: &str) -> u64 {
+    let name = name.as_bytes();
+    let letter = |from_end: usize| name.iter().rev().nth(from_end).map_or(0, |letter| usize::from(*letter));
+    1 << ((name.len() * 7 + letter(0) * 3 + letter(3)) % 64)
 }

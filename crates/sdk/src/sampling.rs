@@ -1,7 +1,6 @@
 //! Which traces are recorded.
 
-use crate::counts::{self, ROOTS_SAMPLED, ROOTS_STARTED};
-use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId, TraceState};
+use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{ParentBasedSampler, Sampler, SamplingDecision, SamplingResult, ShouldSample};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,10 +9,42 @@ use std::time::Instant;
 /// Which traces are recorded, and, where that can be said, the share that it aims at.
 #[derive(Debug, Clone)]
 pub struct Sampling {
-    pub(crate) sampler: Box<dyn ShouldSample>,
+    sampler: Box<dyn ShouldSample>,
     pub(crate) ratio: Option<f64>,
-    /// Whether nothing below a span that is not sampled is ever recorded.
+    /// Whether what has a parent is sampled as that was; the sampler is then asked for roots alone.
     pub(crate) parent_decides: bool,
+}
+
+/// A span that someone wants to start, as samplers see it.
+pub(crate) struct Asked<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) kind: &'a SpanKind,
+    pub(crate) attributes: &'a [KeyValue],
+    pub(crate) links: &'a [Link],
+}
+
+impl Sampling {
+    /// What becomes of a span below a context; the parent is the one that the context has, if it is valid.
+    pub(crate) fn decide(
+        &self,
+        asked: &Asked<'_>,
+        trace_id: TraceId,
+        parent: Option<&SpanContext>,
+        context: &Context,
+    ) -> SamplingResult {
+        match parent {
+            Some(parent) if self.parent_decides => result(parent.is_sampled(), parent.trace_state().clone()),
+            _ => {
+                let Asked { name, kind, attributes, links } = asked;
+                self.sampler.should_sample(Some(context), trace_id, name, kind, attributes, links)
+            }
+        }
+    }
+
+    /// The same as a sampler that is asked for all spans.
+    fn whole(self) -> Box<dyn ShouldSample> {
+        if self.parent_decides { Box::new(ParentBasedSampler::new(self.sampler)) } else { self.sampler }
+    }
 }
 
 /// All.
@@ -66,11 +97,7 @@ pub fn rate_limited(traces_per_second: u32) -> Sampling {
 #[must_use]
 pub fn parent_based(root: impl Into<Sampling>) -> Sampling {
     let root = root.into();
-    Sampling {
-        sampler: Box::new(ParentBasedSampler::new(root.sampler)),
-        ratio: root.ratio,
-        parent_decides: true,
-    }
+    Sampling { parent_decides: true, ..root }
 }
 
 /// What each kind of parent means; see [`parent_based_by`].
@@ -84,31 +111,31 @@ pub struct ParentBased {
 /// As [`parent_based`], for those who decide each branch.
 pub fn parent_based_by(root: impl Into<Sampling>) -> ParentBased {
     let root = root.into();
-    ParentBased { sampler: ParentBasedSampler::new(root.sampler), ratio: root.ratio }
+    ParentBased { ratio: root.ratio, sampler: ParentBasedSampler::new(root.whole()) }
 }
 
 impl ParentBased {
     /// Below a sampled span of another process; always, unless told otherwise.
     pub fn remote_sampled(mut self, sampling: impl Into<Sampling>) -> Self {
-        self.sampler = self.sampler.with_remote_parent_sampled(sampling.into().sampler);
+        self.sampler = self.sampler.with_remote_parent_sampled(sampling.into().whole());
         self
     }
 
     /// Below a span of another process that is not sampled; never, unless told otherwise.
     pub fn remote_not_sampled(mut self, sampling: impl Into<Sampling>) -> Self {
-        self.sampler = self.sampler.with_remote_parent_not_sampled(sampling.into().sampler);
+        self.sampler = self.sampler.with_remote_parent_not_sampled(sampling.into().whole());
         self
     }
 
     /// Below a sampled span of this process; always, unless told otherwise.
     pub fn local_sampled(mut self, sampling: impl Into<Sampling>) -> Self {
-        self.sampler = self.sampler.with_local_parent_sampled(sampling.into().sampler);
+        self.sampler = self.sampler.with_local_parent_sampled(sampling.into().whole());
         self
     }
 
     /// Below a span of this process that is not sampled; never, unless told otherwise.
     pub fn local_not_sampled(mut self, sampling: impl Into<Sampling>) -> Self {
-        self.sampler = self.sampler.with_local_parent_not_sampled(sampling.into().sampler);
+        self.sampler = self.sampler.with_local_parent_not_sampled(sampling.into().whole());
         self
     }
 }
@@ -244,32 +271,6 @@ impl ShouldSample for RateLimited {
     ) -> SamplingResult {
         let mut allowance = self.allowance.lock().unwrap_or_else(PoisonError::into_inner);
         result(allowance.take(self.per_second, Instant::now()), parent_state(parent))
-    }
-}
-
-/// Counts the traces that begin here, and those of them that are recorded.
-#[derive(Debug, Clone)]
-pub(crate) struct Counted(pub(crate) Box<dyn ShouldSample>);
-
-impl ShouldSample for Counted {
-    fn should_sample(
-        &self,
-        parent: Option<&Context>,
-        trace_id: TraceId,
-        name: &str,
-        kind: &SpanKind,
-        attributes: &[KeyValue],
-        links: &[Link],
-    ) -> SamplingResult {
-        let result = self.0.should_sample(parent, trace_id, name, kind, attributes, links);
-        // What another process began is its to count.
-        if !parent.is_some_and(|parent| parent.span().span_context().is_valid()) {
-            counts::add(&ROOTS_STARTED, 1);
-            if result.decision == SamplingDecision::RecordAndSample {
-                counts::add(&ROOTS_SAMPLED, 1);
-            }
-        }
-        result
     }
 }
 

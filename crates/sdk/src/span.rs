@@ -1,7 +1,8 @@
 //! A span that is under way, and how one is started.
 
 use crate::lint;
-use crate::tracers;
+use crate::recorder;
+use crate::sampling::Asked;
 use opentelemetry::context::{ContextGuard, FutureExt};
 use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt};
 use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
@@ -9,6 +10,9 @@ use std::borrow::Cow;
 
 /// The instrumentation scope of spans that name none.
 pub(crate) const SCOPE: &str = "clew-sdk";
+
+/// Most spans have no more attributes.
+const USUAL: usize = 8;
 
 /// A span of any name.
 pub fn span(name: impl Into<Cow<'static, str>>) -> Start {
@@ -48,6 +52,9 @@ impl Start {
 
     /// An attribute. What samplers look at must be set before the start.
     pub fn set(mut self, key: &'static str, value: impl Into<Value>) -> Self {
+        if self.attributes.is_empty() {
+            self.attributes = Vec::with_capacity(USUAL);
+        }
         self.attributes.push(KeyValue::new(key, value));
         self
     }
@@ -79,23 +86,38 @@ impl Start {
     /// Whether it is known already that nobody will see it: what is costly to tell need not be told.
     #[cfg(feature = "database")]
     pub(crate) fn is_unseen(&self) -> bool {
-        self.parent.as_ref().map_or_else(|| tracers::is_unsampled(&Context::current()), tracers::is_unsampled)
+        self.parent
+            .as_ref()
+            .map_or_else(|| recorder::is_unsampled(&Context::current()), recorder::is_unsampled)
     }
 
     /// Starts it. It is not active by that: see [`Span::enter`] and [`Span::run`].
     #[must_use = "a span ends when it is dropped"]
-    pub fn start(self) -> Span {
-        let parent = self.parent.unwrap_or_else(Context::current);
-        if tracers::is_unsampled(&parent) {
+    pub fn start(mut self) -> Span {
+        let parent = self.parent.take().unwrap_or_else(Context::current);
+        if recorder::is_unsampled(&parent) {
             // Nobody will ever see it: the context that says so serves those below as well.
             return Span { context: parent };
         }
         if cfg!(debug_assertions) {
             lint::look(&self.name, &self.kind, &self.attributes, &parent);
         }
-        let builder = SpanBuilder::from_name(self.name).with_kind(self.kind);
-        let builder = builder.with_attributes(self.attributes).with_links(self.links);
-        Span { context: tracers::start(self.scope, builder, &parent) }
+        Span { context: recorder::start(&mut self, &parent) }
+    }
+
+    /// As samplers see it.
+    pub(crate) fn asked(&self) -> Asked<'_> {
+        Asked { name: &self.name, kind: &self.kind, attributes: &self.attributes, links: &self.links }
+    }
+
+    /// Its scope, and the rest as OpenTelemetry's interface has it; nothing of it is left here.
+    pub(crate) fn builder(&mut self) -> (Cow<'static, str>, SpanBuilder) {
+        let mut builder = SpanBuilder::default();
+        builder.name = std::mem::take(&mut self.name);
+        builder.span_kind = Some(self.kind.clone());
+        builder.attributes = Some(std::mem::take(&mut self.attributes));
+        builder.links = Some(std::mem::take(&mut self.links));
+        (std::mem::take(&mut self.scope), builder)
     }
 }
 
@@ -212,7 +234,11 @@ impl Span {
 
     /// Ends it now. What is below it may go on.
     pub fn end(&self) {
-        self.context.span().end();
+        let span = self.context.span();
+        // To ask what time it is costs more than all else that an unseen span costs.
+        if span.is_recording() {
+            span.end();
+        }
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) use streamed::{Brought, Gathers, Streamed, append, by_index};
 
 use crate::http::send_again;
 use crate::model_call::{ModelCall, ModelCallStart, model_call};
+use crate::retry_after::retry_after;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use reqwest::Response;
@@ -18,7 +19,7 @@ use serde_json::Value;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::marker::PhantomData;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// The first wait before a call is tried again, where the provider names none; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -201,15 +202,6 @@ impl Connection {
         let told = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(retry_after);
         Some(told.unwrap_or_else(|| backoff(resent))).filter(|wait| *wait <= self.longest_wait)
     }
-}
-
-/// Seconds, or a date that is that far away; nothing of what is past.
-fn retry_after(value: &str) -> Option<Duration> {
-    if let Ok(seconds) = value.trim().parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
 /// Each wait is twice the one before, up to 8 s, and up to a quarter shorter by chance: clients that failed together do not

@@ -1,11 +1,15 @@
 //! Samplers as counts: what they keep of many traces.
 
 use super::*;
-use opentelemetry::trace::{SpanContext, SpanId, TraceFlags};
+use opentelemetry::trace::{SpanId, TraceFlags};
 use std::time::Duration;
 
 fn decide(sampling: &Sampling, parent: Option<&Context>, trace_id: TraceId) -> SamplingResult {
-    sampling.sampler.should_sample(parent, trace_id, "root", &SpanKind::Internal, &[], &[])
+    let context = parent.cloned().unwrap_or_default();
+    let above = context.span();
+    let parent = Some(above.span_context()).filter(|parent| parent.is_valid());
+    let asked = Asked { name: "root", kind: &SpanKind::Internal, attributes: &[], links: &[] };
+    sampling.decide(&asked, trace_id, parent, &context)
 }
 
 fn keeps(sampling: &Sampling, parent: Option<&Context>, trace_id: TraceId) -> bool {

@@ -1,15 +1,18 @@
 //! Telemetry as lines on the standard output, for whoever looks at a program without a receiver.
 
 use super::readings::Takes;
-use opentelemetry::Value;
-use opentelemetry::logs::AnyValue;
+use crate::queue::Outlet;
+use opentelemetry::logs;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::AnyValue;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::logs::{LogBatch, LogExporter};
-use opentelemetry_sdk::trace::{SpanData, SpanExporter};
-use serde_json::json;
+use prost::Message;
+use serde_json::{Value as Json, json};
 use std::io::Write;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Writes a line of JSON for each span, log record, or reading of all metrics.
 #[derive(Debug, Clone, Copy)]
@@ -27,43 +30,53 @@ fn written(line: &str) -> OTelSdkResult {
     write_line(line).map_err(|error| OTelSdkError::InternalFailure(error.to_string()))
 }
 
-fn nanoseconds(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn plain(value: &Value) -> serde_json::Value {
-    match value {
-        Value::Bool(value) => (*value).into(),
-        Value::I64(value) => (*value).into(),
-        Value::F64(value) => (*value).into(),
-        other => other.to_string().into(),
+/// A value as JSON has it.
+fn plain(value: Option<AnyValue>) -> Json {
+    match value.and_then(|value| value.value) {
+        Some(Value::StringValue(text)) => text.into(),
+        Some(Value::BoolValue(value)) => value.into(),
+        Some(Value::IntValue(value)) => value.into(),
+        Some(Value::DoubleValue(value)) => value.into(),
+        Some(Value::ArrayValue(list)) => list.values.into_iter().map(|value| plain(Some(value))).collect(),
+        _ => Json::Null,
     }
 }
 
-impl SpanExporter for Console {
-    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        for span in batch {
-            let attributes = span.attributes.iter();
-            let attributes: serde_json::Map<_, _> =
-                attributes.map(|had| (had.key.to_string(), plain(&had.value))).collect();
-            let line = json!({
-                "signal": "span",
-                "name": span.name,
-                "kind": format!("{:?}", span.span_kind),
-                "scope": span.instrumentation_scope.name(),
-                "trace_id": span.span_context.trace_id().to_string(),
-                "span_id": span.span_context.span_id().to_string(),
-                "parent_span_id": span.parent_span_id.to_string(),
-                "start": nanoseconds(span.start_time),
-                "end": nanoseconds(span.end_time),
-                "status": format!("{:?}", span.status),
-                "attributes": attributes,
-                "events": span.events.iter().map(|event| event.name.to_string()).collect::<Vec<_>>(),
-            });
-            written(&line.to_string())?;
+fn hexadecimal(id: &[u8]) -> String {
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn span_line(scope: &str, span: Span) -> String {
+    let (kind, status) = (span.kind(), span.status.unwrap_or_default());
+    let attributes = span.attributes.into_iter().map(|had| (had.key, plain(had.value)));
+    let line = json!({
+        "signal": "span",
+        "name": span.name,
+        "kind": kind.as_str_name().trim_start_matches("SPAN_KIND_").to_ascii_lowercase(),
+        "scope": scope,
+        "trace_id": hexadecimal(&span.trace_id),
+        "span_id": hexadecimal(&span.span_id),
+        "parent_span_id": hexadecimal(&span.parent_span_id),
+        "start": span.start_time_unix_nano,
+        "end": span.end_time_unix_nano,
+        "status": status.code().as_str_name().trim_start_matches("STATUS_CODE_").to_ascii_lowercase(),
+        "message": status.message,
+        "attributes": attributes.collect::<serde_json::Map<_, _>>(),
+        "events": span.events.into_iter().map(|event| event.name).collect::<Vec<_>>(),
+    });
+    line.to_string()
+}
+
+impl Outlet for Console {
+    fn send(&mut self, request: &mut Vec<u8>) -> Option<usize> {
+        let request = ExportTraceServiceRequest::decode(request.as_slice()).ok()?;
+        for spans in request.resource_spans.into_iter().flat_map(|resource| resource.scope_spans) {
+            let scope = spans.scope.unwrap_or_default().name;
+            for span in spans.spans {
+                write_line(&span_line(&scope, span)).ok()?;
+            }
         }
-        Ok(())
+        Some(0)
     }
 }
 
@@ -71,7 +84,7 @@ impl LogExporter for Console {
     async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
         for (record, scope) in batch.iter() {
             let body = match record.body() {
-                Some(AnyValue::String(text)) => text.to_string(),
+                Some(logs::AnyValue::String(text)) => text.to_string(),
                 other => format!("{other:?}"),
             };
             let context = record.trace_context();
@@ -90,7 +103,7 @@ impl LogExporter for Console {
 }
 
 impl Takes for Console {
-    async fn take(&self, readings: ExportMetricsServiceRequest) -> OTelSdkResult {
+    fn take(&self, readings: ExportMetricsServiceRequest) -> OTelSdkResult {
         let scopes = readings.resource_metrics.into_iter().flat_map(|resource| resource.scope_metrics);
         for metric in scopes.flat_map(|scope| scope.metrics) {
             let line =

@@ -1,13 +1,14 @@
 //! Exporters of the three signals, and what is told when they fail.
 
 use super::SetupError;
-use super::destination::{Destination, Protocol};
+use super::delivery::Delivery;
+use super::destination::Destination;
 use super::readings::Readings;
 use super::records::Records;
-use super::sender::Sender;
-use super::transport::{Client, Trouble, read};
+use super::transport::{Trouble, read};
 use crate::histograms::Histograms;
-use opentelemetry_otlp::{Compression, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig};
+use crate::queue::Outlet;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::Temporality;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,35 +16,6 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tonic::metadata::{AsciiMetadataValue, MetadataKey, MetadataMap};
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
-
-fn over_http<B: WithExportConfig + WithHttpConfig>(
-    builder: B,
-    destination: &Destination,
-    trouble: &Trouble,
-) -> Result<B, SetupError> {
-    let protocol = match destination.protocol {
-        Protocol::HttpJson => opentelemetry_otlp::Protocol::HttpJson,
-        _ => opentelemetry_otlp::Protocol::HttpBinary,
-    };
-    let builder =
-        builder.with_http_client(Client::new(destination, Trouble::clone(trouble))?).with_protocol(protocol);
-    let builder = builder.with_endpoint(&destination.endpoint).with_timeout(destination.timeout);
-    Ok(if destination.gzip { builder.with_compression(Compression::Gzip) } else { builder })
-}
-
-fn over_grpc<B: WithExportConfig + WithTonicConfig>(
-    builder: B,
-    destination: &Destination,
-) -> Result<B, SetupError> {
-    let mut builder = builder.with_endpoint(&destination.endpoint).with_timeout(destination.timeout);
-    if destination.gzip {
-        builder = builder.with_compression(Compression::Gzip);
-    }
-    if destination.endpoint.starts_with("https://") {
-        builder = builder.with_tls_config(tls(destination)?);
-    }
-    Ok(builder.with_metadata(metadata(destination)?))
-}
 
 /// The headers of each request over gRPC.
 pub(super) fn metadata(destination: &Destination) -> Result<MetadataMap, SetupError> {
@@ -70,19 +42,15 @@ pub(super) fn tls(destination: &Destination) -> Result<ClientTlsConfig, SetupErr
     Ok(tls)
 }
 
-pub(super) fn spans(destination: &Destination) -> Result<Told<SpanExporter>, SetupError> {
+pub(super) fn spans(destination: &Destination) -> Result<Box<dyn Outlet>, SetupError> {
     let trouble = Trouble::default();
-    let builder = SpanExporter::builder();
-    let exporter = match destination.protocol {
-        Protocol::Grpc => over_grpc(builder.with_tonic(), destination)?.build()?,
-        _ => over_http(builder.with_http(), destination, &trouble)?.build()?,
-    };
-    Ok(Told::new(exporter, destination, trouble))
+    let delivery = Delivery::new(destination, &trouble)?;
+    Ok(Box::new(Told::new(delivery, destination, trouble)))
 }
 
 pub(super) fn logs(destination: &Destination) -> Result<Told<Records>, SetupError> {
     let trouble = Trouble::default();
-    let records = Records::new(Sender::new(destination, &trouble)?);
+    let records = Records::new(Delivery::new(destination, &trouble)?);
     Ok(Told::new(records, destination, trouble))
 }
 
@@ -90,10 +58,18 @@ pub(super) fn metrics(
     to: &Destination,
     histograms: Arc<Histograms>,
     temporality: Temporality,
-) -> Result<Told<Readings<Sender>>, SetupError> {
+) -> Result<Told<Readings<Delivery>>, SetupError> {
     let trouble = Trouble::default();
-    let readings = Readings { to: Sender::new(to, &trouble)?, histograms, temporality };
+    let readings = Readings { to: Delivery::new(to, &trouble)?, histograms, temporality };
     Ok(Told::new(readings, to, trouble))
+}
+
+impl Outlet for Told<Delivery> {
+    fn send(&mut self, request: &mut Vec<u8>) -> Option<usize> {
+        let delivered = self.exporter.deliver::<ExportTraceServiceRequest>(request);
+        self.tell(delivered.as_ref().err().cloned());
+        delivered.ok()
+    }
 }
 
 /// An exporter whose failures are told: one line when they begin, one when they end.
@@ -112,21 +88,26 @@ impl<E> Told<E> {
         Self { exporter, signal, endpoint, failures: AtomicU64::new(0), trouble }
     }
 
-    fn tell(&self, result: OTelSdkResult) -> OTelSdkResult {
+    /// Tells what went wrong, if anything did; the client may know more of it.
+    fn tell(&self, error: Option<String>) {
         let (signal, endpoint) = (self.signal, &self.endpoint);
-        match &result {
-            Ok(()) => match self.failures.swap(0, Ordering::Relaxed) {
+        match error {
+            None => match self.failures.swap(0, Ordering::Relaxed) {
                 0 => {}
                 failures => tracing::info!(target: "clew_sdk", signal, endpoint, failures, "sent again"),
             },
-            Err(error) if self.failures.fetch_add(1, Ordering::Relaxed) == 0 => {
+            Some(error) if self.failures.fetch_add(1, Ordering::Relaxed) == 0 => {
                 let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let error = trouble.unwrap_or_else(|| error.to_string());
+                let error = trouble.unwrap_or(error);
                 let fix = fix(&error, endpoint);
                 tracing::warn!(target: "clew_sdk", signal, endpoint, error, fix, "telemetry cannot be sent");
             }
-            Err(_) => {}
+            Some(_) => {}
         }
+    }
+
+    fn told(&self, result: OTelSdkResult) -> OTelSdkResult {
+        self.tell(result.as_ref().err().map(ToString::to_string));
         result
     }
 }
@@ -155,23 +136,9 @@ fn fix(error: &str, endpoint: &str) -> &'static str {
     }
 }
 
-impl<E: opentelemetry_sdk::trace::SpanExporter> opentelemetry_sdk::trace::SpanExporter for Told<E> {
-    async fn export(&self, batch: Vec<opentelemetry_sdk::trace::SpanData>) -> OTelSdkResult {
-        self.tell(self.exporter.export(batch).await)
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.exporter.shutdown_with_timeout(timeout)
-    }
-
-    fn set_resource(&mut self, resource: &opentelemetry_sdk::Resource) {
-        self.exporter.set_resource(resource);
-    }
-}
-
 impl<E: opentelemetry_sdk::logs::LogExporter> opentelemetry_sdk::logs::LogExporter for Told<E> {
     async fn export(&self, batch: opentelemetry_sdk::logs::LogBatch<'_>) -> OTelSdkResult {
-        self.tell(self.exporter.export(batch).await)
+        self.told(self.exporter.export(batch).await)
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
@@ -187,7 +154,7 @@ impl<E: opentelemetry_sdk::metrics::exporter::PushMetricExporter>
     opentelemetry_sdk::metrics::exporter::PushMetricExporter for Told<E>
 {
     async fn export(&self, metrics: &opentelemetry_sdk::metrics::data::ResourceMetrics) -> OTelSdkResult {
-        self.tell(self.exporter.export(metrics).await)
+        self.told(self.exporter.export(metrics).await)
     }
 
     fn force_flush(&self) -> OTelSdkResult {

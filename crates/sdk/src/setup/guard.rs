@@ -2,11 +2,11 @@
 //! the program.
 
 use crate::counts::{Counts, counts};
+use crate::recorder::Recorder;
 use opentelemetry::Context;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
-use opentelemetry_sdk::trace::SdkTracerProvider;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak, mpsc};
@@ -26,7 +26,7 @@ pub enum OnSignal {
 
 #[derive(Debug)]
 pub(super) struct Providers {
-    pub(super) traces: SdkTracerProvider,
+    pub(super) traces: &'static Recorder,
     pub(super) metrics: SdkMeterProvider,
     pub(super) logs: SdkLoggerProvider,
     pub(super) deadline: Duration,
@@ -60,7 +60,7 @@ impl Providers {
 
     fn flush(self: &Arc<Self>) {
         self.all(|providers, signal| match signal {
-            0 => providers.traces.force_flush(),
+            0 => providers.traces.flush(),
             1 => providers.logs.force_flush(),
             _ => providers.metrics.force_flush(),
         });
@@ -68,7 +68,7 @@ impl Providers {
 
     fn end(self: &Arc<Self>) {
         self.all(|providers, signal| match signal {
-            0 => providers.traces.shutdown_with_timeout(providers.deadline),
+            0 => providers.traces.end(providers.deadline),
             1 => providers.logs.shutdown_with_timeout(providers.deadline),
             _ => providers.metrics.shutdown_with_timeout(providers.deadline),
         });

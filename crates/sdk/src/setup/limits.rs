@@ -2,7 +2,6 @@
 
 use super::environment::Environment;
 use opentelemetry::{Array, StringValue, Value};
-use opentelemetry_sdk::trace::SpanLimits;
 
 /// How much a span may hold. What is more is left out, and counted in what is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,16 +54,6 @@ impl Limits {
         LogLimits {
             value_length: environment.number(&lengths, default.value_length),
             attributes: environment.number(&counts, default.attributes as usize),
-        }
-    }
-
-    pub(super) fn counts(self) -> SpanLimits {
-        SpanLimits {
-            max_attributes_per_span: self.attributes,
-            max_events_per_span: self.events,
-            max_links_per_span: self.links,
-            max_attributes_per_event: self.attributes_per_event,
-            max_attributes_per_link: self.attributes_per_link,
         }
     }
 }

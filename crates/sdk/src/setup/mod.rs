@@ -1,6 +1,7 @@
 //! Sets up traces, metrics and logs.
 
 pub(crate) mod console;
+mod delivery;
 mod destination;
 pub(crate) mod environment;
 mod exporters;
@@ -9,7 +10,7 @@ pub(crate) mod limits;
 mod readings;
 pub(crate) mod records;
 mod resource;
-mod sender;
+mod retry;
 mod settings;
 mod transport;
 
@@ -23,22 +24,21 @@ use crate::histograms::{Histograms, Meters};
 use crate::logs::Logs;
 use crate::metrics;
 use crate::options::{self, Content};
-use crate::queue::{Batch, Queue};
+use crate::queue::{Batch, Outlet, Queue};
+use crate::recorder::{self, Recorder};
 use crate::redaction::Redaction;
 use crate::rules::Rules;
-use crate::sampling::{Counted, Sampling};
-use crate::tracers;
+use crate::sampling::{self, Sampling};
 use crate::tracing_spans::{agent_spans, concerns};
+use crate::wire;
 use console::Console;
 use destination::{Code, Destination};
 use environment::Environment;
 use guard::Providers;
 use opentelemetry::propagation::TextMapCompositePropagator;
 use opentelemetry::{KeyValue, Value, global};
-use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider, Temporality};
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, ShouldSample};
 use readings::Readings;
 use regex::Regex;
 use settings::Settings;
@@ -74,9 +74,6 @@ pub fn builder() -> Builder {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SetupError {
-    /// An exporter cannot be made.
-    #[error("the exporter cannot be made: {0}")]
-    Exporter(#[from] ExporterBuildError),
     /// An endpoint is no address.
     #[error("the endpoint {0:?} is no address: write http://host:port or https://host:port")]
     Endpoint(String),
@@ -307,8 +304,7 @@ impl Builder {
         let metrics = readings(&settings, histograms.as_ref())?;
         let logs = records(&settings)?;
         drop(entered);
-        global::set_tracer_provider(traces.clone());
-        tracers::set(&traces, settings.sampling.parent_decides);
+        let traces = recorder::set(traces);
         match &histograms {
             Some(all) => global::set_meter_provider(Meters::new(metrics.clone(), Arc::clone(all))),
             None => global::set_meter_provider(metrics.clone()),
@@ -362,24 +358,18 @@ fn runtime(settings: &Settings) -> Result<Option<Runtime>, SetupError> {
     builder.build().map(Some).map_err(SetupError::Runtime)
 }
 
-fn traces(settings: &Settings, rules: Arc<Rules>) -> Result<SdkTracerProvider, SetupError> {
-    let builder = SdkTracerProvider::builder()
-        .with_resource(resource::resource(settings.resource.clone()))
-        .with_span_limits(settings.limits.counts());
-    if settings.disabled {
-        return Ok(builder.with_sampler(Sampler::AlwaysOff).build());
-    }
-    let sampler: Box<dyn ShouldSample> = Box::new(Counted(settings.sampling.sampler.clone()));
-    let builder = builder.with_sampler(sampler);
+fn traces(settings: &Settings, rules: Arc<Rules>) -> Result<Recorder, SetupError> {
     let to = &settings.traces;
-    Ok(match to.exporter {
-        Exporter::Otlp => {
-            let exporter = exporters::spans(to)?;
-            builder.with_span_processor(Queue::new(exporter, settings.batch, rules)).build()
-        }
-        Exporter::Console => builder.with_span_processor(Queue::new(Console, settings.batch, rules)).build(),
-        Exporter::None => builder.build(),
-    })
+    let outlet: Option<Box<dyn Outlet>> = match to.exporter {
+        _ if settings.disabled => None,
+        Exporter::Otlp => Some(exporters::spans(to)?),
+        Exporter::Console => Some(Box::new(Console)),
+        Exporter::None => None,
+    };
+    let resource = wire::resource(&resource::resource(settings.resource.clone()));
+    let queue = outlet.map(|outlet| Queue::new(outlet, resource, settings.batch, rules));
+    let sampling = if settings.disabled { sampling::never() } else { settings.sampling.clone() };
+    Ok(Recorder::new(sampling, settings.limits, queue, settings.disabled))
 }
 
 /// The program's histograms, if anybody is told of them.

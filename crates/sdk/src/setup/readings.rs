@@ -1,6 +1,6 @@
 //! The exporter of metrics: what OpenTelemetry's instruments tell, and our histograms.
 
-use super::sender::Sender;
+use super::delivery::Delivery;
 use crate::histograms::{Histograms, add_to};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -12,12 +12,12 @@ use std::time::Duration;
 
 /// Where readings of all metrics go.
 pub(super) trait Takes: Send + Sync + 'static {
-    fn take(&self, readings: ExportMetricsServiceRequest) -> impl Future<Output = OTelSdkResult> + Send;
+    fn take(&self, readings: ExportMetricsServiceRequest) -> OTelSdkResult;
 }
 
-impl Takes for Sender {
-    async fn take(&self, readings: ExportMetricsServiceRequest) -> OTelSdkResult {
-        self.send(readings).await
+impl Takes for Delivery {
+    fn take(&self, readings: ExportMetricsServiceRequest) -> OTelSdkResult {
+        self.export(&readings)
     }
 }
 
@@ -33,7 +33,7 @@ impl<T: Takes> PushMetricExporter for Readings<T> {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
         let mut readings = ExportMetricsServiceRequest::from(metrics);
         add_to(&mut readings, &self.histograms, self.temporality);
-        self.to.take(readings).await
+        self.to.take(readings)
     }
 
     fn force_flush(&self) -> OTelSdkResult {

@@ -1,6 +1,6 @@
 //! The exporter of log records. It tells how many attributes a record lost, for which OpenTelemetry's records have no place.
 
-use super::sender::Sender;
+use super::delivery::Delivery;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
@@ -16,13 +16,13 @@ pub(crate) const DROPPED: &str = "clew.dropped_attributes_count";
 /// Sends log records.
 #[derive(Debug)]
 pub(super) struct Records {
-    sender: Sender,
+    delivery: Delivery,
     resource: ResourceAttributesWithSchema,
 }
 
 impl Records {
-    pub(super) fn new(sender: Sender) -> Self {
-        Self { sender, resource: ResourceAttributesWithSchema::default() }
+    pub(super) fn new(delivery: Delivery) -> Self {
+        Self { delivery, resource: ResourceAttributesWithSchema::default() }
     }
 }
 
@@ -33,7 +33,7 @@ impl LogExporter for Records {
         for record in scopes.flat_map(|scope| &mut scope.log_records) {
             count_dropped(record);
         }
-        self.sender.send(ExportLogsServiceRequest { resource_logs }).await
+        self.delivery.export(&ExportLogsServiceRequest { resource_logs })
     }
 
     fn set_resource(&mut self, resource: &Resource) {

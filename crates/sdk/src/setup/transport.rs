@@ -2,9 +2,11 @@
 
 use super::SetupError;
 use super::destination::Destination;
-use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
+use prost::bytes::Bytes;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use ureq::AsSendBody;
+use ureq::http::{HeaderName, HeaderValue, Request, Response};
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig};
 
 /// Answers of receivers are small; what is longer is not read.
@@ -14,14 +16,12 @@ const ANSWER: u64 = 4 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Client {
     agent: ureq::Agent,
-    headers: Vec<(http_types::HeaderName, http_types::HeaderValue)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
     trouble: Trouble,
 }
 
 /// What went wrong last: what exporters say of it is that something did.
 pub(super) type Trouble = Arc<Mutex<Option<String>>>;
-
-use ureq::http as http_types;
 
 impl Client {
     pub(super) fn new(destination: &Destination, trouble: Trouble) -> Result<Self, SetupError> {
@@ -29,8 +29,14 @@ impl Client {
             .root_certs(roots(destination)?)
             .client_cert(identity(destination)?)
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));
+        // Each step has the time for all. A limit of the whole would look names up in a thread of its own, each time.
+        let within = Some(destination.timeout);
         let config = ureq::Agent::config_builder()
-            .timeout_global(Some(destination.timeout))
+            .timeout_connect(within)
+            .timeout_send_request(within)
+            .timeout_send_body(within)
+            .timeout_recv_response(within)
+            .timeout_recv_body(within)
             .http_status_as_error(false)
             .max_redirects(0)
             .user_agent(concat!("clew-sdk/", env!("CARGO_PKG_VERSION")))
@@ -41,10 +47,10 @@ impl Client {
     }
 }
 
-fn header(name: &str, value: &str) -> Result<(http_types::HeaderName, http_types::HeaderValue), SetupError> {
+fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), SetupError> {
     let wrong = || SetupError::Header(name.to_owned());
-    let parsed = http_types::HeaderName::try_from(name).map_err(|_| wrong())?;
-    let mut value = http_types::HeaderValue::try_from(value).map_err(|_| wrong())?;
+    let parsed = HeaderName::try_from(name).map_err(|_| wrong())?;
+    let mut value = HeaderValue::try_from(value).map_err(|_| wrong())?;
     value.set_sensitive(true);
     Ok((parsed, value))
 }
@@ -93,22 +99,20 @@ fn nothing_in(path: &Path) -> SetupError {
     SetupError::Certificate { path: path.to_owned(), source }
 }
 
-#[async_trait::async_trait]
-impl HttpClient for Client {
-    async fn send_bytes(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+impl Client {
+    /// Sends a request, and reads the whole answer.
+    pub(super) fn run(&self, mut request: Request<impl AsSendBody>) -> Result<Response<Bytes>, ureq::Error> {
         for (name, value) in &self.headers {
             request.headers_mut().insert(name.clone(), value.clone());
         }
-        let (parts, body) = request.into_parts();
-        let answer = self.agent.run(Request::from_parts(parts, body.to_vec()));
+        let answer = self.agent.run(request);
         let trouble = match &answer {
             Ok(answer) if answer.status().is_success() => None,
             Ok(answer) => Some(format!("the receiver answered {}", answer.status())),
             Err(error) => Some(error.to_string()),
         };
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
-        let answer = answer?;
-        let (parts, mut body) = answer.into_parts();
+        let (parts, mut body) = answer?.into_parts();
         let bytes = body.with_config().limit(ANSWER).read_to_vec()?;
         Ok(Response::from_parts(parts, bytes.into()))
     }
