@@ -24,6 +24,7 @@ use std::error::Error;
 use std::io::Write;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::runtime::Handle;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint};
@@ -103,13 +104,18 @@ pub(super) struct Delivery {
 #[derive(Debug)]
 enum Way {
     Http(Client),
-    Grpc { channel: Channel, metadata: MetadataMap },
+    Grpc { channel: Channel, metadata: MetadataMap, runtime: Handle },
 }
 
 impl Delivery {
+    /// Over gRPC, within the runtime that its connections live in.
     pub(super) fn new(destination: &Destination, trouble: &Trouble) -> Result<Self, SetupError> {
         let way = match destination.protocol {
-            Protocol::Grpc => Way::Grpc { channel: channel(destination)?, metadata: metadata(destination)? },
+            Protocol::Grpc => Way::Grpc {
+                channel: channel(destination)?,
+                metadata: metadata(destination)?,
+                runtime: Handle::current(),
+            },
             Protocol::HttpProtobuf | Protocol::HttpJson => {
                 Way::Http(Client::new(destination, Trouble::clone(trouble))?)
             }
@@ -126,11 +132,11 @@ impl Delivery {
                 let body = self.body::<E>(request)?;
                 patiently(within, || self.over_http::<E>(client, &body))
             }
-            Way::Grpc { channel, metadata } => {
+            Way::Grpc { channel, metadata, runtime } => {
                 let body = Bytes::from(std::mem::take(request));
                 patiently(within, || {
                     let attempt = self.over_grpc::<E>(channel, metadata, body.clone());
-                    futures_executor::block_on(attempt)
+                    runtime.block_on(attempt)
                 })
             }
         };
