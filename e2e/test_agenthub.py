@@ -251,6 +251,7 @@ def test_ah01_one_trace_over_three_processes(hub):
     (summary,) = hub.clew.get("/api/v1/traces", q="service:agenthub-publisher")["traces"]
     assert len(summary["services"]) == 3 and summary["spans"] >= 5 and summary["errors"] == 0
     assert summary["status"] == "ok" and summary["rootName"] == "publish_event"
+    assert hub.clew.get("/api/v1/findings")["findings"] == []
     page = requests.get(f"{hub.clew.api}/trace/{trace.id}", timeout=20)
     assert page.status_code == 200 and "<html" in page.text.lower()
 
@@ -303,6 +304,9 @@ def test_ah02_an_event_without_context_begins_a_trace_that_says_so(hub):
     assert "messaging.context.missing" not in tags(traces[0].the("route_task"))
     (flagged,) = hub.clew.get("/api/v1/traces", q="messaging.context.missing:true")["traces"]
     assert flagged["traceId"] == traces[1].id
+    (finding,) = hub.clew.get("/api/v1/findings")["findings"]
+    assert (finding["kind"], finding["service"], finding["operation"]) == ("brokenChain", "agenthub-subscriber", "consume_event")
+    assert [each["traceId"] for each in finding["examples"]] == [traces[1].id]
     assert "the event has no trace context" in hub.log_text("subscriber")
 
 

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { launch, openPage, paintedAfter } from './browser.mjs';
-import { agentRun, conversationTurn, retriedRun, send, spanIdOf, traceIdOf } from './otlp.mjs';
+import { agentRun, conversationTurn, order, retriedRun, send, spanIdOf, traceIdOf } from './otlp.mjs';
 import { startServer, until } from './server.mjs';
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -49,6 +49,21 @@ const PAGES = [
     path: '/sessions?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z',
     ready: (page) => page.getByRole('heading', { name: 'No conversation in this time range' }),
   },
+  {
+    name: 'findings',
+    path: '/findings',
+    ready: (page) => page.getByRole('link', { name: 'process order' }),
+  },
+  {
+    name: 'no-findings',
+    path: '/findings?kind=clockSkew',
+    ready: (page) => page.getByRole('heading', { name: 'None of this kind' }),
+  },
+  {
+    name: 'services',
+    path: `/trace/${traceIdOf(10)}`,
+    ready: (page) => page.getByRole('treegrid').getByText('publish order'),
+  },
   { name: 'logs', path: `${trace}?view=logs`, ready: (page) => page.getByText('No log record carries') },
   { name: 'settings', path: '/settings', ready: (page) => page.getByRole('heading', { name: 'Receivers' }) },
   {
@@ -67,9 +82,11 @@ before(async () => {
   for (const turn of [1, 2, 3])
     await send(server.otlp, conversationTurn(5 + turn, 'support/7', turn, { content: turn < 3 }));
   await send(server.otlp, retriedRun(9));
+  await send(server.otlp, order(10));
+  await send(server.otlp, order(11, { lost: 12 }));
   await until(async () => {
     const answer = await (await fetch(`${server.origin}/api/v1/traces`)).json();
-    return answer.traces.length === 9;
+    return answer.traces.length === 12;
   }, 'the runs being found');
 });
 after(async () => {
@@ -78,7 +95,7 @@ after(async () => {
 });
 
 test('the page comes with a strict policy', async () => {
-  for (const path of ['/', '/traces', trace, '/sessions', '/session/v1%2E2', '/settings']) {
+  for (const path of ['/', '/traces', trace, '/sessions', '/session/v1%2E2', '/findings', '/settings']) {
     const response = await fetch(server.origin + path);
     assert.equal(response.status, 200);
     const policy = response.headers.get('content-security-policy') ?? '';

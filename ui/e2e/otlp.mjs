@@ -108,6 +108,25 @@ export function agentRun(trace, { name = 'invoke_agent planner', ago = 0n } = {}
   ]);
 }
 
+/** An order through three services; without its context, the mailer begins a trace of its own. */
+export function order(trace, { lost = null } = {}) {
+  const ms = (value) => BigInt(value) * 1_000_000n;
+  const start = BigInt(Date.now()) * 1_000_000n - ms(5000);
+  const step = (number, parent, name, kind, from, length) =>
+    span({ trace, number, parent, name, kind, start: start + ms(from), duration: ms(length) });
+  const received = step(3, 2, 'process order', 5, 300, 200);
+  if (lost !== null) {
+    delete received.parentSpanId;
+    received.traceId = traceIdOf(lost);
+  }
+  const services = [
+    request([step(0, undefined, 'POST /orders', 2, 0, 200)], 'gateway'),
+    request([step(1, 0, 'POST /buy', 2, 10, 150), step(2, 1, 'publish order', 4, 100, 20)], 'shop'),
+    request([received], 'mailer'),
+  ];
+  return { resourceSpans: services.flatMap(({ resourceSpans }) => resourceSpans) };
+}
+
 /** A turn of a conversation: a call that repeats all that was said before it; without `content` it tells nothing. */
 export function conversationTurn(trace, conversation, turn, { content = true, model = 'gpt-4o' } = {}) {
   const ms = (value) => BigInt(value) * 1_000_000n;

@@ -224,3 +224,23 @@ fn text(value: &Value) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Counts, DISTINCT_VALUES};
+
+    #[test]
+    fn only_values_that_start_as_wanted_take_room() {
+        let check = |prefix: &str, values: usize, complete: bool| {
+            let mut counts = Counts::new(prefix);
+            for number in 0..=DISTINCT_VALUES {
+                counts.add(format!("order {number}"));
+            }
+            counts.add("Refund 1".to_owned());
+            assert_eq!((counts.values.len(), counts.complete), (values, complete), "{prefix:?}");
+        };
+        check("", DISTINCT_VALUES, false);
+        check("refund", 1, true);
+        check("order 5", 11_111, true);
+    }
+}

@@ -8,6 +8,7 @@ mod account;
 mod entities;
 mod export;
 mod fields;
+mod findings;
 mod logs;
 mod metrics;
 mod newest;
@@ -34,14 +35,15 @@ use crate::trace::{Width, internal, load, load_spans};
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use model::{Signal, Span, SpanId, TenantId, TimeRange, TraceId, otlp};
+use query::findings::FindingsResult;
 use query::result::{
     Change, EntitiesResult, Field, FieldValues, LogResult, MetricName, MetricResult, Operation,
     OperationsResult, SearchResult, Skeleton, Stored, TraceSummary,
 };
 use query::run::Run;
 use query::{
-    Deadline, Engine, EntitiesRequest, Error, ExportRequest, Expression, FieldValuesRequest, LogRequest,
-    MetricRequest, OperationsRequest, SearchRequest,
+    Deadline, Engine, EntitiesRequest, Error, ExportRequest, Expression, FieldValuesRequest, FindingsRequest,
+    LogRequest, MetricRequest, OperationsRequest, SearchRequest,
 };
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -281,6 +283,14 @@ impl Engine for StoredEngine {
         self.answer(request.deadline, answering).await
     }
 
+    async fn findings(&self, tenant: &TenantId, request: FindingsRequest) -> Result<FindingsResult, Error> {
+        let answering = async {
+            let _turn = self.counts.acquire().await.map_err(internal)?;
+            findings::list(&self.scanner, (&self.storage, tenant), &request).await
+        };
+        self.answer(request.deadline, answering).await
+    }
+
     async fn fields(&self, tenant: &TenantId, range: TimeRange) -> Result<Vec<Field>, Error> {
         let snapshot = self.storage.snapshot(tenant, Signal::Traces);
         self.answer(Deadline::default(), fields::keys(&self.scanner, &snapshot, range)).await
@@ -325,6 +335,7 @@ impl Engine for StoredEngine {
             disk_free_bytes: usage.disk_free_bytes,
             hot_bytes: usage.hot_bytes,
             blocks: usage.blocks,
+            damaged_blocks: usage.damaged_blocks,
         })
     }
 

@@ -125,7 +125,17 @@ impl Predicate<'_> {
     }
 
     fn fixed_text(&self, column: &str, test: &Test) -> Expr {
-        if self.has(column) { text_test(ident(column), test) } else { lit(false) }
+        if self.has(column) { self.text_column(column, test) } else { lit(false) }
+    }
+
+    fn text_column(&self, column: &str, test: &Test) -> Expr {
+        match test {
+            // A text that is a number is ordered as one.
+            Test::Compare(_, literal) if test.is_ordered() && literal.number.is_some() => {
+                self.words(column, test)
+            }
+            _ => text_test(ident(column), test),
+        }
     }
 
     fn fixed_number(&self, column: &str, test: &Test) -> Expr {
@@ -193,17 +203,7 @@ impl Predicate<'_> {
             return column.is_not_null();
         }
         match column_type {
-            ColumnType::String if test.is_ordered() => {
-                let test = test.clone();
-                let matches = move |batch: &RecordBatch| {
-                    let texts = batch.column(0).as_string::<i32>();
-                    (0..texts.len())
-                        .map(|row| Some(texts.is_valid(row) && test.text(texts.value(row))))
-                        .collect()
-                };
-                self.rows(&[name.to_owned()], Arc::new(matches))
-            }
-            ColumnType::String => text_test(column, test),
+            ColumnType::String => self.text_column(name, test),
             ColumnType::Int => integer_test(&column, test),
             ColumnType::Double => double_test(&column, test),
             ColumnType::Bool => match (test.boolean(true), test.boolean(false)) {
@@ -384,7 +384,7 @@ fn text_test(column: Expr, test: &Test) -> Expr {
         Operator::Equal => column.eq(lit(literal.text.clone())),
         Operator::Matches => column.ilike(lit(format!("%{}%", escaped(&literal.text)))),
         Operator::Glob => column.ilike(lit(escaped(&literal.text).replace('*', "%"))),
-        _ => lit(false),
+        _ => ordered(column, *operator, lit(literal.text.clone())),
     }
 }
 

@@ -157,14 +157,21 @@ impl<'a> SpanRow<'a> {
 
     /// The first truth value that carries this meaning.
     pub fn flag(&self, meaning: Meaning) -> Option<bool> {
-        self.batch.present(meaning).iter().find_map(|source| {
-            let column = self.cells(source.key).find(|(column_type, _)| *column_type == ColumnType::Bool);
-            let value = column.map(|(_, array)| array.as_boolean().value(self.row));
-            value.or_else(|| match any_value(self.in_tail(source.key)?) {
-                Value::Bool(value) => Some(value),
-                _ => None,
-            })
+        self.batch.present(meaning).iter().find_map(|source| self.flag_of(source.key))
+    }
+
+    fn flag_of(&self, key: &str) -> Option<bool> {
+        let column = self.cells(key).find(|(column_type, _)| *column_type == ColumnType::Bool);
+        let value = column.map(|(_, array)| array.as_boolean().value(self.row));
+        value.or_else(|| match any_value(self.in_tail(key)?) {
+            Value::Bool(value) => Some(value),
+            _ => None,
         })
+    }
+
+    /// Whether an attribute of this very key is true.
+    pub fn is_true(&self, key: &str) -> bool {
+        self.flag_of(key) == Some(true)
     }
 
     /// What a call of a model used.
@@ -214,6 +221,11 @@ const SPAN_TYPE: &str = "logfire.span_type";
 /// ... and the parent of that other.
 const PENDING_PARENT: &str = "logfire.pending_parent_id";
 
+/// The keys that [`SpanRow::stands_for`] asks for.
+pub const fn pending_keys() -> [&'static str; 2] {
+    [SPAN_TYPE, PENDING_PARENT]
+}
+
 /// The attribute keys that [`SpanRow`] is asked for when a trace is summed up or drawn.
 pub fn asked_keys() -> Vec<&'static str> {
     use Meaning as M;
@@ -247,7 +259,10 @@ pub fn asked_keys() -> Vec<&'static str> {
         M::RpcMethod,
         M::McpMethod,
     ];
-    let others = [SPAN_TYPE, PENDING_PARENT, "error.type"].into_iter().chain(NodeKind::keys());
+    let others = pending_keys()
+        .into_iter()
+        .chain(["error.type", crate::findings::CONTEXT_MISSING])
+        .chain(NodeKind::keys());
     let mut keys: Vec<_> = meanings.into_iter().flat_map(Meaning::needed_keys).chain(others).collect();
     keys.sort_unstable();
     keys.dedup();

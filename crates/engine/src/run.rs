@@ -1,20 +1,20 @@
 //! A trace as the run of an agent: how it ended, where its time went, what is wrong with it.
 
 use crate::account::{self, Accounts};
+use crate::findings::{SKEW, broken_chain};
 use crate::prices::PriceTable;
 use crate::row::SpanBatch;
 use crate::skeleton;
 use crate::trace::TraceRows;
 use model::{SpanId, Timestamp, TraceId, Value, otlp, schema};
+use query::findings::FindingKind;
 use query::result::{Skeleton, SkeletonRow, flag};
 use query::run::{Account, Failure, Finding, Part, Retry, Run, RunState, Segment, Waits};
 use semconv::NodeKind;
 use semconv::node_kind::Attributes;
 use std::collections::{HashMap, HashSet};
 
-/// Clocks of two services that are less apart than this are not spoken of.
-const SKEW: u64 = 1_000_000;
-/// Of one kind, no more are told.
+/// Of one kind, no more are told one by one.
 const MOST_FINDINGS: usize = 50;
 
 /// What the rows of a trace say of the run; `None` when there is no span.
@@ -41,7 +41,7 @@ pub fn build(trace_id: TraceId, rows: &TraceRows, prices: &PriceTable) -> Option
         critical_path: tree.critical_path(),
         retries: retries(&skeleton.rows),
         waits: waits(&skeleton.rows),
-        findings: findings(&skeleton),
+        findings: [broken_chains(rows), findings(&skeleton)].concat(),
         calls: accounts.nodes.into_iter().filter_map(|node| node.call).collect(),
     })
 }
@@ -236,12 +236,32 @@ fn waits(rows: &[SkeletonRow]) -> Waits {
     waits
 }
 
+/// The first findings of one kind, and how many more there are.
+fn told(mut all: impl Iterator<Item = Finding>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = all.by_ref().take(MOST_FINDINGS).collect();
+    let more = all.count();
+    let kind = findings.first().map(|finding| finding.kind).filter(|_| more > 0);
+    let rest =
+        kind.map(|kind| Finding { kind, span_id: None, detail: format!("and {more} more like these") });
+    findings.extend(rest);
+    findings
+}
+
+fn broken_chains(rows: &TraceRows) -> Vec<Finding> {
+    let batches: Vec<_> = rows.batches.iter().map(SpanBatch::new).collect();
+    told(rows.distinct().into_iter().filter_map(|(batch, place)| {
+        let span = batches.get(batch)?.row(place);
+        let why = broken_chain(&span)?;
+        let span_id = span.columns().id(schema::SPAN_ID, place).map(SpanId);
+        Some(Finding { kind: FindingKind::BrokenChain.as_str(), span_id, detail: why.to_owned() })
+    }))
+}
+
 fn findings(skeleton: &Skeleton) -> Vec<Finding> {
-    let mut findings = Vec::new();
     let rows = &skeleton.rows;
-    let orphans = rows.iter().filter(|row| row.flags & flag::ORPHAN != 0).take(MOST_FINDINGS);
-    findings.extend(orphans.map(|row| Finding {
-        kind: "orphan",
+    let orphans = rows.iter().filter(|row| row.flags & flag::ORPHAN != 0);
+    let mut findings = told(orphans.map(|row| Finding {
+        kind: FindingKind::Orphan.as_str(),
         span_id: Some(row.span_id),
         detail:
             "its parent is not stored: it was not sent here, was not sampled, or is still to come".to_owned(),
@@ -255,13 +275,13 @@ fn findings(skeleton: &Skeleton) -> Vec<Finding> {
         let before = parent.start.0.saturating_sub(row.start.0);
         (before > SKEW && parent.service != row.service).then_some((row, before))
     });
-    findings.extend(early.take(MOST_FINDINGS).map(|(row, before)| Finding {
-        kind: "clockSkew",
+    findings.extend(told(early.map(|(row, before)| Finding {
+        kind: FindingKind::ClockSkew.as_str(),
         span_id: Some(row.span_id),
         detail: format!(
             "it starts {} ms before its parent, which another service sent: their clocks differ",
             before / 1_000_000
         ),
-    }));
+    })));
     findings
 }

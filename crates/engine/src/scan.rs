@@ -128,13 +128,30 @@ impl Scanner {
         columns: &[&str],
         mut take: impl FnMut(&RecordBatch),
     ) -> Result<(), Error> {
+        let all = |batch: &RecordBatch| {
+            take(batch);
+            true
+        };
+        self.each_while(source, wanted, columns, all).await
+    }
+
+    /// Likewise, until `take` says that it wants no more.
+    pub async fn each_while(
+        &self,
+        source: &Source,
+        wanted: Wanted<'_>,
+        columns: &[&str],
+        mut take: impl FnMut(&RecordBatch) -> bool,
+    ) -> Result<(), Error> {
         let schema = source.schema();
         let present = columns.iter().filter(|name| schema.index_of(name).is_ok()).map(|name| ident(*name));
         let Some(frame) = self.wanted(source, wanted).await? else { return Ok(()) };
         let frame = frame.select(present.collect::<Vec<_>>()).map_err(internal)?;
         let mut batches = frame.execute_stream().await.map_err(failed)?;
         while let Some(batch) = batches.try_next().await.map_err(failed)? {
-            take(&batch);
+            if !take(&batch) {
+                break;
+            }
         }
         Ok(())
     }

@@ -10,17 +10,22 @@ use semconv::{Meaning, NodeKind};
 use std::collections::{HashMap, HashSet};
 
 /// A table of texts; entry 0 is empty.
-struct Texts {
+pub struct Texts {
     texts: Vec<String>,
     index: HashMap<String, u32>,
 }
 
 impl Texts {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { texts: vec![String::new()], index: HashMap::from([(String::new(), 0)]) }
     }
 
-    fn add(&mut self, text: &str) -> u32 {
+    pub fn get(&self, number: u32) -> Option<&str> {
+        self.texts.get(number as usize).map(String::as_str)
+    }
+
+    /// The text's number.
+    pub fn add(&mut self, text: &str) -> u32 {
         if let Some(known) = self.index.get(text) {
             return *known;
         }

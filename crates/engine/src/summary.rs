@@ -6,7 +6,7 @@ use crate::row::SpanBatch;
 use crate::skeleton;
 use crate::trace::TraceRows;
 use model::{TraceId, schema};
-use query::result::{SkeletonRow, TraceSummary, flag};
+use query::result::{SkeletonRow, TraceSummary, Unnamed, flag};
 use semconv::{Meaning, NodeKind};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
@@ -24,6 +24,8 @@ pub fn build(trace_id: TraceId, rows: &TraceRows, prices: &PriceTable) -> Option
     let end = skeleton.rows.iter().map(|row| row.end.max(row.start)).max()?;
     let text = |texts: &[String], place: u32| texts.get(place as usize).cloned().unwrap_or_default();
     let totals = totals(rows, prices);
+    let (agents, unnamed_agents) = in_order(&skeleton.rows, &skeleton.agents, |row| row.agent);
+    let (services, unnamed_services) = in_order(&skeleton.rows, &skeleton.services, |row| row.service);
     Some(TraceSummary {
         trace_id,
         root_name: text(&skeleton.names, root.name),
@@ -34,8 +36,9 @@ pub fn build(trace_id: TraceId, rows: &TraceRows, prices: &PriceTable) -> Option
         own_status: i32::from(root.status),
         spans: skeleton.rows.len() as u64,
         errors: skeleton.rows.iter().filter(|row| row.status == 2).count() as u64,
-        agents: in_order(&skeleton.rows, &skeleton.agents, |row| row.agent),
-        services: in_order(&skeleton.rows, &skeleton.services, |row| row.service),
+        agents,
+        services,
+        unnamed: Unnamed { agents: unnamed_agents, services: unnamed_services, ..totals.unnamed },
         kinds: kinds(&skeleton.rows),
         running: skeleton.rows.iter().any(|row| row.flags & flag::RUNNING != 0),
         orphans: skeleton.orphans,
@@ -43,20 +46,25 @@ pub fn build(trace_id: TraceId, rows: &TraceRows, prices: &PriceTable) -> Option
     })
 }
 
-/// The names that the first spans of the tree have.
-fn in_order(rows: &[SkeletonRow], names: &[String], place: impl Fn(&SkeletonRow) -> u32) -> Vec<String> {
+/// The names that the first spans of the tree have, and how many there are beyond these.
+fn in_order(
+    rows: &[SkeletonRow],
+    names: &[String],
+    place: impl Fn(&SkeletonRow) -> u32,
+) -> (Vec<String>, u64) {
     let mut seen = vec![false; names.len()];
-    let mut first = Vec::new();
+    let (mut first, mut more) = (Vec::new(), 0);
     for place in rows.iter().map(|row| place(row) as usize).filter(|place| *place > 0) {
         if let (Some(seen @ false), Some(name)) = (seen.get_mut(place), names.get(place)) {
             *seen = true;
-            first.push(name.clone());
-        }
-        if first.len() == NAMES {
-            break;
+            if first.len() < NAMES {
+                first.push(name.clone());
+            } else {
+                more += 1;
+            }
         }
     }
-    first
+    (first, more)
 }
 
 fn kinds(rows: &[SkeletonRow]) -> Vec<(&'static str, u64)> {
@@ -75,12 +83,14 @@ fn totals(rows: &TraceRows, prices: &PriceTable) -> TraceSummary {
     let accounts = Accounts::new(spans.iter().map(|span| account::read(span, prices)).collect());
     let mut totals = TraceSummary { account: accounts.total(), ..TraceSummary::default() };
     totals.conversation = spans.iter().find_map(|span| span.meaning(Meaning::Conversation).map(String::from));
-    for span in &spans {
-        let model = span.meaning(Meaning::Model).filter(|_| totals.models.len() < NAMES);
-        if let Some(model) = model.filter(|model| !totals.models.iter().any(|known| known == model)) {
-            totals.models.push(model.into_owned());
+    let mut models = HashSet::new();
+    for model in spans.iter().filter_map(|span| span.meaning(Meaning::Model)) {
+        if models.len() < NAMES && !models.contains(&model) {
+            totals.models.push(model.clone().into_owned());
         }
+        models.insert(model);
     }
+    totals.unnamed.models = (models.len() - totals.models.len()) as u64;
     let mut asked = spans.iter().filter(|span| span.has_meaning(Meaning::InputMessages));
     totals.input = asked.find_map(|span| first_input(&span.meaning(Meaning::InputMessages)?));
     totals

@@ -36,7 +36,7 @@ impl From<&Comparison> for Test {
 }
 
 impl Test {
-    /// Whether a text is read as a number to be compared.
+    /// Whether it asks for what is more or less.
     pub fn is_ordered(&self) -> bool {
         let unordered = [Operator::Matches, Operator::Equal, Operator::Glob];
         matches!(self, Self::Compare(operator, _) if !unordered.contains(operator))
@@ -52,7 +52,13 @@ impl Test {
             Operator::Matches => contains(text, &literal.text),
             Operator::Equal => text == literal.text,
             Operator::Glob => glob(&text.to_lowercase(), &literal.text.to_lowercase()),
-            _ => text.parse().is_ok_and(|number| self.number(number)),
+            _ => {
+                match text.parse().ok().filter(|number: &f64| number.is_finite() && literal.number.is_some())
+                {
+                    Some(number) => self.number(number),
+                    None => in_order(*operator, text, &literal.text),
+                }
+            }
         }
     }
 
@@ -131,6 +137,17 @@ impl Test {
             return found;
         }
         tail_attributes(tail).iter().any(|attribute| self.value(&attribute.value))
+    }
+}
+
+/// Whether two texts are in this order.
+fn in_order(operator: Operator, text: &str, wanted: &str) -> bool {
+    match operator {
+        Operator::Less => text < wanted,
+        Operator::LessOrEqual => text <= wanted,
+        Operator::Greater => text > wanted,
+        Operator::GreaterOrEqual => text >= wanted,
+        Operator::Matches | Operator::Equal | Operator::Glob => false,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod damage;
 mod filters;
+mod findings;
 mod indexes;
 mod logs;
 mod metrics;

@@ -16,6 +16,8 @@ pub enum Width {
     All,
     /// What a summary or skeleton needs.
     Outline,
+    /// Which spans there are, below which.
+    Place,
 }
 
 /// The rows of one trace; the same span may be in it several times.
@@ -56,13 +58,23 @@ pub async fn load_spans(
     spans: Option<&[SpanId]>,
 ) -> Result<TraceRows, Error> {
     let snapshot = storage.snapshot(tenant, signal);
-    let names = (width == Width::Outline).then(outline_columns);
+    let names = match width {
+        Width::All => None,
+        Width::Outline => Some(outline_columns()),
+        Width::Place => Some(place_columns()),
+    };
     let names: Option<Vec<&str>> = names.as_ref().map(|names| names.iter().map(String::as_str).collect());
     let blocks = snapshot.blocks.iter().map(|block| block.read_trace(trace, names.as_deref(), spans));
     let mut batches: Vec<RecordBatch> =
         try_join_all(blocks).await.map_err(|error| unread(&error))?.into_iter().flatten().collect();
     batches.extend(snapshot.hot.iter().filter_map(|batch| batch.trace_rows(trace)));
     Ok(TraceRows { batches })
+}
+
+fn place_columns() -> Vec<String> {
+    let fixed =
+        [schema::TRACE_ID, schema::SPAN_ID, schema::PARENT_SPAN_ID, schema::END, schema::ATTRIBUTES_TAIL];
+    with_attributes(&fixed, crate::row::pending_keys())
 }
 
 fn outline_columns() -> Vec<String> {
@@ -81,9 +93,12 @@ fn outline_columns() -> Vec<String> {
         schema::LINKS,
         schema::ATTRIBUTES_TAIL,
     ];
+    with_attributes(&fixed, crate::row::asked_keys())
+}
+
+fn with_attributes(fixed: &[&str], keys: impl IntoIterator<Item = &'static str>) -> Vec<String> {
     let typed = |key: &'static str| ColumnType::ALL.map(|column_type| attribute_column(key, column_type));
-    let attributes = crate::row::asked_keys().into_iter().flat_map(typed);
-    fixed.map(str::to_owned).into_iter().chain(attributes).collect()
+    fixed.iter().map(|name| (*name).to_owned()).chain(keys.into_iter().flat_map(typed)).collect()
 }
 
 /// A running span, and its parent.

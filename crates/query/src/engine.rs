@@ -1,6 +1,7 @@
 //! The contract itself.
 
 use crate::Error;
+use crate::findings::{FindingsRequest, FindingsResult};
 use crate::request::{
     EntitiesRequest, ExportRequest, FieldValuesRequest, LogRequest, MetricRequest, OperationsRequest,
     SearchRequest,
@@ -62,6 +63,9 @@ pub trait Engine: Send + Sync {
         tenant: &TenantId,
         request: OperationsRequest,
     ) -> Result<OperationsResult, Error>;
+
+    /// What is wrong with traces themselves, over many of them.
+    async fn findings(&self, tenant: &TenantId, request: FindingsRequest) -> Result<FindingsResult, Error>;
 
     /// The keys that filters may name.
     async fn fields(&self, tenant: &TenantId, range: TimeRange) -> Result<Vec<Field>, Error>;

@@ -6,6 +6,7 @@
 pub mod engine;
 pub mod error;
 pub mod filter;
+pub mod findings;
 pub mod request;
 pub mod result;
 pub mod run;
@@ -13,6 +14,7 @@ pub mod run;
 pub use engine::Engine;
 pub use error::Error;
 pub use filter::{Expression, ParseError};
+pub use findings::FindingsRequest;
 pub use request::{
     Deadline, EntitiesRequest, EntityKind, ExportRequest, FieldValuesRequest, LogRequest, MetricRequest,
     OperationsRequest, SearchRequest,

@@ -25,12 +25,14 @@ pub struct TraceSummary {
     pub spans: u64,
     /// Spans whose status is error.
     pub errors: u64,
-    /// The agents by name, in the order met.
+    /// The agents by name, in the order met; the first twenty.
     pub agents: Vec<String>,
-    /// The services, in the order met.
+    /// The services, likewise.
     pub services: Vec<String>,
-    /// The models, in the order met.
+    /// The models, likewise.
     pub models: Vec<String>,
+    /// How many there are beyond those.
+    pub unnamed: Unnamed,
     /// How many spans of each kind, by kind name.
     pub kinds: Vec<(&'static str, u64)>,
     /// What its calls of models used and cost, each once.
@@ -43,6 +45,17 @@ pub struct TraceSummary {
     pub running: bool,
     /// Spans whose parent is not stored.
     pub orphans: u64,
+}
+
+/// How many more names a trace has than its summary tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unnamed {
+    /// Agents.
+    pub agents: u64,
+    /// Services.
+    pub services: u64,
+    /// Models.
+    pub models: u64,
 }
 
 /// Newest first.
@@ -219,6 +232,8 @@ pub struct Stored {
     pub hot_bytes: u64,
     /// How many blocks.
     pub blocks: u64,
+    /// Those of them, of all tenants, in which reading met damage since the start; what is in the damaged part is missing from answers.
+    pub damaged_blocks: u64,
 }
 
 /// Something that was stored just now.

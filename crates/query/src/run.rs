@@ -228,7 +228,7 @@ impl Part {
 /// Something that is wrong with a trace itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// `orphan`, `clockSkew` or `noRoot`.
+    /// `noRoot`, or as [`crate::findings::FindingKind`] names it.
     pub kind: &'static str,
     /// Where.
     pub span_id: Option<SpanId>,

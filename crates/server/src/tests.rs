@@ -1,5 +1,6 @@
 //! Questions asked of the whole router, over an engine that keeps its spans in a list.
 
+mod calls;
 mod contract;
 mod doors;
 mod fake;
@@ -52,6 +53,10 @@ async fn ask(spans: &[Span], line: &str, headers: &[(&str, &str)], body: &str) -
     let (head, body) = answer.into_parts();
     let body = body.collect().await.unwrap().to_bytes().to_vec();
     Answer { status: head.status, headers: head.headers, body }
+}
+
+async fn text_of(answer: http::Response<Body>) -> String {
+    String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
 async fn get(spans: &[Span], path: &str) -> Answer {

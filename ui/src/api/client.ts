@@ -4,6 +4,7 @@ import type {
   ConversationPage,
   Field,
   FieldValue,
+  FindingPage,
   LogRecord,
   ModelCall,
   ParsedQuery,
@@ -88,6 +89,8 @@ export const api = {
     json<{ calls: ModelCall[]; complete: boolean }>(
       `/api/v1/conversations/${encodeURIComponent(conversation)}/calls${queryString({ limit })}`,
     ),
+  findings: (search: { kind: string | null; from: string | null; to: string | null; limit: number }) =>
+    json<FindingPage>(`/api/v1/findings${queryString(search)}`),
   parse: (q: string, signal?: AbortSignal) =>
     json<ParsedQuery>(`/api/v1/query/parse${queryString({ q })}`, { signal }),
   fields: () => json<{ fields: Field[] }>('/api/v1/fields'),

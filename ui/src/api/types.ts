@@ -15,6 +15,7 @@ export interface TraceSummary {
   agents: string[];
   services: string[];
   models: string[];
+  unnamed: { agents: number; services: number; models: number };
   kinds: Record<string, number>;
   inputTokens: string;
   outputTokens: string;
@@ -181,6 +182,7 @@ export interface ServerStatus {
   diskFreeBytes: string;
   hotBytes: string;
   blocks: number;
+  damagedBlocks: number;
   retention: { maxAge: string | null; maxBytes: string | null };
   pageBuilt: boolean;
   receivers: { name: string; address: string; accepting: boolean }[];
@@ -266,6 +268,30 @@ export interface ConversationDetail extends Conversation {
   complete: boolean;
   incompleteReason: string | null;
   turns: TraceSummary[];
+}
+
+export type FindingKind = 'brokenChain' | 'suspiciousRoot' | 'orphan' | 'clockSkew';
+
+/** What is wrong with the place of an operation's spans in their traces. */
+export interface FindingGroup {
+  kind: FindingKind;
+  service: string;
+  operation: string;
+  spanKind: string;
+  spans: string;
+  of: string;
+  first: string;
+  last: string;
+  help: string;
+  examples: { traceId: string; spanId: string; start: string; why: string }[];
+}
+
+export interface FindingPage {
+  findings: FindingGroup[];
+  totals: Record<FindingKind, string>;
+  spans: string;
+  complete: boolean;
+  incompleteReason: string | null;
 }
 
 /** A call of a model as one reads it: what is new against the agent's call before it. */

@@ -13,6 +13,8 @@ test.each([
   ['/session/talk-1', { page: 'session', id: 'talk-1' }],
   ['/session/a/b', { page: 'missing' }],
   ['/session/%', { page: 'missing' }],
+  ['/findings', { page: 'findings' }],
+  ['/findings/orphan', { page: 'missing' }],
   ['/settings', { page: 'settings' }],
 ])('%s', (path, route) => {
   expect(routeOf(path)).toEqual(route);

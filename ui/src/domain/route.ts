@@ -6,10 +6,11 @@ export type Route =
   | { page: 'trace'; id: string }
   | { page: 'sessions' }
   | { page: 'session'; id: string }
+  | { page: 'findings' }
   | { page: 'settings' }
   | { page: 'missing' };
 
-const LISTS = ['traces', 'sessions', 'settings'] as const;
+const LISTS = ['traces', 'sessions', 'findings', 'settings'] as const;
 
 export function routeOf(path: string): Route {
   const [page = '', id, ...rest] = path.split('/').filter(Boolean);

@@ -5,7 +5,7 @@ use crate::client::{Client, Summary};
 use crate::command_line::Tail;
 use crate::failure::Failure;
 use crate::terminal::{Output, Style};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::HashMap;
 
 /// So many traces are remembered, in order not to print one again that has not changed.
@@ -40,8 +40,11 @@ pub async fn run(arguments: Tail, output: &Output) -> Result<(), Failure> {
             printed.insert(summary.trace_id.clone(), state);
             output.line(if arguments.json { trace.to_string() } else { row(&summary, output) })?;
         }
-        if let Some(more) = data["more"].as_u64().filter(|more| *more > 0 && !arguments.json) {
-            output.line(output.paint(Style::Faint, &format!("and {more} more")))?;
+        if let Some(more) = data["more"].as_u64().filter(|more| *more > 0) {
+            output.line(match arguments.json {
+                true => json!({"more": more}).to_string(),
+                false => output.paint(Style::Faint, &format!("and {more} more")),
+            })?;
         }
     }
     Err(Failure::Unreachable(format!("{} has ended the stream", client.address())))

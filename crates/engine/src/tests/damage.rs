@@ -63,7 +63,8 @@ async fn the_other_blocks_answer() {
         assert_eq!(ids, [TraceId([3; 16]), TraceId([2; 16])], "{query:?}");
         assert!(found.incomplete.unwrap().contains("1 of the blocks"), "{query:?}");
     }
-    assert_eq!(fixture.storage.usage().damaged_blocks, 1);
+    let stored = fixture.engine.stored(&TenantId::default()).await.unwrap();
+    assert_eq!((stored.damaged_blocks, fixture.storage.usage().damaged_blocks), (1, 1));
     let skeleton =
         async |trace| fixture.engine.skeleton(&TenantId::default(), TraceId([trace; 16])).await.unwrap();
     assert!(skeleton(1).await.is_none() && skeleton(2).await.is_some() && skeleton(3).await.is_some());

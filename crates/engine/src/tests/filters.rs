@@ -38,6 +38,7 @@ fn spans() -> Vec<Span> {
                 Attribute::new("http.status_code", Value::Int(500)),
                 Attribute::new("big", Value::Int(9_007_199_254_740_993)),
                 Attribute::new("flagged", Value::Bool(true)),
+                text("released", "2026-01-15"),
                 Attribute::new("list", Value::Array(vec![Value::String("needle".to_owned())])),
             ],
         ),
@@ -46,7 +47,12 @@ fn spans() -> Vec<Span> {
             1,
             None,
             "three",
-            vec![text("http.status_code", "200"), text("twice", "a"), text("twice", "b")],
+            vec![
+                text("http.status_code", "200"),
+                text("twice", "a"),
+                text("twice", "b"),
+                text("released", "2026-03-01"),
+            ],
         ),
     ];
     spans[2].status.code = 2;
@@ -78,6 +84,16 @@ async fn check_all(fixture: &Fixture) {
         ("list:needle", &["two"]),
         ("twice:b", &["three"]),
         ("has:twice OR has:flagged", &["three", "two"]),
+        ("released:>=2026-01-15", &["three", "two"]),
+        ("released:<2026-02", &["two"]),
+        ("name:>one", &["three", "two"]),
+        ("service:>=shop", &["two", "one"]),
+        ("resource.service.version:<1.0.1", &["three", "two", "one"]),
+        // Numbers that were sent as texts are still numbers, also against those that were not.
+        ("http.status_code:>199", &["three", "two"]),
+        ("http.status_code:>1000", &[]),
+        ("http.status_code:>abc", &[]),
+        ("released:>9", &[]),
         ("resource.service.version:1.0.0", &["three", "two", "one"]),
         ("service.version:=1.0.0", &["three", "two", "one"]),
         ("service.version:=1.0", &[]),

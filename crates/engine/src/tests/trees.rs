@@ -1,8 +1,8 @@
 //! Traces whole: their spans as trees.
 
-use super::{Fixture, span};
+use super::{Fixture, resource, span, text};
 use model::{TenantId, TraceId};
-use query::result::flag;
+use query::result::{Unnamed, flag};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn skeletons_hold_every_span_however_odd() {
@@ -44,4 +44,25 @@ async fn skeletons_hold_every_span_however_odd() {
     // In linear time: each span asks those above it who the agent is.
     let run = fixture.engine.run(&TenantId::default(), TraceId([1; 16])).await.unwrap().unwrap();
     assert_eq!(run.critical_path.iter().map(|segment| segment.length).sum::<u64>(), 5_000_000);
+}
+
+/// What a limit leaves out of a list is counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_listed_is_counted() {
+    let fixture = Fixture::new().await;
+    let mut spans = vec![span(1, 1, None, "root", vec![])];
+    for number in 2..=76 {
+        let model = text("gen_ai.request.model", &format!("model {}", number % 23));
+        let mut lost = span(1, number, Some(1_000), "lost", vec![model]);
+        lost.resource = resource(&format!("service {}", number % 25));
+        spans.push(lost);
+    }
+    fixture.send(&spans).await;
+    let (tenant, trace) = (TenantId::default(), TraceId([1; 16]));
+    let summary = &fixture.engine.summaries(&tenant, &[trace]).await.unwrap()[0];
+    assert_eq!((summary.services.len(), summary.models.len(), summary.agents.len()), (20, 20, 0));
+    assert_eq!(summary.unnamed, Unnamed { agents: 0, services: 6, models: 3 });
+    let findings = fixture.engine.run(&tenant, trace).await.unwrap().unwrap().findings;
+    let last = findings.last().unwrap();
+    assert_eq!((findings.len(), last.span_id, last.detail.as_str()), (51, None, "and 25 more like these"));
 }

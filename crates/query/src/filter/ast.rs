@@ -20,7 +20,8 @@ pub enum Expression {
     Text(String),
 }
 
-/// A field held against a value. Where a field has values of several types, each is compared as its own type.
+/// A field held against a value. Where a field has values of several types, each is compared as its own type. A text is
+/// ordered against a number as a number when it is one, otherwise as a text: by its characters' code points.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
     /// What is compared.

@@ -47,7 +47,12 @@ pub fn compare(key: &Key<'_>, operator: &str, value: &Value<'_>) -> Result<Expre
     }
     let field = field(key.text, key.quoted);
     if let (":", Some((from, to))) = (operator, range(&field, value)) {
-        let side = |operator, text| comparison(&field, operator, text, value.place);
+        let side = |operator, text| {
+            if literal::read(&field, text).number.is_none() {
+                return Err(error(value.place, not_a_number(text)));
+            }
+            comparison(&field, operator, text, value.place)
+        };
         return Ok(Expression::And(vec![
             side(Operator::GreaterOrEqual, from)?,
             side(Operator::LessOrEqual, to)?,
@@ -113,7 +118,9 @@ fn problem(field: &Field, operator: Operator, value: &Literal) -> Option<String>
             "{text:?} is not a duration; write a number with ns, us, ms, s, m or h, such as 1.5s"
         )),
         Field::Tokens | Field::Cost if value.number.is_none() => Some(not_a_number(text)),
-        _ if ordered && value.number.is_none() => Some(not_a_number(text)),
+        Field::Kind | Field::TraceId | Field::SpanId if ordered => {
+            Some(format!("there is no order of these; write {}:{text}", field.key()))
+        }
         _ => None,
     }
 }

@@ -35,6 +35,7 @@ fn filters_in_canonical_form() {
     check("has:gen_ai.request.model", "has:gen_ai.request.model");
     check("has:\"error\" has:\"my key\"", "has:\"error\" has:\"my key\"");
     check("temperature:-0.5", "temperature:-0.5");
+    check("version:>=v1.2", "version:>=v1.2");
     check("a->b", "\"a->b\"");
     check("status:ERROR", "status:ERROR");
 }
@@ -68,7 +69,8 @@ fn errors_say_where_and_how_to_mend() {
     );
     check("tokens:many", expect![[r#"7+4: "many" is not a number; write one such as 10, 1.5 or 10k"#]]);
     check("a:1..x", expect![[r#"2+4: "x" is not a number; write one such as 10, 1.5 or 10k"#]]);
-    check("a:>b", expect![[r#"3+1: "b" is not a number; write one such as 10, 1.5 or 10k"#]]);
+    check("tokens:>b", expect![[r#"8+1: "b" is not a number; write one such as 10, 1.5 or 10k"#]]);
+    check("kind:>tool", expect!["6+4: there is no order of these; write kind:tool"]);
     check("a:!=b", expect!["1+3: there is no operator :!=; write -key:=value for what is not equal"]);
     check(
         "a:~b",

@@ -95,13 +95,18 @@ impl<'a> Reading<'a> {
         let calls = model_calls(&skeleton);
         let wanted = calls.len().min(self.limit - self.calls.len());
         self.complete &= wanted == calls.len();
+        let mut told: Option<spans::Told> = None;
         for some in calls.get(..wanted).unwrap_or_default().chunks(AT_ONCE) {
             let ids: Vec<SpanId> = some.iter().map(|(span, _)| *span).collect();
             let spans = self.state.engine().spans(self.tenant, trace, Some(&ids)).await?;
-            let told = spans::told(self.state, self.tenant, trace, &spans).await?;
+            if told.is_none() && spans.iter().any(spans::is_silent) {
+                let (records, complete) = spans::records(self.state, self.tenant, trace, None).await?;
+                self.complete &= complete;
+                told = Some(records);
+            }
             for (id, agent) in some {
                 if let Some(span) = spans.iter().find(|span| span.span_id == *id) {
-                    let told = told.get(id).map_or(&[][..], Vec::as_slice);
+                    let told = told.as_ref().and_then(|told| told.get(id)).map_or(&[][..], Vec::as_slice);
                     self.add(&Asked { span, told }, agent);
                 }
             }

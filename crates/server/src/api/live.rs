@@ -60,7 +60,8 @@ pub async fn events(
         ticks,
         tick: 0,
         changed: BTreeSet::new(),
-        untold: 0,
+        // Nobody noted what changed while the listener was away.
+        untold: usize::from(last.is_some()),
         last_status: Value::Null,
         waiting: VecDeque::new(),
         _place: place,
@@ -134,10 +135,12 @@ impl Feed {
 
     fn receiver_events(&mut self) {
         let events = self.state.ports.application.receiver_events(self.seen_event);
-        let Some(last) = events.last() else { return };
+        let (Some(first), Some(last)) = (events.first(), events.last()) else { return };
+        // Only the last events are kept: a listener that is too slow is told how many it missed.
+        let missed = first.number.saturating_sub(self.seen_event + 1);
         self.seen_event = last.number;
         let views: Vec<_> = events.iter().map(status::event_view).collect();
-        self.push("receiver.event", &json!({"events": views}));
+        self.push("receiver.event", &json!({"events": views, "missed": missed}));
     }
 
     async fn traces(&mut self) {

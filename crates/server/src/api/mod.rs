@@ -6,6 +6,7 @@ mod deletion;
 mod entities;
 mod export;
 mod fields;
+mod findings;
 mod generation;
 mod live;
 mod logs;
@@ -67,6 +68,7 @@ pub fn router() -> Router<State> {
         .route("/metrics", get(metrics::names))
         .route("/metrics/{name}", get(metrics::series))
         .route("/operations", get(operations::statistics))
+        .route("/findings", get(findings::list))
         .route("/fields", get(fields::keys))
         .route("/fields/{key}/values", get(fields::values))
         .route("/everything", delete(deletion::everything))

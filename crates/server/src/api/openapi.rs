@@ -39,6 +39,7 @@ const SUMMARY: &[&str] = &[
     "agents",
     "services",
     "models",
+    "unnamed",
     "kinds",
     "inputTokens",
     "outputTokens",
@@ -90,6 +91,7 @@ const STATUS: &[&str] = &[
     "diskFreeBytes",
     "hotBytes",
     "blocks",
+    "damagedBlocks",
     "retention",
     "pageBuilt",
     "receivers",
@@ -293,6 +295,12 @@ pub const PATHS: &[Described] = &[
         &["workflows", "complete", "incompleteReason"],
     ),
     get("/api/v1/workflows/{name}", "one of the workflows, with a series over time", ENTITIES, ENTITY),
+    get(
+        "/api/v1/findings",
+        "what is wrong with traces themselves, by kind and operation, with examples",
+        &["kind", "service", "from", "to", "limit"],
+        &["findings", "totals", "spans", "complete", "incompleteReason"],
+    ),
     get("/api/v1/fields", "keys that queries may name", &["from", "to"], &["fields"]),
     get(
         "/api/v1/fields/{key}/values",

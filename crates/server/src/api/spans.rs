@@ -35,24 +35,38 @@ pub async fn one(
 /// Log records of a trace that are looked through for messages.
 const MOST_RECORDS: usize = 1_000;
 
-/// What log records say of those of the spans that do not say themselves what was asked: in the order of time, whenever
-/// they came.
+/// What log records tell of spans, in the order of time, whenever they came.
+pub type Told = HashMap<SpanId, Vec<Event>>;
+
+/// Whether a span that should say what was asked does not do so itself.
+pub fn is_silent(span: &Span) -> bool {
+    let asked = generation::Asked { span, told: &[] };
+    let kind = NodeKind::classify(&asked);
+    matches!(kind, NodeKind::Llm | NodeKind::Agent) && asked.carrier(Meaning::InputMessages).is_none()
+}
+
+/// What log records tell of these spans, when one of them is silent.
 pub async fn told(
     state: &State,
     tenant: &TenantId,
     trace: TraceId,
     spans: &[Span],
-) -> Result<HashMap<SpanId, Vec<Event>>, ApiError> {
-    let silent = |span: &Span| {
-        let asked = generation::Asked { span, told: &[] };
-        let kind = NodeKind::classify(&asked);
-        matches!(kind, NodeKind::Llm | NodeKind::Agent) && asked.carrier(Meaning::InputMessages).is_none()
-    };
-    let mut told: HashMap<SpanId, Vec<Event>> = HashMap::new();
-    if !spans.iter().any(silent) {
-        return Ok(told);
+) -> Result<Told, ApiError> {
+    if !spans.iter().any(is_silent) {
+        return Ok(Told::new());
     }
     let only = if let [span] = spans { Some(span.span_id) } else { None };
+    Ok(records(state, tenant, trace, only).await?.0)
+}
+
+/// What log records tell of the spans of a trace, or of one; and whether all records were looked through.
+pub async fn records(
+    state: &State,
+    tenant: &TenantId,
+    trace: TraceId,
+    only: Option<SpanId>,
+) -> Result<(Told, bool), ApiError> {
+    let mut told = Told::new();
     let request = LogRequest {
         trace_id: Some(trace),
         span_id: only,
@@ -61,12 +75,13 @@ pub async fn told(
         limit: MOST_RECORDS,
         deadline: Deadline::default(),
     };
-    for record in state.engine().logs(tenant, request).await?.records {
+    let found = state.engine().logs(tenant, request).await?;
+    for record in found.records {
         if let Some(span) = record.span_id {
             told.entry(span).or_default().push(messages::events::of_record(record));
         }
     }
-    Ok(told)
+    Ok((told, found.complete))
 }
 
 #[derive(Deserialize)]

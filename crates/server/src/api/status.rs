@@ -78,6 +78,7 @@ pub async fn view(state: &State, tenant: &TenantId) -> Result<Value, ApiError> {
         "diskFreeBytes": stored.disk_free_bytes.to_string(),
         "hotBytes": stored.hot_bytes.to_string(),
         "blocks": stored.blocks,
+        "damagedBlocks": stored.damaged_blocks,
         "retention": {"maxAge": retention.max_age, "maxBytes": retention.max_bytes.to_string()},
         "pageBuilt": page::is_built(),
         "receivers": receivers,
@@ -99,6 +100,7 @@ pub async fn prometheus(
         ("clew_disk_free_bytes", "Bytes free on that disk.", stored.disk_free_bytes),
         ("clew_hot_bytes", "Bytes in the hot buffer.", stored.hot_bytes),
         ("clew_blocks", "Blocks stored.", stored.blocks),
+        ("clew_damaged_blocks", "Blocks that are damaged, as far as they were read.", stored.damaged_blocks),
     ];
     let lines = figures
         .map(|(name, help, value)| format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"));

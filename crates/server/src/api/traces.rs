@@ -101,6 +101,11 @@ pub fn summary_view(summary: &TraceSummary) -> Value {
         "agents": summary.agents,
         "services": summary.services,
         "models": summary.models,
+        "unnamed": {
+            "agents": summary.unnamed.agents,
+            "services": summary.unnamed.services,
+            "models": summary.unnamed.models,
+        },
         "kinds": kinds,
         "inputTokens": summary.account.usage.input.to_string(),
         "outputTokens": summary.account.usage.output.to_string(),

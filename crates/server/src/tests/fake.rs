@@ -12,6 +12,7 @@ use model::{
     Value, otlp,
 };
 use query::filter::{Comparison, Expression, Field, Operator};
+use query::findings::{FindingExample, FindingGroup, FindingKind, FindingsResult};
 use query::result::{
     Change, EntitiesResult, Entity, Field as NamedField, FieldScope, FieldValues, LogResult, MetricName,
     MetricResult, Operation, OperationStatistics, OperationsResult, SearchResult, Skeleton, SkeletonRow,
@@ -19,10 +20,12 @@ use query::result::{
 };
 use query::run::Run;
 use query::{
-    Engine, EntitiesRequest, Error, ExportRequest, FieldValuesRequest, LogRequest, MetricRequest,
-    OperationsRequest, SearchRequest,
+    Engine, EntitiesRequest, Error, ExportRequest, FieldValuesRequest, FindingsRequest, LogRequest,
+    MetricRequest, OperationsRequest, SearchRequest,
 };
+use semconv::NodeKind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub const TRACE: TraceId =
     TraceId([0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6, 0xa3, 0xce, 0x92, 0x9d, 0x0e, 0x0e, 0x47, 0x36]);
@@ -73,19 +76,32 @@ pub fn trace() -> Vec<Span> {
     vec![span(1, &[]), failed, other]
 }
 
-pub struct FakeEngine(Vec<Span>);
+pub struct FakeEngine {
+    spans: Vec<Span>,
+    /// How often log records were asked for.
+    logs_asked: Arc<AtomicUsize>,
+}
 
 impl FakeEngine {
     pub fn ports(spans: &[Span]) -> Ports {
+        Self::counting(spans, &Arc::default())
+    }
+
+    /// Of an application that kept the last of three receiver events.
+    pub fn forgetful() -> Ports {
+        Ports { application: Arc::new(FakeApplication { first_event: 3 }), ..Self::ports(&trace()) }
+    }
+
+    pub fn counting(spans: &[Span], logs_asked: &Arc<AtomicUsize>) -> Ports {
         Ports {
-            engine: Arc::new(Self(spans.to_vec())),
-            application: Arc::new(FakeApplication),
-            deletion: Arc::new(FakeApplication),
+            engine: Arc::new(Self { spans: spans.to_vec(), logs_asked: Arc::clone(logs_asked) }),
+            application: Arc::new(FakeApplication { first_event: 1 }),
+            deletion: Arc::new(FakeApplication { first_event: 1 }),
         }
     }
 
     fn of(&self, tenant: &TenantId, trace: TraceId) -> Vec<Span> {
-        let mine = self.0.iter().filter(|span| *tenant == TenantId::default() && span.trace_id == trace);
+        let mine = self.spans.iter().filter(|span| *tenant == TenantId::default() && span.trace_id == trace);
         mine.cloned().collect()
     }
 
@@ -155,7 +171,7 @@ impl Engine for FakeEngine {
     async fn search(&self, tenant: &TenantId, request: SearchRequest) -> Result<SearchResult, Error> {
         let within = |span: &Span| span.start >= request.range.from && span.start <= request.range.to;
         let mut ids: Vec<TraceId> = self
-            .0
+            .spans
             .iter()
             .filter(|span| within(span) && holds(&request.filter, span))
             .map(|span| span.trace_id)
@@ -180,6 +196,7 @@ impl Engine for FakeEngine {
             end: span.end,
             name: u32::try_from(index + 1).unwrap(),
             service: if index == 2 { 2 } else { 1 },
+            kind: if span.name.starts_with("chat") { NodeKind::Llm as u8 } else { 0 },
             cost: f32::NAN,
             ..SkeletonRow::default()
         };
@@ -216,6 +233,7 @@ impl Engine for FakeEngine {
     }
 
     async fn logs(&self, _: &TenantId, request: LogRequest) -> Result<LogResult, Error> {
+        self.logs_asked.fetch_add(1, Ordering::Relaxed);
         let record = LogRecord {
             body: Some(Value::Int(i64::MAX)),
             trace_id: request.trace_id,
@@ -266,6 +284,27 @@ impl Engine for FakeEngine {
         Ok(OperationsResult { operations: vec![operation], complete: true, incomplete: None })
     }
 
+    async fn findings(&self, _: &TenantId, request: FindingsRequest) -> Result<FindingsResult, Error> {
+        let example = FindingExample { trace_id: TRACE, why: "it is one".to_owned(), ..Default::default() };
+        let group = FindingGroup {
+            kind: request.kind.unwrap_or(FindingKind::Orphan),
+            service: "shop".to_owned(),
+            operation: Operation { name: "sell".to_owned(), kind: 2 },
+            spans: 1,
+            of: 3,
+            first: Timestamp(START),
+            last: Timestamp(START),
+            examples: vec![example],
+        };
+        Ok(FindingsResult {
+            groups: vec![group],
+            totals: [0, 0, 1, 0],
+            spans: 3,
+            complete: true,
+            incomplete: None,
+        })
+    }
+
     async fn fields(&self, _: &TenantId, _: TimeRange) -> Result<Vec<NamedField>, Error> {
         Ok(vec![NamedField { key: "http.route".to_owned(), scope: FieldScope::Span, types: vec!["string"] }])
     }
@@ -280,14 +319,14 @@ impl Engine for FakeEngine {
         request: ExportRequest,
     ) -> Result<BoxStream<'static, Result<Vec<u8>, Error>>, Error> {
         let wire = match request.signal {
-            Signal::Traces => otlp::encode_spans(&self.0),
+            Signal::Traces => otlp::encode_spans(&self.spans),
             Signal::Logs | Signal::Metrics => Vec::new(),
         };
         Ok(stream::iter([Ok(wire)]).boxed())
     }
 
     async fn stored(&self, _: &TenantId) -> Result<Stored, Error> {
-        Ok(Stored { spans: self.0.len() as u64, ..Stored::default() })
+        Ok(Stored { spans: self.spans.len() as u64, ..Stored::default() })
     }
 
     fn changes(&self) -> BoxStream<'static, Option<Arc<Change>>> {
@@ -298,7 +337,10 @@ impl Engine for FakeEngine {
     }
 }
 
-struct FakeApplication;
+/// Keeps three receiver events, or fewer.
+struct FakeApplication {
+    first_event: u64,
+}
 
 #[async_trait]
 impl Deletion for FakeApplication {
@@ -339,7 +381,7 @@ impl ApplicationStatus for FakeApplication {
             hint: String::new(),
             items: 0,
         };
-        (1..=3).filter(|number| *number > after).map(event).collect()
+        (self.first_event..=3).filter(|number| *number > after).map(event).collect()
     }
     async fn receiver_event_after(&self, _: u64) {}
     async fn send_sample(&self) -> Result<TraceId, String> {

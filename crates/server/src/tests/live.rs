@@ -1,6 +1,7 @@
 //! The stream of events. Time is paused: it passes when everyone waits.
 
 use super::fake::{self, FakeEngine};
+use crate::ports::Ports;
 use axum::body::Body;
 use http::Request;
 use http_body_util::BodyExt;
@@ -8,11 +9,15 @@ use tower::ServiceExt;
 
 /// The first events for a listener who saw the event of this number last.
 async fn listen(last: Option<&str>, tenant: &str) -> String {
+    listen_to(FakeEngine::ports(&fake::trace()), last, tenant).await
+}
+
+async fn listen_to(ports: Ports, last: Option<&str>, tenant: &str) -> String {
     let mut request = Request::builder().uri("/api/v1/live").header("x-scope-orgid", tenant);
     if let Some(last) = last {
         request = request.header("last-event-id", last);
     }
-    let router = crate::router(FakeEngine::ports(&fake::trace()), Vec::new());
+    let router = crate::router(ports, Vec::new());
     let answer = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
     let mut body = answer.into_body();
@@ -48,7 +53,19 @@ async fn a_listener_resumes_where_it_was() {
         let seen = listen(last, "default").await;
         assert_eq!(seen.matches("<script>").count(), events, "{last:?}: {seen}");
         assert!(seen.contains("id: 3\n"), "{seen}");
+        // One change was missed; and whoever comes back does not know what was before.
+        let told = if last.is_some_and(|last| last != "x") { 2 } else { 1 };
+        assert_eq!(seen.matches("\"more\":1").count(), told, "{last:?}: {seen}");
     }
+}
+
+/// Three events are kept, of which the first has the number 1; or the listener saw one before it.
+#[tokio::test(start_paused = true)]
+async fn events_that_are_gone_are_told() {
+    let seen = listen(Some("1"), "default").await;
+    assert!(seen.contains("\"missed\":0"), "{seen}");
+    let seen = listen_to(FakeEngine::forgetful(), Some("1"), "default").await;
+    assert!(seen.contains("\"missed\":1") && seen.matches("<script>").count() == 1, "{seen}");
 }
 
 #[tokio::test]
