@@ -325,7 +325,7 @@ def nats(tmp_path):
     """A real NATS server with JetStream: its port and that of its monitoring."""
     program = os.environ.get("NATS_SERVER") or shutil.which("nats-server")
     if not program:
-        pytest.skip("no nats-server on the path and none named by NATS_SERVER; Debian has it in the package nats-server")
+        pytest.skip("no nats-server on the path and none named by NATS_SERVER: `cargo xtask test` builds one where Go is")
     port, monitoring = free_ports(2)
     command = [program, "-js", "-sd", str(tmp_path / "nats"), "-a", "127.0.0.1", "-p", str(port), "-m", str(monitoring)]
     with open(tmp_path / "nats.log", "ab") as log:
