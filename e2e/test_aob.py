@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -16,23 +17,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from aob import BELONGINGS, CALLER, FOLDER, KEY, Aob, Tree, delivered, sent
 from clew import free_ports, wait_until
-
-FOLDER = "examples/aob"
-SERVICES = ["provider", "opa", "model-gateway", "tool-gateway", "worker", "api"]
-KEY = {"X-API-Key": "demo:local-dev-key"}
-# The span of a caller from elsewhere.
-CALLER = "b7ad6b7169203331"
-BELONGINGS = {"workflow.id", "workflow.name", "workflow.version", "tenant.id", "user.id"}
-# The guide's variables, but for the endpoint's port.
-GUIDE = {
-    "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-    "OTEL_EXPORTER_OTLP_HEADERS": "",
-    "OTEL_RESOURCE_ATTRIBUTES": "service.name=agentic-core,service.version=1.0.0,deployment.environment=development",
-    "OTEL_TRACES_SAMPLER": "traceidratio",
-    "OTEL_TRACES_SAMPLER_ARG": "1.0",
-    "OTEL_SERVICE_VERSION": "1.0.0",
-}
+from kafka_broker import Kafka
 
 
 @pytest.fixture(scope="session")
@@ -44,156 +31,6 @@ def binary():
     built = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
     found = [json.loads(line).get("executable") for line in built.splitlines()]
     return [path for path in found if path][-1]
-
-
-class Aob:
-    """The system's processes, each on a free port."""
-
-    def __init__(self, binary, clew, directory, environment=None, folder=FOLDER):
-        self.binary, self.clew, self.directory, self.folder = binary, clew, directory, folder
-        directory.mkdir(parents=True, exist_ok=True)
-        ports = free_ports(5)
-        names = ["provider", "opa", "model-gateway", "tool-gateway", "api"]
-        self.addresses = {name: f"127.0.0.1:{port}" for name, port in zip(names, ports)}
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("OTEL_")},
-            **GUIDE, "OTEL_EXPORTER_OTLP_ENDPOINT": clew.otlp_http, "OTEL_BSP_SCHEDULE_DELAY": "100",
-            "OTEL_METRIC_EXPORT_INTERVAL": "500", **(environment or {}),
-        }
-        self.processes = {}
-        # As the API is called in telemetry.
-        self.service = self.environment.get("OTEL_SERVICE_NAME", "aob-api")
-
-    def flags(self):
-        """What every service is told."""
-        addresses = [flag for name, address in self.addresses.items() for flag in (f"--{name}", address)]
-        return [*addresses, "--folder", str(self.folder), "--data", str(self.directory / "data"), "--traces-url", self.clew.api]
-
-    def start_one(self, service):
-        name = self.service if service == "api" else f"aob-{service}"
-        with open(self.directory / f"{service}.log", "ab") as log:
-            self.processes[service] = subprocess.Popen(
-                [self.binary, service, *self.flags()], stdout=log, stderr=log,
-                env={**self.environment, "OTEL_SERVICE_NAME": name},
-            )
-        if service in self.addresses:
-            wait_until(lambda: self.answers(service), 20, f"{service} answers")
-
-    def answers(self, service):
-        process = self.processes[service]
-        said = (self.directory / f"{service}.log").read_text()
-        assert process.poll() is None, f"{service} ended with {process.returncode}: {said}"
-        try:
-            return requests.get(f"http://{self.addresses[service]}/health", timeout=2).status_code == 200
-        except requests.RequestException:
-            return False
-
-    def start(self, services=SERVICES):
-        for service in services:
-            self.start_one(service)
-        return self
-
-    def stop_one(self, service):
-        process = self.processes.pop(service)
-        process.send_signal(signal.SIGTERM)
-        try:
-            return process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise
-
-    def stop(self):
-        return {service: self.stop_one(service) for service in reversed(list(self.processes))}
-
-    def post(self, path, body=None, **headers):
-        return requests.post(f"http://{self.addresses['api']}{path}", json=body, headers={**KEY, **headers}, timeout=60)
-
-    def get(self, path):
-        answer = requests.get(f"http://{self.addresses['api']}{path}", headers=KEY, timeout=60)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def run(self, workflow_id, **more):
-        answer = self.post("/workflows/start", {"workflow_id": workflow_id, "text": "hello agentic", "approval": False, **more})
-        return answer, answer.json()
-
-    def is_whole(self, tree):
-        """No span lacks its parent; every request has come to its service, and every event to the worker."""
-        known = {None, CALLER, *(each.id for each in tree.spans)}
-        asked = [each for each in tree.named("POST") if not each.is_error() and self.addresses["provider"] not in each.tags["url.full"]]
-        told = tree.named("send aob.events")
-        if not all(each.parent in known for each in tree.spans):
-            return False
-        return all(tree.below(each) for each in asked) and all(tree.below(each, "process aob.events") for each in told)
-
-    def trace(self, trace_id, *conditions):
-        """The trace, once it is whole and these hold of it."""
-        conditions = [*conditions, self.is_whole]
-        found = {}
-
-        def complete():
-            found["trace"] = self.clew.trace(trace_id)
-            return found["trace"] and all(condition(Tree(found["trace"])) for condition in conditions)
-
-        try:
-            wait_until(complete, 20)
-        except AssertionError:
-            raise AssertionError(f"what the trace has: {found['trace'] and Tree(found['trace']).names()}") from None
-        return Tree(found["trace"])
-
-
-class Span:
-    def __init__(self, raw, process):
-        self.raw, self.name, self.id, self.process = raw, raw["operationName"], raw["spanID"], process
-        self.begin, self.end = raw["startTime"], raw["startTime"] + raw["duration"]
-        self.seconds = raw["duration"] / 1e6
-        self.tags = {tag["key"]: tag["value"] for tag in raw["tags"]}
-        self.types = {tag["key"]: tag["type"] for tag in raw["tags"]}
-        self.service = process["serviceName"]
-        parents = [each["spanID"] for each in raw["references"] if each["refType"] == "CHILD_OF"]
-        self.parent = parents[0] if parents else None
-        self.links = {each["traceID"] for each in raw["references"] if each["refType"] == "FOLLOWS_FROM"}
-
-    @property
-    def events(self):
-        return [{field["key"]: field["value"] for field in each["fields"]} for each in self.raw["logs"]]
-
-    def is_error(self):
-        return self.tags.get("otel.status_code") == "ERROR"
-
-    def is_ok(self):
-        return self.tags.get("otel.status_code") == "OK"
-
-
-class Tree:
-    def __init__(self, raw):
-        self.spans = [Span(each, raw["processes"][each["processID"]]) for each in raw["spans"]]
-
-    def names(self):
-        return sorted(f"{each.service}: {each.name} {each.tags.get('node.id', '')}" for each in self.spans)
-
-    def named(self, name):
-        return [each for each in self.spans if each.name == name]
-
-    def root(self):
-        (root,) = [each for each in self.spans if each.parent is None]
-        return root
-
-    def below(self, span, name=None):
-        return [each for each in self.spans if each.parent == span.id and name in (None, each.name)]
-
-    def node(self, node_id):
-        (node,) = [each for each in self.named("node.execution") if each.tags["node.id"] == node_id]
-        return node
-
-    def only(self, span, name):
-        (one,) = self.below(span, name)
-        return one
-
-
-def sent(count):
-    return lambda tree: len(tree.named("send aob.events")) == count
 
 
 @pytest.fixture
@@ -211,8 +48,39 @@ def make(binary, clew, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def aob(binary, clew, tmp_path_factory):
-    system = Aob(binary, clew, tmp_path_factory.mktemp("aob")).start()
+def kafka(tmp_path_factory):
+    """A broker of Apache Kafka's."""
+    if reason := Kafka.reason_to_skip():
+        pytest.skip(reason)
+    broker = Kafka(tmp_path_factory.mktemp("kafka") / "broker").start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def own_kafka(tmp_path):
+    """A broker for one test, which starts it, and may take it away."""
+    if reason := Kafka.reason_to_skip():
+        pytest.skip(reason)
+    broker = Kafka(tmp_path / "broker")
+    yield broker
+    if broker.process:
+        broker.kill()
+
+
+@pytest.fixture
+def bus(request):
+    """Where the events of one test go: nowhere else than into a file, or to a broker."""
+    return request.getfixturevalue("own_kafka").start().url if request.param == "kafka" else None
+
+
+BUSES = ["sqlite", "kafka"]
+
+
+@pytest.fixture(scope="module", params=BUSES)
+def aob(binary, clew, tmp_path_factory, request):
+    bus = request.getfixturevalue("kafka").url if request.param == "kafka" else None
+    system = Aob(binary, clew, tmp_path_factory.mktemp("aob"), bus=bus).start()
     yield system
     assert set(system.stop().values()) == {0}
 
@@ -351,7 +219,7 @@ def test_attributes_of_gateways(aob, demo):
     expect(model, gen_ai__usage__input_tokens=150, gen_ai__usage__output_tokens=75)
 
 
-def test_attributes_of_storage_and_messages(demo):
+def test_attributes_of_storage_and_messages(aob, demo):
     """AOB-04: S4-32, S4-33."""
     tree = demo[1]
     insert = tree.only(tree.node("n1"), "INSERT events")
@@ -361,12 +229,34 @@ def test_attributes_of_storage_and_messages(demo):
     ids = set()
     for name in ("send aob.events", "process aob.events"):
         for message in tree.named(name):
-            expect(message, messaging__system="sqlite", messaging__destination="aob.events", messaging__destination_kind="topic")
+            expect(message, messaging__system=aob.bus, messaging__destination="aob.events", messaging__destination_kind="topic")
             expect(message, messaging__message_id=str, messaging__payload_size_bytes=int)
             expect(message, messaging__destination__name="aob.events", messaging__message__body__size=int)
             assert message.tags["messaging.message.id"] == message.tags["messaging.message_id"]
             ids.add(message.tags["messaging.message_id"])
     assert len(ids) == 3
+
+
+def test_attributes_of_kafka(aob, demo):
+    """AOB-04: where in the topic a message is, the same for who sent it and who works on it."""
+    tree, keys = demo[1], ["messaging.destination.partition.id", "messaging.kafka.offset", "messaging.kafka.message.key"]
+    places = []
+    for sending in tree.named("send aob.events"):
+        processing = tree.only(sending, "process aob.events")
+        expect(processing, messaging__consumer__group__name="audit")
+        if aob.bus != "kafka":
+            assert not {*keys} & {*sending.tags, *processing.tags}
+            continue
+        for span in (sending, processing):
+            expect(span, messaging__destination__partition__id=str, messaging__kafka__offset=int)
+            # Of one run, so that what happened in it is read in its order.
+            expect(span, messaging__kafka__message__key="demo-workflow-123")
+        assert [sending.tags[key] for key in keys] == [processing.tags[key] for key in keys]
+        places.append((sending.begin, sending.tags[keys[0]], int(sending.tags[keys[1]])))
+    places.sort()
+    assert len({partition for _, partition, _ in places}) <= 1
+    offsets = [offset for *_, offset in places]
+    assert offsets == sorted(set(offsets))
 
 
 class Postgresql:
@@ -728,7 +618,7 @@ def test_caller_goes_away(aob):
 
 def test_callers_context(aob):
     """A caller's trace goes on in the system."""
-    trace_id = "0af7651916cd43dd8448eb211c80319c"
+    trace_id = uuid.uuid4().hex
     body = {"workflow_id": "called", "text": "hello", "workflow": "flaky"}
     answer = aob.post("/workflows/start", body, traceparent=f"00-{trace_id}-{CALLER}-01")
     assert answer.json()["trace_id"] == trace_id
@@ -736,21 +626,86 @@ def test_callers_context(aob):
     assert tree.named("POST /workflows/start")[0].parent == CALLER
 
 
-def test_worker_is_away(make):
+def audited(system):
+    """The events that the worker keeps."""
+    with sqlite3.connect(system.directory / "data" / "audit.sqlite") as audit:
+        return [event for event, in audit.execute("SELECT event FROM audit ORDER BY rowid")]
+
+
+def event_ids(system, run):
+    return [each["id"] for each in system.get(f"/workflows/{run}/events")["events"]]
+
+
+@pytest.mark.parametrize("bus", BUSES, indirect=True)
+def test_worker_is_away(bus, make):
     """Events wait for the worker, in order and each once; what was published is not published again."""
-    system = make().start(["provider", "opa", "model-gateway", "tool-gateway", "api"])
+    system = make(bus=bus).start(["provider", "opa", "model-gateway", "tool-gateway", "api"])
     body = system.run("away", approval=True)[1]
     assert system.post("/admin/outbox/drain").json()["published"] in range(6)
     assert system.post("/admin/outbox/drain").json() == {"published": 0}
     system.start_one("worker")
     tree = system.trace(body["trace_id"], sent(5))
     order = [each.tags["messaging.message_id"] for each in sorted(tree.named("process aob.events"), key=lambda each: each.begin)]
-    assert order == [each["id"] for each in system.get("/workflows/away/events")["events"]]
+    assert order == event_ids(system, "away")
     system.stop_one("worker")
     system.start_one("worker")
     other = system.run("after", approval=True)[1]
     system.trace(other["trace_id"], sent(5))
     assert len(system.trace(body["trace_id"]).named("process aob.events")) == 5
+    assert audited(system) == [*event_ids(system, "away"), *event_ids(system, "after")]
+
+
+@pytest.mark.parametrize("bus", BUSES, indirect=True)
+def test_message_comes_twice(bus, make):
+    """A process that dies after it has sent a message, and before it could note that, sends it again: it is kept once."""
+    system = make(bus=bus).start()
+    body = system.run("twice-told", approval=True)[1]
+    system.trace(body["trace_id"], sent(5))
+    events = event_ids(system, "twice-told")
+    with sqlite3.connect(system.directory / "data" / "aob.sqlite") as store:
+        store.execute("UPDATE outbox SET published_at = NULL WHERE event = ?", (events[1],))
+
+    def repeated():
+        tree = Tree(system.clew.trace(body["trace_id"]))
+        # The file sees by its id that it has it; Kafka hands out both.
+        return len(tree.named("send aob.events")) == 6 and len(tree.named("process aob.events")) == (6 if bus else 5) and tree
+
+    tree = wait_until(repeated, 60, "it is sent again")
+    again = [each for each in tree.named("send aob.events") if each.tags["messaging.message.id"] == events[1]]
+    assert len(again) == 2
+    assert audited(system) == events
+
+
+def test_kafka_is_away(own_kafka, make):
+    """Runs go on; their events wait in the outbox, which one line tells of, and go out when the broker is there."""
+    system = make(bus=own_kafka.url, environment={"OTEL_SERVICE_NAME": "aob-outages"}).start()
+
+    def told(text):
+        logs = system.clew.get("/api/logs", q=f"service:{system.service}")["logs"]
+        return len([each for each in logs if each["body"]["value"] == text])
+
+    for outage in (1, 2):
+        bodies = [system.run(f"outage-{outage}-{number}", approval=True)[1] for number in range(3)]
+        assert {each["state"] for each in bodies} == {"completed"}
+        wait_until(lambda: told("events wait in the outbox") == outage, 60, "the outage is told")
+        if outage == 1:
+            drained = system.post("/admin/outbox/drain")
+            assert drained.status_code == 502 and own_kafka.url in drained.json()["error"]
+        own_kafka.start()
+        wait_until(lambda: told("events are published again") == outage, 60, "the end of the outage is told")
+        trees = [system.trace(each["trace_id"], delivered(5)) for each in bodies]
+        for number, tree in enumerate(trees):
+            ids = [each.tags["messaging.message.id"] for each in sorted(tree.named("process aob.events"), key=lambda each: each.begin)]
+            assert ids == event_ids(system, f"outage-{outage}-{number}")
+        failed = [each for tree in trees for each in tree.named("send aob.events") if each.is_error()]
+        # What was tried by the API itself, and when it was told to try.
+        assert 1 <= len(failed) <= 2 and {each.tags["error.type"] for each in failed} == {"unreachable"}
+        assert told("events wait in the outbox") == outage
+        own_kafka.kill()
+    own_kafka.process = None
+    # It stops although nobody takes what it has.
+    system.run("nobody-listens", approval=True)
+    assert set(system.stop().values()) == {0}
 
 
 def test_readme(make, clew):

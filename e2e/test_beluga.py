@@ -1,10 +1,13 @@
 """Beluga, real processes against the real server: what the documents on tracing agents promise of it."""
 
+import contextlib
 import json
 import os
 import re
 import subprocess
 import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ import requests
 from beluga import (
     Trace, assert_failed, chat_service, end, environment, events, run, serving, shown, tags, the_trace, traces, types, values,
 )
-from clew import free_ports, wait_until
+from clew import BINARY, free_ports, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -159,6 +162,8 @@ def test_bel_04_the_chat_service_its_metrics_by_our_api(beluga, own_clew):
         assert (missing.status_code, missing.text) == (400, "Missing query parameter")
         assert (boom.status_code, boom.text) == (500, "Failed to generate response")
         assert chat(params={"q": "joined"}, headers=joined).status_code == 200
+        scraped = requests.get(f"{url}/metrics", timeout=20)
+        assert scraped.headers["content-type"].startswith("text/plain")
 
     found = traces(clew, service="ai-chat-service", operation="handleChat")
     by_query = {tags(trace.one("handleChat")).get("query"): trace for trace in found}
@@ -177,10 +182,36 @@ def test_bel_04_the_chat_service_its_metrics_by_our_api(beluga, own_clew):
     trace = Trace(clew.trace("4bf92f3577b34da6a3ce929d0e0e4736"))
     assert trace.parent_id(trace.one("handleChat")) == "00f067aa0ba902b7"
 
+    samples = dict(line.rsplit(" ", 1) for line in scraped.text.splitlines() if not line.startswith("#"))
+    assert samples['chat_requests_total{status="success"}'] == samples['chat_requests_total{status="error"}'] == "2"
+    # The seed declares no unit of this one, so it has no suffix.
+    assert samples['chat_request_duration_count{status="success"}'] == "2"
+    assert samples['myapp_request_duration_seconds_count{endpoint="/chat"}'] == "4"
+    assert samples["myapp_requests_active"] == "0"
     assert values(clew, "chat.requests.total") == {(("status", "success"),): 2, (("status", "error"),): 2}
     assert values(clew, "chat.request.duration") == {(("status", "success"),): 2, (("status", "error"),): 2}
     described = {each["name"]: each for each in clew.get("/api/v1/metrics")["metrics"]}
     assert described["chat.request.duration"]["unit"] == "" and described["chat.request.duration"]["kind"] == "histogram"
+
+
+def test_the_chat_service_says_how_it_is(beluga, own_clew):
+    clew, port = own_clew().start(), free_ports(1)[0]
+    with chat_service(beluga, clew, "--provider-url", f"http://127.0.0.1:{port}") as url:
+        def page(path):
+            answer = requests.get(url + path, timeout=20)
+            body = answer.json()
+            (check,) = body["checks"]
+            assert body["version"] and body["uptime"] > 0 and check["name"] == "provider"
+            assert body["status"] == ("healthy" if answer.ok else "unhealthy")
+            return answer.status_code, check["status"]
+
+        # It lives, and waits for the provider.
+        assert page("/health") == (200, "starting") and page("/ready") == (503, "starting")
+        with serving(beluga, "provider", port=port, path="/waiting"):
+            assert page("/health") == page("/ready") == (200, "healthy")
+        assert page("/health") == page("/ready") == (503, "unhealthy")
+        with serving(beluga, "provider", port=port, path="/waiting"):
+            assert page("/health") == page("/ready") == (200, "healthy")
 
 
 def test_bel_05_a_batch_in_parallel_of_which_one_fails(beluga, own_clew, tmp_path):
@@ -388,6 +419,48 @@ def test_bel_08_documents(beluga, own_clew, tmp_path):
     shown(clew, trace)
 
 
+@contextlib.contextmanager
+def sampled_chat(beluga, clew, sampler):
+    """A chat service that records a tenth of its traces, and a way to ask it often: each time below what that number says."""
+    variables = {"OTEL_TRACES_SAMPLER": sampler, "OTEL_TRACES_SAMPLER_ARG": "0.1", "OTEL_BSP_SCHEDULE_DELAY": "100"}
+    with chat_service(beluga, clew, "--latency-ms", "0", **variables) as url:
+        def ask(numbers, headers):
+            with requests.Session() as session:
+                return {session.get(f"{url}/chat?q=hello", headers=headers(each), timeout=60).status_code for each in numbers}
+
+        def ask_often(count, headers=lambda number: {}):
+            with ThreadPoolExecutor(8) as pool:
+                answers = pool.map(ask, [range(first, count, 8) for first in range(8)], [headers] * 8)
+                assert set().union(*answers) == {200}
+
+        yield ask_often
+
+
+def test_bel_09_a_tenth_of_all_traces_each_of_them_whole(beluga, own_clew):
+    clew, roots = own_clew().start(), 10_000
+    with sampled_chat(beluga, clew, "traceidratio") as ask_often:
+        ask_often(roots)
+    kept = traces(clew, service="ai-chat-service", limit=1500)
+    # Five standard deviations: of two million runs one is outside.
+    assert abs(len(kept) - roots * 0.1) <= 150, len(kept)
+    whole = {(None, "handleChat"), ("handleChat", "llm.generate"), ("llm.generate", "POST /v1/chat/completions")}
+    assert all(trace.edges() == whole and len(trace.spans) == 3 for trace in kept)
+
+
+def test_bel_09_what_a_caller_decided_holds(beluga, own_clew):
+    clew, calls, parent = own_clew().start(), 200, "00f067aa0ba902b7"
+    recorded, unseen = ([uuid.uuid4().hex for _ in range(calls)] for _ in range(2))
+    with sampled_chat(beluga, clew, "parentbased_traceidratio") as ask_often:
+        ask_often(calls, lambda number: {"traceparent": f"00-{recorded[number]}-{parent}-01"})
+        ask_often(calls, lambda number: {"traceparent": f"00-{unseen[number]}-{parent}-00"})
+        ask_often(calls)
+    kept = {trace.id: trace for trace in traces(clew, service="ai-chat-service", limit=1500)}
+    assert set(recorded) <= kept.keys() and not kept.keys() & set(unseen)
+    assert all(kept[each].parent_id(kept[each].one("handleChat")) == parent for each in recorded)
+    # Who has no caller is drawn by lot: five standard deviations.
+    assert 0 < len(kept) - calls <= 41, len(kept)
+
+
 def test_bel_10_a_lost_context_is_a_root_that_looks_odd(beluga, own_clew):
     clew = own_clew().start()
     run(beluga, clew, "mistakes", "--email", "user@example.com", "--key", "sk-" + "a1B2c3D4" * 5)
@@ -399,13 +472,22 @@ def test_bel_10_a_lost_context_is_a_root_that_looks_odd(beluga, own_clew):
     assert [(each["traceId"], each["spans"]) for each in odd] == [(lost.id, 1)]
 
 
-def test_bel_10_secrets_and_people_are_not_stored(beluga, own_clew):
+def export(clew, signal, folder):
+    """All that is stored of a signal, as text: in the files it is compressed."""
+    file = folder / f"{signal}.jsonl"
+    subprocess.run([BINARY, "export", "--signal", signal, "--output", str(file), "--server", clew.api], check=True, timeout=60)
+    return file.read_text()
+
+
+def test_bel_10_secrets_and_people_are_not_stored(beluga, own_clew, tmp_path):
     clew = own_clew().start()
     key, email = "sk-" + "a1B2c3D4" * 5, "user@example.com"
     run(beluga, clew, "mistakes", "--email", email, "--key", key)
     span = tags(the_trace(clew, service="beluga-agent", operation="make-mistakes").one("make-mistakes"))
     # They are there, so that one sees who is to blame, but not what they were.
     assert key not in span["api.key"] and email not in span["user.email"] and span["note"] != ""
+    told = "".join(export(clew, signal, tmp_path) for signal in ("traces", "logs", "metrics"))
+    assert "make-mistakes" in told and "sk-" not in told and email not in told
     assert clew.stop() == 0
     stored = [path for path in Path(clew.directory).rglob("*") if path.is_file()]
     assert stored and not [path for path in stored if key.encode() in path.read_bytes()]

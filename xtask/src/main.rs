@@ -3,6 +3,7 @@
 
 mod bench;
 mod binary;
+mod brokers;
 mod browser;
 mod check;
 mod page;

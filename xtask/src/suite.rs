@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that can fail, in the order of what it costs to find out.
 
 use crate::report::Report;
-use crate::{binary, browser, check, page, project, python, tools};
+use crate::{binary, brokers, browser, check, page, project, python, tools};
 use anyhow::Result;
 use clap::ValueEnum;
 use std::process::Command;
@@ -84,6 +84,14 @@ fn test_page(report: &mut Report, has_node: bool) {
 fn with_binary(report: &mut Report, wants: impl Fn(Part) -> bool, has_node: bool) {
     if wants(Part::Clients) {
         report.prepare("the systems of the examples", || tools::run(&mut systems()));
+        match brokers::kafka_wants() {
+            Some(missing) => report.skip("events through Kafka", missing),
+            None => drop(report.prepare("Kafka", brokers::fetch_kafka)),
+        }
+        match brokers::nats_wants() {
+            Some(missing) => report.skip("events kept by NATS", missing),
+            None => drop(report.prepare("the NATS server", brokers::build_nats)),
+        }
         let mut arguments = vec!["e2e", "--ignore", CRASH_TEST];
         if has_node {
             let folders = ["e2e/node", "examples/languages/typescript"];
@@ -119,6 +127,13 @@ fn pytest(arguments: &[&str]) -> Result<Command> {
     let python = python::environment()?;
     let mut command = project::command(python, ".", &["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
     command.args(arguments).env("CLEW_BIN", project::binary()).env("PYTHONDONTWRITEBYTECODE", "1");
+    // Named where they are; else the tests that need them skip.
+    for (variable, path) in [("KAFKA_JARS", brokers::kafka_folder()), ("NATS_SERVER", brokers::nats_server())]
+    {
+        if path.exists() && std::env::var_os(variable).is_none() {
+            command.env(variable, path);
+        }
+    }
     for system in SYSTEMS {
         command.env(format!("{}_BIN", system.to_uppercase()), project::binary().with_file_name(system));
     }

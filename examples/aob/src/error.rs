@@ -38,6 +38,8 @@ pub enum Error {
     Unreachable { url: String, source: reqwest::Error },
     #[error("{url} answers {status}: {body}")]
     Refused { url: String, status: u16, body: String },
+    #[error("{servers}: {source}")]
+    Broker { servers: String, source: rdkafka::error::KafkaError },
     #[error("the database: {0}")]
     Database(#[from] sqlx::Error),
     #[error("what is stored is not JSON: {0}")]
@@ -63,7 +65,7 @@ impl Error {
     /// What spans call it: few words for many errors.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Unreachable { .. } => "unreachable",
+            Self::Unreachable { .. } | Self::Broker { .. } => "unreachable",
             Self::Refused { status: 429, .. } => "rate_limited",
             Self::Refused { .. } => "refused",
             Self::Database(_) => "database",
@@ -85,7 +87,7 @@ impl Error {
             Self::UnknownKey => StatusCode::UNAUTHORIZED,
             Self::ToolDenied { .. } => StatusCode::FORBIDDEN,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
-            Self::Unreachable { .. } | Self::Refused { .. } => StatusCode::BAD_GATEWAY,
+            Self::Unreachable { .. } | Self::Refused { .. } | Self::Broker { .. } => StatusCode::BAD_GATEWAY,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

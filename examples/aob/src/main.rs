@@ -25,6 +25,7 @@ use error::Error;
 use services::{api, model_gateway, opa, provider, tool_gateway};
 use settings::Settings;
 use std::process::ExitCode;
+use tokio::sync::oneshot;
 
 /// Workflows of agents, tools and people.
 #[derive(Debug, Parser)]
@@ -117,12 +118,11 @@ impl Command {
 
 async fn serve_api(settings: &Settings) -> Result<(), Error> {
     let api = api::Api::open(settings).await?;
-    let serve = http_server::serve(settings.api, api::router(api.clone()));
-    tokio::select! {
-        done = serve => done?,
-        done = api.relay.run() => done?,
-    }
-    // What the last requests left in the outbox.
-    api.relay.drain().await?;
-    Ok(())
+    let (serving, served) = oneshot::channel();
+    let serve = async {
+        let done = http_server::serve(settings.api, api::router(api.clone())).await;
+        drop(serving);
+        done
+    };
+    tokio::join!(serve, api.relay.run(served)).0
 }

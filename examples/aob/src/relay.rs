@@ -1,12 +1,10 @@
 //! Publishes what is in the outbox, each message below the request that led to it.
 
-use crate::bus::{Bus, EVENTS, SYSTEM};
+use crate::bus::{Bus, Message};
 use crate::error::Error;
 use crate::store::{Store, Unpublished};
-use crate::telemetry;
-use clew_sdk::Start;
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 
 /// How often it looks without being told to.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -26,15 +24,34 @@ impl Relay {
         Self { store, bus, turn: Mutex::new(()) }
     }
 
-    /// Publishes for as long as the process lives.
-    pub async fn run(&self) -> Result<(), Error> {
+    /// Publishes until nothing is served any more, and then what the last requests left.
+    pub async fn run(&self, mut served: oneshot::Receiver<()>) {
+        let mut is_away = false;
         loop {
-            if let Err(error) = self.drain().await {
-                tracing::error!(%error, "events wait in the outbox");
+            let done = self.attempt(is_away).await;
+            match &done {
+                Err(error) if !is_away => tracing::error!(%error, "events wait in the outbox"),
+                Ok(_) if is_away => tracing::info!("events are published again"),
+                _ => (),
             }
-            // Either is fine: something was appended, or it is time to look.
-            let _ = tokio::time::timeout(PAUSE, self.store.appended.notified()).await;
+            is_away = done.is_err();
+            if served.is_terminated() {
+                return;
+            }
+            tokio::select! {
+                _ = &mut served => (),
+                () = self.store.appended.notified() => (),
+                () = tokio::time::sleep(PAUSE) => (),
+            }
         }
+    }
+
+    /// A bus that is away is looked for before anything is sent: what cannot be sent is recorded once, not every second.
+    async fn attempt(&self, is_away: bool) -> Result<usize, Error> {
+        if is_away {
+            self.bus.reached().await?;
+        }
+        self.drain().await
     }
 
     /// Publishes what waits, and says how many that were.
@@ -46,23 +63,23 @@ impl Relay {
             if messages.is_empty() {
                 return Ok(published);
             }
-            for message in &messages {
+            for message in messages {
                 self.publish(message).await?;
+                published += 1;
             }
-            published += messages.len();
         }
     }
 
-    async fn publish(&self, message: &Unpublished) -> Result<(), Error> {
-        let origin = clew_sdk::extract(&message.headers);
-        let start = described(clew_sdk::publish(SYSTEM, EVENTS), &message.event, &message.body);
-        let span = start.parent(&origin).start();
-        let headers = telemetry::headers_of(span.context());
+    async fn publish(&self, waiting: Unpublished) -> Result<(), Error> {
+        let Unpublished { sequence, event, run, headers, body } = waiting;
+        let mut message = Message { id: event, key: run, context: clew_sdk::extract(&headers), body };
+        let span = self.bus.publish(&message).parent(&message.context).start();
+        message.context = span.context().clone();
         span.clone()
             .run(async {
                 let done = async {
-                    self.bus.send(EVENTS, &message.event, &headers, &message.body).await?;
-                    self.store.published(message.sequence).await
+                    self.bus.send(&message).await?.tell(&span);
+                    self.store.published(sequence).await
                 };
                 let done = done.await;
                 if let Err(error) = &done {
@@ -72,11 +89,4 @@ impl Relay {
             })
             .await
     }
-}
-
-/// What is said of a message by whoever sends or receives it.
-pub fn described(start: Start, id: &str, body: &str) -> Start {
-    let size = i64::try_from(body.len()).unwrap_or(i64::MAX);
-    let start = start.scope("aob.bus").set("messaging.destination_kind", "topic");
-    start.set("messaging.message.id", id.to_owned()).set("messaging.message.body.size", size)
 }

@@ -1,5 +1,6 @@
 //! Flags and variables, and the example's own files.
 
+use crate::bus::Servers;
 use crate::error::Error;
 use clap::Args;
 use reqwest::Url;
@@ -35,6 +36,9 @@ pub struct Settings {
     /// A PostgreSQL database for events, instead of a file: `postgres://user@host/database`
     #[arg(long, env = "AOB_DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<Url>,
+    /// A broker of Kafka's for messages, instead of a file: `kafka://host:port`
+    #[arg(long, env = "AOB_BUS")]
+    pub bus: Option<Servers>,
     /// Another server that speaks OPA's API, instead of the one at its address
     #[arg(long, env = "AOB_OPA_URL")]
     pub opa_url: Option<Url>,
@@ -68,8 +72,7 @@ impl Settings {
     pub fn flags(&self) -> Vec<OsString> {
         let path = |flag: &str, path: &Path| [OsString::from(flag), path.into()];
         let address = |flag: &str, address: SocketAddr| [OsString::from(flag), address.to_string().into()];
-        let url =
-            |flag: &str, url: &Option<Url>| url.as_ref().map(|url| [flag.into(), url.to_string().into()]);
+        let given = |flag: &str, value: Option<String>| value.map(|value| [flag.into(), value.into()]);
         let mut flags = vec![
             path("--folder", &self.folder),
             path("--data", &self.data),
@@ -80,8 +83,9 @@ impl Settings {
             address("--provider", self.provider),
             [OsString::from("--traces-url"), self.traces_url.to_string().into()],
         ];
-        flags.extend(url("--database-url", &self.database_url));
-        flags.extend(url("--opa-url", &self.opa_url));
+        flags.extend(given("--database-url", self.database_url.as_ref().map(Url::to_string)));
+        flags.extend(given("--bus", self.bus.as_ref().map(Servers::to_string)));
+        flags.extend(given("--opa-url", self.opa_url.as_ref().map(Url::to_string)));
         flags.concat()
     }
 

@@ -83,6 +83,7 @@ pub struct Kept {
 pub struct Unpublished {
     pub sequence: i64,
     pub event: String,
+    pub run: String,
     pub headers: Headers,
     pub body: String,
 }
@@ -271,12 +272,14 @@ impl Store {
 
     /// Messages that nobody has been told yet, oldest first. No span: it is asked again and again.
     pub async fn unpublished(&self, limit: i64) -> Result<Vec<Unpublished>, Error> {
-        let query = sqlx::query("SELECT * FROM outbox WHERE published_at IS NULL ORDER BY sequence LIMIT $1");
-        let rows = query.bind(limit).fetch_all(&self.database.pool).await?;
+        let query = "SELECT outbox.*, events.run FROM outbox JOIN events ON events.id = outbox.event
+            WHERE published_at IS NULL ORDER BY outbox.sequence LIMIT $1";
+        let rows = sqlx::query(query).bind(limit).fetch_all(&self.database.pool).await?;
         let read = |row: &AnyRow| {
             Ok(Unpublished {
                 sequence: row.try_get("sequence")?,
                 event: row.try_get("event")?,
+                run: row.try_get("run")?,
                 headers: serde_json::from_str(row.try_get("headers")?)?,
                 body: row.try_get("body")?,
             })

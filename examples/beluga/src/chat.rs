@@ -1,7 +1,9 @@
-//! The chat service: `/chat` asks the model, `/agent` lets the agent work, `/query` processes a user's query.
+//! The chat service: `/chat` asks the model, `/agent` lets the agent work, `/query` processes a user's query; `/health`,
+//! `/ready` and `/metrics` tell how it is.
 
 use crate::agent::Agent;
 use crate::failure::Failure;
+use crate::health::Health;
 use crate::model::Model;
 use crate::names::{CHAT, COMPONENTS, PACKAGES};
 use crate::observed::{count, observe};
@@ -13,6 +15,7 @@ use crate::world::{World, memory};
 use axum::Router;
 use axum::extract::{Query, Request, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -28,6 +31,7 @@ struct Service {
     model: Arc<dyn Model>,
     agent: Box<dyn Agent>,
     queries: Queries,
+    health: Health,
 }
 
 /// Serves until it is told to stop; what is under way is finished.
@@ -36,18 +40,36 @@ pub async fn serve(world: &World, address: SocketAddr) -> Result<(), Failure> {
         |error: std::io::Error| Failure::Listen { address: address.to_string(), reason: error.to_string() };
     let listener = TcpListener::bind(address).await.map_err(failure)?;
     let address = listener.local_addr().map_err(failure)?;
+    let router = router(world)?;
     tracing::info!(%address, "Starting server");
-    axum::serve(listener, router(world)).with_graceful_shutdown(stop::told()).await.map_err(failure)
+    axum::serve(listener, router).with_graceful_shutdown(stop::told()).await.map_err(failure)
 }
 
-fn router(world: &World) -> Router {
+fn router(world: &World) -> Result<Router, Failure> {
     let queries =
         Queries { model: world.model(&PACKAGES), memory: memory(&PACKAGES), scope: "my-ai-service" };
     let agent = Box::new(world.plain_agent(&COMPONENTS, memory(&COMPONENTS)));
-    let service = Service { requests: Requests::default(), model: world.model(&CHAT), agent, queries };
+    let (requests, health) = (Requests::new()?, Health::new(world.provider()));
+    let service = Service { requests, model: world.model(&CHAT), agent, queries, health };
     let router = Router::new().route("/chat", get(chat)).route("/agent", get(agent_request));
-    let router = router.route("/query", get(query)).route("/health", get(|| async { "ok" }));
-    router.with_state(Arc::new(service))
+    let router = router.route("/query", get(query)).route("/metrics", get(metrics));
+    let router = router.route("/health", get(health_request)).route("/ready", get(ready));
+    Ok(router.with_state(Arc::new(service)))
+}
+
+async fn health_request(State(service): State<Arc<Service>>) -> Response {
+    service.health.healthy().await
+}
+
+async fn ready(State(service): State<Arc<Service>>) -> Response {
+    service.health.ready().await
+}
+
+async fn metrics(State(service): State<Arc<Service>>) -> Response {
+    match service.requests.text() {
+        Ok(text) => ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
+        Err(failure) => (StatusCode::INTERNAL_SERVER_ERROR, failure.to_string()).into_response(),
+    }
 }
 
 async fn chat(State(service): State<Arc<Service>>, request: Request) -> Response {

@@ -30,6 +30,8 @@ pub enum Failure {
     Listen { address: String, reason: String },
     #[error("a task ended early: {0}")]
     Task(String),
+    #[error("metrics: {0}")]
+    Metrics(String),
     #[error("telemetry: {0}")]
     Telemetry(#[from] SetupError),
 }
@@ -49,6 +51,7 @@ impl Failure {
             Self::MissingQuery => "missing_query".into(),
             Self::Listen { .. } => "listen".into(),
             Self::Task(_) => "task_ended".into(),
+            Self::Metrics(_) => "metrics".into(),
             Self::Telemetry(_) => "telemetry".into(),
         }
     }

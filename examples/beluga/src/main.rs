@@ -7,6 +7,7 @@ mod chat;
 mod command_line;
 mod document;
 mod failure;
+mod health;
 mod http;
 mod library;
 mod local;

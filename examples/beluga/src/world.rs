@@ -49,6 +49,11 @@ impl World {
         Ok(Self { provider, weather, settings, limit, _servings: servings })
     }
 
+    /// Where the provider of models is.
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
     /// The model, observed.
     pub fn model(&self, names: &'static Names) -> Arc<dyn Model> {
         let http = Http::new(&self.provider, self.limit, names.request);

@@ -82,7 +82,7 @@ impl Api {
     pub async fn open(settings: &Settings) -> Result<Arc<Self>, Error> {
         let http = HttpClient::new()?;
         let store = Store::open(settings).await?;
-        let relay = Relay::new(store.clone(), Bus::open(&settings.data).await?);
+        let relay = Relay::new(store.clone(), Bus::open(settings).await?);
         let engine = Engine {
             workflows: Workflows::read(&settings.folder.join("workflows"))?,
             store,
