@@ -13,11 +13,16 @@ use std::time::Instant;
 
 /// A call of a model: `chat MODEL`.
 pub fn model_call(provider: &'static str, model: &str) -> ModelCallStart {
-    let start = operation("chat", model, SpanKind::Client).set("gen_ai.provider.name", provider);
+    call("chat", provider, model)
+}
+
+/// A call of a model that does something else: `embeddings MODEL`.
+pub(crate) fn call(name: &'static str, provider: &'static str, model: &str) -> ModelCallStart {
+    let start = operation(name, model, SpanKind::Client).set("gen_ai.provider.name", provider);
     ModelCallStart {
         start: start.set("gen_ai.request.model", model.to_owned()),
         about: vec![
-            KeyValue::new("gen_ai.operation.name", "chat"),
+            KeyValue::new("gen_ai.operation.name", name),
             KeyValue::new("gen_ai.provider.name", provider),
             KeyValue::new("gen_ai.request.model", model.to_owned()),
         ],
@@ -148,6 +153,12 @@ impl ModelCall {
         self.set("gen_ai.usage.output_tokens", output);
         let mut measured = self.call.lock();
         (measured.input, measured.output) = (u64::try_from(input).ok(), u64::try_from(output).ok());
+    }
+
+    /// Tokens of the input, where there are none of an output: of embeddings.
+    pub fn input_tokens(&self, tokens: i64) {
+        self.set("gen_ai.usage.input_tokens", tokens);
+        self.call.lock().input = u64::try_from(tokens).ok();
     }
 
     /// Of the input tokens, those that were read from the provider's cache.

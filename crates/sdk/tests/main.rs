@@ -31,6 +31,9 @@ mod provider;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]
+#[cfg(all(feature = "openai", feature = "anthropic"))]
+mod responses;
+#[cfg(test)]
 mod tracing_spans;
 
 use std::process::Command;

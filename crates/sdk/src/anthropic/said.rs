@@ -1,6 +1,7 @@
 //! What a request and an answer tell of a call, in the conventions' names and form.
 
-use crate::content::{DEFINITIONS, INPUT, OUTPUT, SYSTEM};
+use crate::content::{OUTPUT, SYSTEM};
+use crate::model_api;
 use crate::model_call::ModelCall;
 use serde_json::{Value, json};
 
@@ -9,20 +10,12 @@ pub(super) fn asked(call: &ModelCall, request: &Value) {
     if !request["system"].is_null() {
         call.content(SYSTEM, || parts(&request["system"]).into());
     }
-    call.content(INPUT, || request["messages"].as_array().into_iter().flatten().map(message).collect());
-    if request["tools"].is_array() {
-        call.content(DEFINITIONS, || request["tools"].clone());
-    }
+    model_api::asked(call, &request["messages"], message, &request["tools"]);
 }
 
 /// What it answered.
 pub(super) fn answered(call: &ModelCall, answer: &Value) {
-    if let Some(id) = answer["id"].as_str() {
-        call.response_id(id.to_owned());
-    }
-    if let Some(model) = answer["model"].as_str() {
-        call.response_model(model.to_owned());
-    }
+    model_api::identified(call, answer);
     let reason = answer["stop_reason"].as_str().map(reason);
     if let Some(reason) = reason {
         call.finish_reason(reason.to_owned());

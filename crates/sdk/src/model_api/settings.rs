@@ -11,15 +11,20 @@ const FRACTIONS: [(&str, &str); 4] = [
     ("presence_penalty", "gen_ai.request.presence_penalty"),
 ];
 
-const COUNTS: [(&str, &str); 4] = [
+const COUNTS: [(&str, &str); 6] = [
     ("max_tokens", "gen_ai.request.max_tokens"),
     ("max_completion_tokens", "gen_ai.request.max_tokens"),
+    ("max_output_tokens", "gen_ai.request.max_tokens"),
+    ("dimensions", "gen_ai.embeddings.dimension.count"),
     ("top_k", "gen_ai.request.top_k"),
     ("seed", "gen_ai.request.seed"),
 ];
 
-const LISTS: [(&str, &str); 2] =
-    [("stop", "gen_ai.request.stop_sequences"), ("stop_sequences", "gen_ai.request.stop_sequences")];
+const LISTS: [(&str, &str); 3] = [
+    ("stop", "gen_ai.request.stop_sequences"),
+    ("stop_sequences", "gen_ai.request.stop_sequences"),
+    ("encoding_format", "gen_ai.request.encoding_formats"),
+];
 
 /// Sets what the request tells.
 pub(super) fn told(call: ModelCallStart, request: &Json) -> ModelCallStart {
