@@ -99,10 +99,14 @@ mod options;
 mod propagation;
 mod queue;
 mod redaction;
+#[cfg(feature = "rmcp")]
+pub mod rmcp;
 mod rules;
 pub mod sampling;
 mod setup;
 mod span;
+#[cfg(feature = "sqlx")]
+pub mod sqlx;
 mod tracers;
 mod tracing_spans;
 

@@ -26,6 +26,9 @@ mod mcp;
 #[cfg(all(feature = "openai", feature = "anthropic"))]
 mod models;
 #[cfg(test)]
+#[cfg(all(feature = "sqlx-any", feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
+mod postgresql;
+#[cfg(test)]
 #[cfg(all(feature = "openai", feature = "anthropic"))]
 mod provider;
 #[cfg(test)]
@@ -33,6 +36,12 @@ mod receiver;
 #[cfg(test)]
 #[cfg(all(feature = "openai", feature = "anthropic"))]
 mod responses;
+#[cfg(test)]
+#[cfg(feature = "rmcp")]
+mod rmcp;
+#[cfg(test)]
+#[cfg(all(feature = "sqlx-any", feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
+mod sqlx;
 #[cfg(test)]
 mod tracing_spans;
 
