@@ -57,7 +57,8 @@
 //! [`baggage`] tells others more than where they are called from.
 //!
 //! With `openai` and `anthropic` there are clients of models whose calls are recorded by themselves; with `database`,
-//! statements are.
+//! statements are. `rmcp` and `sqlx-postgres` or another driver do it for the types of `rmcp` and `sqlx`; rig's agents need
+//! nothing of the kind.
 //!
 //! # What is recorded
 //!
@@ -79,6 +80,7 @@ mod content;
 mod counts;
 #[cfg(feature = "database")]
 pub mod database;
+mod finish;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 #[cfg(feature = "http")]
@@ -99,6 +101,7 @@ mod options;
 mod propagation;
 mod queue;
 mod redaction;
+mod request_settings;
 #[cfg(feature = "rmcp")]
 pub mod rmcp;
 mod rules;

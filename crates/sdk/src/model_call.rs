@@ -147,6 +147,17 @@ impl Deref for ModelCall {
 }
 
 impl ModelCall {
+    /// A call whose span another library began.
+    pub(crate) fn of(span: Span) -> Self {
+        let measured = Mutex::new(Measured::default());
+        Self { span, call: Arc::new(Call { began: Instant::now(), measured }) }
+    }
+
+    /// What its measurements are told apart by, where that is known only later.
+    pub(crate) fn about(&self, attributes: impl IntoIterator<Item = KeyValue>) {
+        self.call.lock().about.extend(attributes);
+    }
+
     /// Tokens: all of the input, cached ones among them; all of the output, reasoning among it.
     pub fn usage(&self, input: i64, output: i64) {
         self.set("gen_ai.usage.input_tokens", input);
@@ -205,7 +216,16 @@ impl ModelCall {
 
     /// The first token of a streamed answer is here. Only the first call counts.
     pub fn first_token(&self) {
-        let seconds = self.call.began.elapsed().as_secs_f64();
+        self.first_token_after(self.seconds());
+    }
+
+    /// Seconds since it began.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.call.began.elapsed().as_secs_f64()
+    }
+
+    /// As [`Self::first_token`], of a token that was here so many seconds after it began.
+    pub(crate) fn first_token_after(&self, seconds: f64) {
         let mut measured = self.call.lock();
         if measured.first.is_none() {
             measured.first = Some(seconds);

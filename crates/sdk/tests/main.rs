@@ -10,6 +10,8 @@ mod database;
 #[cfg(test)]
 mod ends;
 #[cfg(test)]
+mod guide;
+#[cfg(test)]
 #[cfg(all(feature = "axum", feature = "reqwest", feature = "grpc"))]
 mod http;
 #[cfg(test)]

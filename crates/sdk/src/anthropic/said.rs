@@ -1,6 +1,7 @@
 //! What a request and an answer tell of a call, in the conventions' names and form.
 
 use crate::content::{OUTPUT, SYSTEM};
+use crate::finish;
 use crate::model_api;
 use crate::model_call::ModelCall;
 use serde_json::{Value, json};
@@ -16,9 +17,9 @@ pub(super) fn asked(call: &ModelCall, request: &Value) {
 /// What it answered.
 pub(super) fn answered(call: &ModelCall, answer: &Value) {
     model_api::identified(call, answer);
-    let reason = answer["stop_reason"].as_str().map(reason);
-    if let Some(reason) = reason {
-        call.finish_reason(reason.to_owned());
+    let reason = finish::reasons(answer).pop();
+    if let Some(reason) = &reason {
+        call.finish_reason(reason.clone());
     }
     usage(call, &answer["usage"]);
     if answer["content"].is_array() {
@@ -44,17 +45,6 @@ fn usage(call: &ModelCall, usage: &Value) {
     }
     if let Some(written) = written {
         call.cache_written(written);
-    }
-}
-
-/// The conventions' word for why an answer ended.
-fn reason(word: &str) -> &str {
-    match word {
-        "end_turn" | "stop_sequence" => "stop",
-        "max_tokens" | "model_context_window_exceeded" => "length",
-        "tool_use" => "tool_call",
-        "refusal" => "content_filter",
-        other => other,
     }
 }
 

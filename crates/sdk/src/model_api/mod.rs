@@ -2,7 +2,6 @@
 
 mod error;
 mod events;
-mod settings;
 mod streamed;
 mod told;
 
@@ -14,6 +13,7 @@ pub(crate) use told::{asked, data_kind, identified};
 
 use crate::http::send_again;
 use crate::model_call::{ModelCall, ModelCallStart, call};
+use crate::request_settings;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use reqwest::Response;
@@ -116,7 +116,12 @@ impl Connection {
     /// The call that a request asks for, with what the request tells of it.
     pub(crate) fn call(&self, operation: &'static str, request: &Value) -> ModelCallStart {
         let start = call(operation, self.provider, request["model"].as_str().unwrap_or_default());
-        let mut start = settings::told(start, request);
+        let settings = request_settings::of(request);
+        let mut start = start
+            .with(|start| settings.into_iter().fold(start, |start, (name, value)| start.set(name, value)));
+        if request["stream"] == true {
+            start = start.stream();
+        }
         if let Some((host, port)) = server(&self.base) {
             start = start.server(&host, port);
         }

@@ -6,6 +6,7 @@ pub(super) use gathered::Gathered;
 
 use super::told::{identified, image, options, tool_call, usage};
 use crate::content::OUTPUT;
+use crate::finish;
 use crate::model_api;
 use crate::model_call::ModelCall;
 use crate::span::Start;
@@ -35,8 +36,7 @@ pub(super) fn asked(call: &ModelCall, request: &Value) {
 pub(super) fn answered(call: &ModelCall, answer: &Value) {
     identified(call, answer);
     let choices = answer["choices"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let reasons: Vec<_> =
-        choices.iter().filter_map(|choice| reason(choice["finish_reason"].as_str()?)).collect();
+    let reasons = finish::reasons(answer);
     if !reasons.is_empty() {
         call.finish_reasons(reasons);
     }
@@ -46,19 +46,9 @@ pub(super) fn answered(call: &ModelCall, answer: &Value) {
     }
 }
 
-/// The conventions' word for why an answer ended.
-fn reason(word: &str) -> Option<String> {
-    let word = match word {
-        "" => return None,
-        "tool_calls" | "function_call" => "tool_call",
-        other => other,
-    };
-    Some(word.to_owned())
-}
-
 fn choice(choice: &Value) -> Value {
     let mut said = message(&choice["message"]);
-    if let Some(reason) = choice["finish_reason"].as_str().and_then(reason) {
+    if let Some(reason) = choice["finish_reason"].as_str().and_then(finish::word) {
         said["finish_reason"] = reason.into();
     }
     said

@@ -6,6 +6,7 @@ pub(super) use gathered::Gathered;
 
 use super::told::{identified, image, options, tool_call, usage};
 use crate::content::OUTPUT;
+use crate::finish;
 use crate::model_api::{self, data_kind};
 use crate::model_call::ModelCall;
 use crate::span::Start;
@@ -40,9 +41,9 @@ pub(super) fn asked(call: &ModelCall, request: &Value) {
 /// What it answered.
 pub(super) fn answered(call: &ModelCall, answer: &Value) {
     identified(call, answer);
-    let reason = reason(answer);
-    if let Some(reason) = reason {
-        call.finish_reason(reason.to_owned());
+    let reason = finish::reasons(answer).pop();
+    if let Some(reason) = &reason {
+        call.finish_reason(reason.clone());
     }
     usage(call, &answer["usage"], "input", "output");
     let items = answer["output"].as_array().filter(|items| !items.is_empty());
@@ -56,26 +57,6 @@ pub(super) fn answered(call: &ModelCall, answer: &Value) {
             json!([said])
         });
     }
-}
-
-/// The conventions' word for why an answer ended; none while it goes on.
-fn reason(answer: &Value) -> Option<&str> {
-    let calls = || answer["output"].as_array().into_iter().flatten().any(is_call);
-    match answer["status"].as_str()? {
-        "completed" if calls() => Some("tool_call"),
-        "completed" => Some("stop"),
-        "incomplete" => match answer["incomplete_details"]["reason"].as_str() {
-            Some("max_output_tokens") => Some("length"),
-            other => other,
-        },
-        "failed" => Some("error"),
-        "cancelled" => Some("cancelled"),
-        _ => None,
-    }
-}
-
-fn is_call(item: &Value) -> bool {
-    matches!(item["type"].as_str(), Some("function_call" | "custom_tool_call"))
 }
 
 /// One item of what is asked: a message, or what was called, answered or thought before.
