@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 /// What the model is asked.
 pub(super) fn asked(call: &ModelCall, request: &Value) {
     if !request["system"].is_null() {
-        call.content(SYSTEM, || parts(&request["system"]).into());
+        call.content(SYSTEM, || model_api::parts(&request["system"], part).into());
     }
     model_api::asked(call, &request["messages"], message, &request["tools"]);
 }
@@ -49,19 +49,11 @@ fn usage(call: &ModelCall, usage: &Value) {
 }
 
 fn message(message: &Value) -> Value {
-    let parts = parts(&message["content"]);
+    let parts = model_api::parts(&message["content"], part);
     // What tools answered comes in the name of the user.
     let answered = !parts.is_empty() && parts.iter().all(|part| part["type"] == "tool_call_response");
     let role = if answered { "tool" } else { message["role"].as_str().unwrap_or("other") };
     json!({ "role": role, "parts": parts })
-}
-
-fn parts(content: &Value) -> Vec<Value> {
-    match content {
-        Value::String(text) => vec![json!({ "type": "text", "content": text })],
-        Value::Array(blocks) => blocks.iter().map(part).collect(),
-        _ => Vec::new(),
-    }
 }
 
 fn part(block: &Value) -> Value {

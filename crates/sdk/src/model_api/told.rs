@@ -2,13 +2,22 @@
 
 use crate::content::{DEFINITIONS, INPUT};
 use crate::model_call::ModelCall;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What the model is asked, each message in the conventions' form, and the tools that it may call.
 pub(crate) fn asked(call: &ModelCall, messages: &Value, form: impl Fn(&Value) -> Value, tools: &Value) {
     call.content(INPUT, || messages.as_array().into_iter().flatten().map(form).collect());
     if tools.is_array() {
         call.content(DEFINITIONS, || tools.clone());
+    }
+}
+
+/// The parts of a message, which may be a text alone.
+pub(crate) fn parts(content: &Value, form: impl Fn(&Value) -> Value) -> Vec<Value> {
+    match content {
+        Value::String(text) => vec![json!({ "type": "text", "content": text })],
+        Value::Array(parts) => parts.iter().map(form).collect(),
+        _ => Vec::new(),
     }
 }
 

@@ -68,7 +68,7 @@ impl<DB: Driver> Pool<DB> {
     /// # Errors
     /// What `sqlx` says.
     pub async fn begin(&self) -> Result<Transaction<'static, DB>, Error> {
-        let inner = recorded(&self.server, "BEGIN", self.pool.begin()).await?;
+        let inner = recorded(&self.server, "BEGIN", Box::pin(self.pool.begin())).await?;
         Ok(Transaction { inner, server: Arc::clone(&self.server) })
     }
 }

@@ -35,16 +35,16 @@ pub(super) struct UnderWay {
     reasons: Vec<String>,
     /// Why the last call of a model below failed, if it did.
     failed_below: Option<String>,
-    /// Why this failed, where something told.
-    failed: Option<String>,
+    /// The last error that was told within it.
+    error: Option<String>,
 }
 
 impl UnderWay {
     pub(super) fn new(span: Span, operation: &str, fields: Fields, is_of_rig: bool) -> Self {
         let call = (kind(operation) == SpanKind::Client).then(|| ModelCall::of(span.clone()));
-        let (first, failed_below, failed) = (None, None, None);
+        let (first, failed_below, error) = (None, None, None);
         let (is_taken_up, reasons) = (false, Vec::new());
-        Self { span, call, fields, is_of_rig, is_taken_up, first, reasons, failed_below, failed }
+        Self { span, call, fields, is_of_rig, is_taken_up, first, reasons, failed_below, error }
     }
 
     /// Fields were recorded.
@@ -63,8 +63,7 @@ impl UnderWay {
 
     /// An error was told within it.
     pub(super) fn failed(&mut self, message: String) {
-        self.failed = Some("_OTHER".to_owned());
-        self.span.fail("_OTHER", message);
+        self.error = Some(message);
     }
 
     /// A call of a model below it ended.
@@ -115,19 +114,21 @@ impl UnderWay {
         }
     }
 
-    /// Why it failed, if it did; its status says so then.
+    /// Why it failed, if it did; its status says so then. An error that was told within it is why, unless it knows better.
     fn failure(&mut self) -> Option<String> {
         let told = self.fields.text("error.type");
         self.fields.take("error.type");
         let outcome = self.fields.text("gen_ai.tool.call.outcome");
-        let found = told
+        let error_type = told
             .or_else(|| (outcome.as_deref() == Some("error")).then(|| "tool_error".to_owned()))
-            .or_else(|| self.unanswered().filter(|_| self.failed.is_none()))
-            .or_else(|| self.failed_below.take().filter(|_| self.failed.is_none()));
-        if let Some(error_type) = &found {
-            self.span.failed(error_type.clone());
+            .or_else(|| self.unanswered())
+            .or_else(|| self.failed_below.take())
+            .or_else(|| self.error.as_ref().map(|_| "_OTHER".to_owned()))?;
+        match self.error.take() {
+            Some(message) => self.span.fail(error_type.clone(), message),
+            None => self.span.failed(error_type.clone()),
         }
-        found.or(self.failed.take())
+        Some(error_type)
     }
 
     /// rig does not tell that a call failed, but it tells of each that did not.
@@ -141,16 +142,17 @@ impl UnderWay {
         call.about(names.into_iter().filter_map(|name| Some(KeyValue::new(name, self.fields.text(name)?))));
         call.about(failed.map(|failed| KeyValue::new("error.type", failed.to_owned())));
         let (input, output) = ("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens");
-        match (self.fields.number(input), self.fields.number(output)) {
-            (Some(asked), Some(answered)) => call.usage(asked, answered),
-            (Some(asked), None) => call.input_tokens(asked),
-            _ => {}
+        if let Some(asked) = self.fields.number(input) {
+            match self.fields.number(output) {
+                Some(answered) => call.usage(asked, answered),
+                None => call.input_tokens(asked),
+            }
+            self.fields.take(input);
+            self.fields.take(output);
         }
         if let Some(seconds) = self.first.filter(|_| failed.is_none()) {
             call.first_token_after(seconds);
         }
-        self.fields.take(input);
-        self.fields.take(output);
         self.tell_reasons(call);
         self.span.context().span().set_attributes(self.fields.attributes());
         call.end();

@@ -72,7 +72,7 @@ fn message(item: &Value) -> Value {
 
 fn parts(item: &Value) -> Vec<Value> {
     match item["type"].as_str().unwrap_or("message") {
-        "message" => content(&item["content"]),
+        "message" => model_api::parts(&item["content"], part),
         "reasoning" => {
             let thoughts = [&item["summary"], &item["content"]].into_iter().filter_map(Value::as_array);
             let texts = thoughts.flatten().filter_map(|thought| thought["text"].as_str());
@@ -95,14 +95,6 @@ fn parts(item: &Value) -> Vec<Value> {
             ]
         }
         _ => vec![item.clone()],
-    }
-}
-
-fn content(content: &Value) -> Vec<Value> {
-    match content {
-        Value::String(text) => vec![json!({ "type": "text", "content": text })],
-        Value::Array(parts) => parts.iter().map(part).collect(),
-        _ => Vec::new(),
     }
 }
 
