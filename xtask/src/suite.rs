@@ -28,8 +28,21 @@ const SYSTEMS: [&str; 3] = ["beluga", "agenthub", "aob"];
 
 /// The SDK's crates, and its features.
 const SDK: [&str; 2] = ["clew-sdk", "clew-sdk-macros"];
-const SDK_FEATURES: [&str; 9] =
-    ["http", "axum", "reqwest", "grpc", "macros", "openai", "anthropic", "mcp", "database"];
+const SDK_FEATURES: [&str; 13] = [
+    "http",
+    "axum",
+    "reqwest",
+    "grpc",
+    "macros",
+    "openai",
+    "anthropic",
+    "mcp",
+    "rmcp",
+    "database",
+    "sqlx-any",
+    "sqlx-postgres",
+    "sqlx-sqlite",
+];
 
 const CRASH_TEST: &str = "e2e/test_crash.py";
 

@@ -57,7 +57,8 @@
 //! [`baggage`] tells others more than where they are called from.
 //!
 //! With `openai` and `anthropic` there are clients of models whose calls are recorded by themselves; with `database`,
-//! statements are.
+//! statements are. `rmcp` and `sqlx-postgres` or another driver do it for the types of `rmcp` and `sqlx`; rig's agents need
+//! nothing of the kind.
 //!
 //! # What is recorded
 //!
@@ -79,6 +80,7 @@ mod content;
 mod counts;
 #[cfg(feature = "database")]
 pub mod database;
+mod finish;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 mod histograms;
@@ -103,11 +105,16 @@ mod queue;
 mod recorder;
 mod recording;
 mod redaction;
+mod request_settings;
 mod retry_after;
+#[cfg(feature = "rmcp")]
+pub mod rmcp;
 mod rules;
 pub mod sampling;
 mod setup;
 mod span;
+#[cfg(feature = "sqlx")]
+pub mod sqlx;
 mod tracing_spans;
 mod wire;
 

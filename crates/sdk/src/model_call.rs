@@ -14,12 +14,17 @@ use std::time::Instant;
 
 /// A call of a model: `chat MODEL`.
 pub fn model_call(provider: &'static str, model: &str) -> ModelCallStart {
-    let (start, model) = operation("chat", model, SpanKind::Client);
+    call("chat", provider, model)
+}
+
+/// A call of a model that does something else: `embeddings MODEL`.
+pub(crate) fn call(name: &'static str, provider: &'static str, model: &str) -> ModelCallStart {
+    let (start, model) = operation(name, model, SpanKind::Client);
     let start = start.set("gen_ai.provider.name", provider);
     ModelCallStart {
         start: start.set("gen_ai.request.model", model.clone()),
         about: vec![
-            KeyValue::new("gen_ai.operation.name", "chat"),
+            KeyValue::new("gen_ai.operation.name", name),
             KeyValue::new("gen_ai.provider.name", provider),
             KeyValue::new("gen_ai.request.model", model),
         ],
@@ -140,12 +145,31 @@ impl Deref for ModelCall {
 }
 
 impl ModelCall {
+    /// A call whose span another library began.
+    pub(crate) fn of(span: Span) -> Self {
+        let origin = Origin::of(span.context().span().span_context());
+        let call = Arc::new(Call { began: Instant::now(), origin, told: Mutex::default() });
+        Self { span, call }
+    }
+
+    /// What its measurements are told apart by, where that is known only later.
+    pub(crate) fn about(&self, attributes: impl IntoIterator<Item = KeyValue>) {
+        let mut told = self.call.lock();
+        attributes.into_iter().for_each(|attribute| tell_apart(&mut told.about, attribute));
+    }
+
     /// Tokens: all of the input, cached ones among them; all of the output, reasoning among it.
     pub fn usage(&self, input: i64, output: i64) {
         self.set("gen_ai.usage.input_tokens", input);
         self.set("gen_ai.usage.output_tokens", output);
         let mut told = self.call.lock();
         (told.input, told.output) = (u64::try_from(input).ok(), u64::try_from(output).ok());
+    }
+
+    /// Tokens of the input, where there are none of an output: of embeddings.
+    pub fn input_tokens(&self, tokens: i64) {
+        self.set("gen_ai.usage.input_tokens", tokens);
+        self.call.lock().input = u64::try_from(tokens).ok();
     }
 
     /// Of the input tokens, those that were read from the provider's cache.
@@ -192,7 +216,16 @@ impl ModelCall {
 
     /// The first token of a streamed answer is here. Only the first call counts.
     pub fn first_token(&self) {
-        let seconds = self.call.began.elapsed().as_secs_f64();
+        self.first_token_after(self.seconds());
+    }
+
+    /// Seconds since it began.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.call.began.elapsed().as_secs_f64()
+    }
+
+    /// As [`Self::first_token`], of a token that was here so many seconds after it began.
+    pub(crate) fn first_token_after(&self, seconds: f64) {
         let mut told = self.call.lock();
         if told.first.is_none() {
             told.first = Some(seconds);

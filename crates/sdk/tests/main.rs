@@ -12,6 +12,8 @@ mod ends;
 #[cfg(test)]
 mod exemplars;
 #[cfg(test)]
+mod guide;
+#[cfg(test)]
 #[cfg(all(feature = "axum", feature = "reqwest", feature = "grpc"))]
 mod http;
 #[cfg(test)]
@@ -28,12 +30,24 @@ mod mcp;
 #[cfg(all(feature = "openai", feature = "anthropic"))]
 mod models;
 #[cfg(test)]
+#[cfg(all(feature = "sqlx-any", feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
+mod postgresql;
+#[cfg(test)]
 #[cfg(all(feature = "openai", feature = "anthropic"))]
 mod provider;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]
+#[cfg(all(feature = "openai", feature = "anthropic"))]
+mod responses;
+#[cfg(test)]
+#[cfg(feature = "rmcp")]
+mod rmcp;
+#[cfg(test)]
 mod sending;
+#[cfg(test)]
+#[cfg(all(feature = "sqlx-any", feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
+mod sqlx;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]

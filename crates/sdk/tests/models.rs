@@ -11,14 +11,14 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use std::time::Duration;
 
 /// What was recorded while something was asked, and what the provider was asked.
-struct Seen {
-    spans: Vec<Span>,
-    asked: Vec<Got>,
-    metrics: String,
+pub struct Seen {
+    pub spans: Vec<Span>,
+    pub asked: Vec<Got>,
+    pub metrics: String,
 }
 
 impl Seen {
-    fn while_asked(answers: Vec<Answer>, content: Content, ask: impl AsyncFnOnce(String)) -> Self {
+    pub fn while_asked(answers: Vec<Answer>, content: Content, ask: impl AsyncFnOnce(String)) -> Self {
         let _alone = alone();
         let receiver = Receiver::start();
         let provider = Provider::start(answers);
@@ -31,7 +31,7 @@ impl Seen {
         Self { spans: spans(&got), asked: provider.requests(), metrics: format!("{:?}", metrics(&got)) }
     }
 
-    fn has(&self, name: &str, expected: &[(&str, &str)]) -> &Span {
+    pub fn has(&self, name: &str, expected: &[(&str, &str)]) -> &Span {
         let span = named(&self.spans, name);
         for (key, value) in expected {
             assert_eq!(shown(&span.attributes, key).as_deref(), Some(*value), "{key} of {span:?}");
@@ -40,7 +40,7 @@ impl Seen {
     }
 
     /// The requests over HTTP below a call, in their order.
-    fn requests(&self, call: &Span) -> Vec<&Span> {
+    pub fn requests(&self, call: &Span) -> Vec<&Span> {
         let below = |span: &&Span| span.parent_span_id == call.span_id && span.trace_id == call.trace_id;
         let mut requests: Vec<_> = self.spans.iter().filter(below).collect();
         requests.sort_by_key(|span| span.start_time_unix_nano);
@@ -48,7 +48,7 @@ impl Seen {
     }
 }
 
-fn said(span: &Span, key: &str) -> Value {
+pub fn said(span: &Span, key: &str) -> Value {
     from_str(text(&span.attributes, key).unwrap_or_else(|| panic!("no {key}: {span:?}"))).unwrap()
 }
 

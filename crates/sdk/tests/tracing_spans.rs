@@ -62,3 +62,60 @@ fn spans_of_rig_become_full_spans() {
     let measured = format!("{:?}", metrics(&got));
     assert!(measured.contains("gen_ai.client.token.usage"), "{measured}");
 }
+
+/// A model that does not answer, and a span of another library that tells of an error, below a span that is active.
+fn failures() {
+    let request = clew_sdk::span("request").start();
+    let _active = request.enter();
+    let agent = tracing::info_span!(parent: None, "invoke_agent", gen_ai.operation.name = "invoke_agent", gen_ai.agent.name = "rig");
+    agent.in_scope(|| {
+        let chat = tracing::info_span!(
+            "chat",
+            gen_ai.operation.name = "chat",
+            gen_ai.request.model = "silent",
+            gen_ai.request.stream = Empty,
+            rig.provider_request_id = Empty
+        );
+        chat.record("gen_ai.request.stream", true);
+        chat.record("rig.provider_request_id", "req_1");
+    });
+    let other = tracing::info_span!("chat", gen_ai.operation.name = "chat", gen_ai.request.model = "loud", error.type = Empty);
+    other.in_scope(|| tracing::error!(error = "overloaded", "cannot answer"));
+    other.record("error.type", "busy");
+    let alone = tracing::info_span!("chat", gen_ai.operation.name = "chat", gen_ai.request.model = "alone");
+    alone.in_scope(|| tracing::error!("cannot answer"));
+    let within = tracing::info_span!("chat", gen_ai.operation.name = "chat", gen_ai.request.model = "within");
+    within.in_scope(|| {
+        let root = tracing::info_span!(parent: None, "chat", gen_ai.operation.name = "chat", gen_ai.request.model = "root");
+        drop(root);
+    });
+}
+
+#[test]
+fn failures_are_told_once() {
+    let _alone = alone();
+    let receiver = Receiver::start();
+    let telemetry = clew_sdk::builder().service("rig").endpoint(receiver.endpoint()).build().unwrap();
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(clew_sdk::agent_spans()), failures);
+    drop(telemetry);
+    let spans = spans(&receiver.got());
+    let named = |name: &str| spans.iter().find(|span| span.name == name).unwrap();
+    for (name, error_type, message) in [
+        ("chat silent", "_OTHER", ""),
+        ("invoke_agent rig", "_OTHER", ""),
+        ("chat loud", "busy", "overloaded"),
+        ("chat alone", "_OTHER", "cannot answer"),
+    ] {
+        let span = named(name);
+        let told = span.attributes.iter().filter(|attribute| attribute.key == "error.type").count();
+        assert_eq!((text(&span.attributes, "error.type"), told), (Some(error_type), 1), "{name}");
+        let status = span.status.clone().unwrap();
+        assert_eq!((status.code, status.message.trim_matches('"')), (2, message), "{name}");
+    }
+    let request = named("request");
+    assert_eq!(named("invoke_agent rig").parent_span_id, request.span_id);
+    assert_eq!(named("chat silent").parent_span_id, named("invoke_agent rig").span_id);
+    // Whoever wants no parent among the spans of `tracing` gets none.
+    assert!(named("chat root").parent_span_id.is_empty());
+    assert!(named("chat within").status.clone().unwrap_or_default().code == 0);
+}

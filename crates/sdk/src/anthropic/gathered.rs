@@ -52,12 +52,12 @@ impl Gathers for Gathered {
         self.ended
     }
 
-    fn answer(&self) -> &Value {
-        &self.message
+    fn answer(&self) -> Value {
+        self.message.clone()
     }
 
-    fn record(call: &ModelCall, answer: &Value) {
-        said::answered(call, answer);
+    fn record(&self, call: &ModelCall) {
+        said::answered(call, &self.message);
     }
 }
 

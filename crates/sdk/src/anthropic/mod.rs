@@ -24,9 +24,9 @@
 mod gathered;
 mod said;
 
-pub use crate::model_api::CallError;
+pub use crate::model_api::{CallError, Stream};
 
-use crate::model_api::{self, Streamed};
+use crate::model_api;
 use crate::model_call::ModelCall;
 use gathered::Gathered;
 use serde_json::Value;
@@ -61,13 +61,7 @@ impl Client {
     /// # Errors
     /// When there is no answer, or none that can be understood.
     pub async fn messages(&self, request: &Value) -> Result<Value, CallError> {
-        let call = self.started(request);
-        let answer = self.connection.answer(&call, PATH, request).await;
-        if let Ok(answer) = &answer {
-            said::answered(&call, answer);
-        }
-        call.end();
-        answer
+        self.connection.answer(self.started(request), PATH, request, said::answered).await
     }
 
     /// Asks, and gives the answer as it is made.
@@ -75,39 +69,13 @@ impl Client {
     /// # Errors
     /// When there is no answer.
     pub async fn stream(&self, request: &Value) -> Result<Stream, CallError> {
-        let mut request = request.clone();
-        if let Some(fields) = request.as_object_mut() {
-            fields.insert("stream".to_owned(), true.into());
-        }
-        let call = self.started(&request);
-        Ok(Stream(self.connection.stream(call, PATH, &request).await?))
+        let request = model_api::streaming(request);
+        self.connection.stream(self.started(&request), PATH, &request, Gathered::default()).await
     }
 
     fn started(&self, request: &Value) -> ModelCall {
-        let call = self.connection.call(request).start();
+        let call = self.connection.call("chat", request).start();
         said::asked(&call, request);
         call
-    }
-}
-
-/// An answer under way. The call ends with the answer's last event, or when this is dropped.
-#[derive(Debug)]
-pub struct Stream(Streamed<Gathered>);
-
-impl Stream {
-    /// The next event; none after the last.
-    ///
-    /// # Errors
-    /// When the provider fails, or the answer breaks off.
-    pub async fn next(&mut self) -> Result<Option<Value>, CallError> {
-        self.0.next().await
-    }
-
-    /// Reads the rest, and gives the answer in the form that it has without streaming.
-    ///
-    /// # Errors
-    /// When the provider fails, or the answer breaks off.
-    pub async fn whole(mut self) -> Result<Value, CallError> {
-        self.0.whole().await
     }
 }

@@ -1,31 +1,25 @@
 //! What a request and an answer tell of a call, in the conventions' names and form.
 
-use crate::content::{DEFINITIONS, INPUT, OUTPUT, SYSTEM};
+use crate::content::{OUTPUT, SYSTEM};
+use crate::finish;
+use crate::model_api;
 use crate::model_call::ModelCall;
 use serde_json::{Value, json};
 
 /// What the model is asked.
 pub(super) fn asked(call: &ModelCall, request: &Value) {
     if !request["system"].is_null() {
-        call.content(SYSTEM, || parts(&request["system"]).into());
+        call.content(SYSTEM, || model_api::parts(&request["system"], part).into());
     }
-    call.content(INPUT, || request["messages"].as_array().into_iter().flatten().map(message).collect());
-    if request["tools"].is_array() {
-        call.content(DEFINITIONS, || request["tools"].clone());
-    }
+    model_api::asked(call, &request["messages"], message, &request["tools"]);
 }
 
 /// What it answered.
 pub(super) fn answered(call: &ModelCall, answer: &Value) {
-    if let Some(id) = answer["id"].as_str() {
-        call.response_id(id.to_owned());
-    }
-    if let Some(model) = answer["model"].as_str() {
-        call.response_model(model.to_owned());
-    }
-    let reason = answer["stop_reason"].as_str().map(reason);
-    if let Some(reason) = reason {
-        call.finish_reason(reason.to_owned());
+    model_api::identified(call, answer);
+    let reason = finish::reasons(answer).pop();
+    if let Some(reason) = &reason {
+        call.finish_reason(reason.clone());
     }
     usage(call, &answer["usage"]);
     if answer["content"].is_array() {
@@ -54,31 +48,12 @@ fn usage(call: &ModelCall, usage: &Value) {
     }
 }
 
-/// The conventions' word for why an answer ended.
-fn reason(word: &str) -> &str {
-    match word {
-        "end_turn" | "stop_sequence" => "stop",
-        "max_tokens" | "model_context_window_exceeded" => "length",
-        "tool_use" => "tool_call",
-        "refusal" => "content_filter",
-        other => other,
-    }
-}
-
 fn message(message: &Value) -> Value {
-    let parts = parts(&message["content"]);
+    let parts = model_api::parts(&message["content"], part);
     // What tools answered comes in the name of the user.
     let answered = !parts.is_empty() && parts.iter().all(|part| part["type"] == "tool_call_response");
     let role = if answered { "tool" } else { message["role"].as_str().unwrap_or("other") };
     json!({ "role": role, "parts": parts })
-}
-
-fn parts(content: &Value) -> Vec<Value> {
-    match content {
-        Value::String(text) => vec![json!({ "type": "text", "content": text })],
-        Value::Array(blocks) => blocks.iter().map(part).collect(),
-        _ => Vec::new(),
-    }
 }
 
 fn part(block: &Value) -> Value {

@@ -78,7 +78,7 @@ impl Statement<'_> {
         key: &'static str,
         rows: impl FnOnce(&T) -> Option<u64>,
     ) -> Result<T, E> {
-        let span = self.told().start();
+        let span = self.told().0.start();
         let done = span.within(work).await;
         match &done {
             Ok(done) => {
@@ -92,10 +92,10 @@ impl Statement<'_> {
         done
     }
 
-    /// The span, with what the text tells, if anybody will see it.
-    fn told(self) -> Start {
+    /// The span, with what the text tells, if anybody will see it; and what the statement does.
+    pub(crate) fn told(self) -> (Start, Option<String>) {
         if self.start.is_unseen() {
-            return self.start;
+            return (self.start, None);
         }
         let read = text::read(self.text, self.double_quotes_hold_texts);
         let summary = [read.operation.as_deref(), read.collection.as_deref()];
@@ -104,11 +104,12 @@ impl Statement<'_> {
         if !summary.is_empty() {
             start = start.named(summary.clone()).set("db.query.summary", summary);
         }
+        let operation = read.operation.clone();
         for (key, value) in [("db.operation.name", read.operation), ("db.collection.name", read.collection)] {
             if let Some(value) = value {
                 start = start.set(key, value);
             }
         }
-        start
+        (start, operation)
     }
 }

@@ -2,15 +2,18 @@
 
 mod error;
 mod events;
-mod settings;
 mod streamed;
+mod told;
 
 pub use error::CallError;
 pub(crate) use error::said_in;
-pub(crate) use streamed::{Brought, Gathers, Streamed, append, by_index};
+pub use streamed::Stream;
+pub(crate) use streamed::{Brought, Gathers, append, by_index};
+pub(crate) use told::{asked, data_kind, identified, parts};
 
 use crate::http::send_again;
-use crate::model_call::{ModelCall, ModelCallStart, model_call};
+use crate::model_call::{ModelCall, ModelCallStart, call};
+use crate::request_settings;
 use crate::retry_after::retry_after;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
@@ -112,9 +115,14 @@ impl Connection {
     }
 
     /// The call that a request asks for, with what the request tells of it.
-    pub(crate) fn call(&self, request: &Value) -> ModelCallStart {
-        let start = model_call(self.provider, request["model"].as_str().unwrap_or_default());
-        let mut start = settings::told(start, request);
+    pub(crate) fn call(&self, operation: &'static str, request: &Value) -> ModelCallStart {
+        let start = call(operation, self.provider, request["model"].as_str().unwrap_or_default());
+        let settings = request_settings::of(request);
+        let mut start = start
+            .with(|start| settings.into_iter().fold(start, |start, (name, value)| start.set(name, value)));
+        if request["stream"] == true {
+            start = start.stream();
+        }
         if let Some((host, port)) = server(&self.base) {
             start = start.server(&host, port);
         }
@@ -124,33 +132,41 @@ impl Connection {
         }
     }
 
-    /// The whole answer to a request, within a call.
+    /// The whole answer to a request; its call ends with it.
     pub(crate) async fn answer(
-        &self,
-        call: &ModelCall,
-        path: &str,
-        request: &Value,
-    ) -> Result<Value, CallError> {
-        let answer = call.within(async {
-            let body = self.post(path, request).await?.bytes().await?;
-            serde_json::from_slice(&body).map_err(CallError::NotUnderstood)
-        });
-        let answer = answer.await;
-        if let Err(error) = &answer {
-            error.tell(call);
-        }
-        answer
-    }
-
-    /// The answer to a request as it is made, within a call.
-    pub(crate) async fn stream<G: Gathers>(
         &self,
         call: ModelCall,
         path: &str,
         request: &Value,
-    ) -> Result<Streamed<G>, CallError> {
+        record: impl FnOnce(&ModelCall, &Value),
+    ) -> Result<Value, CallError> {
+        let answer = call.within(async {
+            let body = self.post(path, request).await?.bytes().await?;
+            let answer = serde_json::from_slice(&body).map_err(CallError::NotUnderstood)?;
+            record(&call, &answer);
+            match said_in(&answer) {
+                Some((kind, message)) => Err(CallError::Failed { kind, message }),
+                None => Ok(answer),
+            }
+        });
+        let answer = answer.await;
+        if let Err(error) = &answer {
+            error.tell(&call);
+        }
+        call.end();
+        answer
+    }
+
+    /// The answer to a request as it is made; its call ends with it.
+    pub(crate) async fn stream(
+        &self,
+        call: ModelCall,
+        path: &str,
+        request: &Value,
+        gathered: impl Gathers + 'static,
+    ) -> Result<Stream, CallError> {
         match call.within(self.post(path, request)).await {
-            Ok(answer) => Ok(Streamed::new(call, answer)),
+            Ok(answer) => Ok(Stream::new(call, answer, Box::new(gathered))),
             Err(error) => {
                 error.tell(&call);
                 call.end();
@@ -202,6 +218,15 @@ impl Connection {
         let told = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(retry_after);
         Some(told.unwrap_or_else(|| backoff(resent))).filter(|wait| *wait <= self.longest_wait)
     }
+}
+
+/// The same request, for an answer that is read as it is made.
+pub(crate) fn streaming(request: &Value) -> Value {
+    let mut request = request.clone();
+    if let Some(fields) = request.as_object_mut() {
+        fields.insert("stream".to_owned(), true.into());
+    }
+    request
 }
 
 /// Each wait is twice the one before, up to 8 s, and up to a quarter shorter by chance: clients that failed together do not

@@ -16,36 +16,43 @@ pub(crate) enum Brought {
 }
 
 /// What gathers the events of a provider's stream into the answer that would have come at once.
-pub(crate) trait Gathers: Default {
+pub(crate) trait Gathers: std::fmt::Debug + Send + Sync {
     /// Takes in what an event brings.
     fn take(&mut self, event: &Value) -> Brought;
+    /// Why the provider fails, if an event says that it does: its word for it, and what it says.
+    fn failure(&self, event: &Value) -> Option<(Option<String>, String)> {
+        said_in(event)
+    }
     /// Whether nothing of the answer is missing, should the stream end here.
     fn is_whole(&self) -> bool;
     /// Whether an event said that nothing comes after it.
     fn is_over(&self) -> bool;
     /// What is gathered so far.
-    fn answer(&self) -> &Value;
+    fn answer(&self) -> Value;
     /// Records what is known of an answer.
-    fn record(call: &ModelCall, answer: &Value);
+    fn record(&self, call: &ModelCall);
 }
 
-/// An answer under way.
+/// An answer under way. The call ends with the answer's last event, or when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Streamed<G: Gathers> {
+pub struct Stream {
     call: ModelCall,
     response: Response,
     events: Events,
-    gathered: G,
+    gathered: Box<dyn Gathers>,
     ended: bool,
 }
 
-impl<G: Gathers> Streamed<G> {
-    pub(super) fn new(call: ModelCall, response: Response) -> Self {
-        Self { call, response, events: Events::default(), gathered: G::default(), ended: false }
+impl Stream {
+    pub(super) fn new(call: ModelCall, response: Response, gathered: Box<dyn Gathers>) -> Self {
+        Self { call, response, events: Events::default(), gathered, ended: false }
     }
 
-    /// The next event; none after the last.
-    pub(crate) async fn next(&mut self) -> Result<Option<Value>, CallError> {
+    /// The next event, or chunk as some call it; none after the last.
+    ///
+    /// # Errors
+    /// When the provider fails, or the answer breaks off.
+    pub async fn next(&mut self) -> Result<Option<Value>, CallError> {
         if self.ended {
             return Ok(None);
         }
@@ -61,10 +68,13 @@ impl<G: Gathers> Streamed<G> {
         next
     }
 
-    /// Reads what is left; the answer as it would have come at once.
-    pub(crate) async fn whole(&mut self) -> Result<Value, CallError> {
+    /// Reads the rest, and gives the answer in the form that it has without streaming.
+    ///
+    /// # Errors
+    /// When the provider fails, or the answer breaks off.
+    pub async fn whole(mut self) -> Result<Value, CallError> {
         while self.next().await?.is_some() {}
-        Ok(self.gathered.answer().clone())
+        Ok(self.gathered.answer())
     }
 
     async fn read(&mut self) -> Result<Option<Value>, CallError> {
@@ -82,10 +92,11 @@ impl<G: Gathers> Streamed<G> {
 
     fn event(&mut self, data: &str) -> Result<Value, CallError> {
         let event: Value = serde_json::from_str(data).map_err(CallError::NotUnderstood)?;
-        if let Some((kind, message)) = said_in(&event) {
+        let brought = self.gathered.take(&event);
+        if let Some((kind, message)) = self.gathered.failure(&event) {
             return Err(CallError::Failed { kind, message });
         }
-        if self.gathered.take(&event) == Brought::Token {
+        if brought == Brought::Token {
             self.call.first_token();
         }
         if self.gathered.is_over() {
@@ -96,14 +107,14 @@ impl<G: Gathers> Streamed<G> {
 
     fn end(&mut self) {
         if !std::mem::replace(&mut self.ended, true) {
-            G::record(&self.call, self.gathered.answer());
+            self.gathered.record(&self.call);
             self.call.end();
         }
     }
 }
 
 /// Whoever reads no further has what came until then recorded.
-impl<G: Gathers> Drop for Streamed<G> {
+impl Drop for Stream {
     fn drop(&mut self) {
         self.end();
     }

@@ -1,4 +1,5 @@
-//! A client of chat completions, as `OpenAI` and many others offer them, whose calls are recorded by themselves.
+//! A client of chat completions, responses and embeddings, as `OpenAI` and many others offer them, whose calls are recorded
+//! by themselves.
 //!
 //! ```no_run
 //! # async fn ask() -> Result<(), clew_sdk::openai::CallError> {
@@ -20,19 +21,22 @@
 //! # }
 //! ```
 
-mod gathered;
-mod said;
+mod chat;
+mod embeddings;
+mod responses;
+mod told;
 
-pub use crate::model_api::CallError;
+pub use crate::model_api::{CallError, Stream};
 
-use crate::model_api::{self, Streamed};
+use crate::model_api;
 use crate::model_call::ModelCall;
-use gathered::Gathered;
 use serde_json::{Value, json};
 
-const PATH: &str = "/chat/completions";
+const CHAT: &str = "/chat/completions";
+const RESPONSES: &str = "/responses";
+const EMBEDDINGS: &str = "/embeddings";
 
-/// The interface of chat completions.
+/// The interface of chat completions, with what goes with it: responses and embeddings.
 #[derive(Debug, Clone, Copy)]
 pub struct ChatCompletions;
 
@@ -52,18 +56,12 @@ impl Client {
         self.header("authorization", format!("Bearer {key}"))
     }
 
-    /// Asks, and gives the answer when it is whole.
+    /// Asks, and gives the answer when it is whole: a chat completion.
     ///
     /// # Errors
     /// When there is no answer, or none that can be understood.
     pub async fn chat(&self, request: &Value) -> Result<Value, CallError> {
-        let call = self.started(request);
-        let answer = self.connection.answer(&call, PATH, request).await;
-        if let Ok(answer) = &answer {
-            said::answered(&call, answer);
-        }
-        call.end();
-        answer
+        self.connection.answer(self.chat_call(request), CHAT, request, chat::answered).await
     }
 
     /// Asks, and gives the answer as it is made; its usage is asked for, too, unless the request says otherwise.
@@ -71,41 +69,83 @@ impl Client {
     /// # Errors
     /// When there is no answer.
     pub async fn stream(&self, request: &Value) -> Result<Stream, CallError> {
-        let mut request = request.clone();
+        let mut request = model_api::streaming(request);
         if let Some(fields) = request.as_object_mut() {
-            fields.insert("stream".to_owned(), true.into());
             let options = || json!({ "include_usage": true });
             fields.entry("stream_options").or_insert_with(options);
         }
-        let call = self.started(&request);
-        Ok(Stream(self.connection.stream(call, PATH, &request).await?))
+        self.connection.stream(self.chat_call(&request), CHAT, &request, chat::Gathered::default()).await
     }
 
-    fn started(&self, request: &Value) -> ModelCall {
-        let call = self.connection.call(request).with(|start| said::settings(start, request)).start();
-        said::asked(&call, request);
+    /// Asks, and gives the answer when it is whole: a response. One that says of itself that it failed is an error.
+    ///
+    /// ```no_run
+    /// # async fn ask(client: clew_sdk::openai::Client) -> Result<(), clew_sdk::openai::CallError> {
+    /// use clew_sdk::serde_json::json;
+    ///
+    /// let request = json!({ "model": "gpt-5", "input": "How is the weather in Paris?", "reasoning": { "effort": "low" } });
+    /// let answer = client.responses(&request).await?;
+    /// let more = json!({ "model": "gpt-5", "input": "And tomorrow?", "previous_response_id": answer["id"] });
+    /// let mut stream = client.responses_stream(&more).await?;
+    /// while let Some(event) = stream.next().await? {
+    ///     let word = event["delta"].as_str();
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When there is no answer, or none that can be understood, or when it failed.
+    pub async fn responses(&self, request: &Value) -> Result<Value, CallError> {
+        self.connection.answer(self.responses_call(request), RESPONSES, request, responses::answered).await
+    }
+
+    /// Asks for a response, and gives it as it is made.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn responses_stream(&self, request: &Value) -> Result<Stream, CallError> {
+        let request = model_api::streaming(request);
+        let call = self.responses_call(&request);
+        self.connection.stream(call, RESPONSES, &request, responses::Gathered::default()).await
+    }
+
+    /// Makes vectors of texts.
+    ///
+    /// ```no_run
+    /// # async fn ask(client: clew_sdk::openai::Client) -> Result<(), clew_sdk::openai::CallError> {
+    /// use clew_sdk::serde_json::json;
+    ///
+    /// let request = json!({ "model": "text-embedding-3-small", "input": ["sunny", "rainy"], "dimensions": 256 });
+    /// let answer = client.embeddings(&request).await?;
+    /// let vector = answer["data"][0]["embedding"].as_array();
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When there is no answer, or none that can be understood.
+    pub async fn embeddings(&self, request: &Value) -> Result<Value, CallError> {
+        let call = self.connection.call("embeddings", request).start();
+        self.connection.answer(call, EMBEDDINGS, request, embeddings::answered).await
+    }
+
+    fn chat_call(&self, request: &Value) -> ModelCall {
+        let call = self.connection.call("chat", request).with(|start| chat::settings(start, request)).start();
+        chat::asked(&call, request);
         call
     }
-}
 
-/// An answer under way. The call ends with the answer's last chunk, or when this is dropped.
-#[derive(Debug)]
-pub struct Stream(Streamed<Gathered>);
-
-impl Stream {
-    /// The next chunk; none after the last.
-    ///
-    /// # Errors
-    /// When the provider fails, or the answer breaks off.
-    pub async fn next(&mut self) -> Result<Option<Value>, CallError> {
-        self.0.next().await
-    }
-
-    /// Reads the rest, and gives the answer in the form that it has without streaming.
-    ///
-    /// # Errors
-    /// When the provider fails, or the answer breaks off.
-    pub async fn whole(mut self) -> Result<Value, CallError> {
-        self.0.whole().await
+    fn responses_call(&self, request: &Value) -> ModelCall {
+        let mut start =
+            self.connection.call("chat", request).with(|start| responses::settings(start, request));
+        if let Some(id) = responses::conversation(request)
+            && self.connection.conversation.is_none()
+        {
+            start = start.with(|start| start.conversation(id.to_owned()));
+        }
+        let call = start.start();
+        responses::asked(&call, request);
+        call
     }
 }

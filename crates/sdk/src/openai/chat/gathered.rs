@@ -1,12 +1,12 @@
 //! The chunks of a streamed chat completion, gathered into the answer that would have come at once.
 
-use super::said;
+use super::answered;
 use crate::model_api::{Brought, Gathers, append, by_index};
 use crate::model_call::ModelCall;
 use serde_json::{Value, json};
 
 #[derive(Debug)]
-pub(super) struct Gathered(Value);
+pub(crate) struct Gathered(Value);
 
 impl Default for Gathered {
     fn default() -> Self {
@@ -41,12 +41,12 @@ impl Gathers for Gathered {
         false
     }
 
-    fn answer(&self) -> &Value {
-        &self.0
+    fn answer(&self) -> Value {
+        self.0.clone()
     }
 
-    fn record(call: &ModelCall, answer: &Value) {
-        said::answered(call, answer);
+    fn record(&self, call: &ModelCall) {
+        answered(call, &self.0);
     }
 }
 
