@@ -8,6 +8,8 @@ mod context;
 #[cfg(feature = "database")]
 mod database;
 #[cfg(test)]
+mod delivery;
+#[cfg(test)]
 mod ends;
 #[cfg(test)]
 #[cfg(all(feature = "axum", feature = "reqwest", feature = "grpc"))]
@@ -25,6 +27,8 @@ mod mcp;
 #[cfg(test)]
 #[cfg(all(feature = "openai", feature = "anthropic"))]
 mod models;
+#[cfg(test)]
+mod outage;
 #[cfg(test)]
 #[cfg(all(feature = "openai", feature = "anthropic"))]
 mod provider;
