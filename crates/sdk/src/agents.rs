@@ -13,8 +13,7 @@ pub(crate) fn operation(
     subject: &str,
     kind: SpanKind,
 ) -> (Start, Cow<'static, str>) {
-    let name = names::operation(operation, subject);
-    let subject = names::subject(operation, &name, subject);
+    let (name, subject) = names::operation(operation, subject);
     (Start::new(name).kind(kind).set("gen_ai.operation.name", operation), subject)
 }
 
@@ -79,7 +78,7 @@ pub fn evaluation(name: &str) -> Start {
 }
 
 fn message(operation: &'static str, system: &'static str, destination: &str, kind: SpanKind) -> Start {
-    let start = Start::new(names::operation(operation, destination)).kind(kind);
+    let start = Start::new(names::operation(operation, destination).0).kind(kind);
     let start =
         start.set("messaging.system", system).set("messaging.destination.name", names::name(destination));
     start.set("messaging.operation.name", operation).set("messaging.operation.type", operation)

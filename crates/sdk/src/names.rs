@@ -28,18 +28,17 @@ pub(crate) fn name(text: &str) -> Cow<'static, str> {
     kept("", text)
 }
 
-/// The subject within the name of an operation that was made of it.
-pub(crate) fn subject(operation: &str, name: &Cow<'static, str>, subject: &str) -> Cow<'static, str> {
-    let Cow::Borrowed(kept) = name else { return subject.to_owned().into() };
-    match kept.strip_prefix(operation).and_then(|rest| rest.strip_prefix(' ')) {
-        Some(kept) => kept.into(),
-        None => subject.to_owned().into(),
+/// What is done, and to what, `chat gpt-4o`; and the latter alone.
+pub(crate) fn operation(operation: &'static str, subject: &str) -> (Cow<'static, str>, Cow<'static, str>) {
+    if subject.is_empty() {
+        return (operation.into(), "".into());
     }
-}
-
-/// What is done, and to what: `chat gpt-4o`.
-pub(crate) fn operation(operation: &'static str, subject: &str) -> Cow<'static, str> {
-    if subject.is_empty() { operation.into() } else { kept(operation, subject) }
+    let name = kept(operation, subject);
+    let alone = match name {
+        Cow::Borrowed(name) => name.strip_prefix(operation).and_then(|rest| rest.strip_prefix(' ')),
+        Cow::Owned(_) => None,
+    };
+    (name, alone.map_or_else(|| subject.to_owned().into(), Cow::Borrowed))
 }
 
 fn kept(operation: &'static str, subject: &str) -> Cow<'static, str> {
@@ -114,7 +113,7 @@ mod tests {
             ("a b", "c", "a b c"),
         ] {
             for _ in 0..3 {
-                let said = if done.is_empty() { name(subject) } else { operation(done, subject) };
+                let said = if done.is_empty() { name(subject) } else { operation(done, subject).0 };
                 assert_eq!(said, expected);
                 assert!(matches!(said, Cow::Borrowed(_)), "{expected}");
             }
@@ -122,7 +121,8 @@ mod tests {
         assert_eq!(name(&"x".repeat(LONGEST + 1)), "x".repeat(LONGEST + 1));
         // Those that are made up are right, too, and not kept for ever.
         for number in 0..MOST * 2 {
-            assert_eq!(operation("execute_tool", &number.to_string()), format!("execute_tool {number}"));
+            let (subject, name) = (number.to_string(), format!("execute_tool {number}"));
+            assert_eq!(operation("execute_tool", &subject), (name.into(), subject.clone().into()));
         }
         assert!(ALL.lock().unwrap().len() <= MOST);
     }

@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 const LITTLE: usize = 4_096;
 /// A buffer that grew beyond this is not kept for the next span.
 const KEPT: usize = 64 * 1_024;
+/// Buffers of batches keep no more than this for the next one.
+const KEPT_FOR_BATCHES: usize = 1_024 * 1_024;
 
 thread_local! {
     /// Where this thread writes spans before they go to the queue.
@@ -59,7 +61,7 @@ pub(crate) trait Outlet: Debug + Send {
 struct Bundle {
     spans: usize,
     ready: Vec<ScopeSpans>,
-    unready: Vec<Box<SpanData>>,
+    unready: Vec<SpanData>,
 }
 
 impl Bundle {
@@ -78,6 +80,7 @@ impl Bundle {
         self.ready.retain_mut(|scope| {
             let used = !scope.spans.is_empty();
             scope.spans.clear();
+            scope.spans.shrink_to(KEPT_FOR_BATCHES);
             used
         });
     }
@@ -124,6 +127,21 @@ impl Shared {
 
     fn is_full(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) >= self.batch.queue
+    }
+
+    /// Until there is a full batch, or a span that waited long enough, or someone who asks.
+    fn wait(&self) -> MutexGuard<'_, State> {
+        let until = Instant::now() + self.batch.delay;
+        let mut state = self.lock();
+        while !(state.closed || state.asked > state.answered || !state.full.is_empty()) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.wake.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state
     }
 
     /// Adds one span to those that wait, or drops it.
@@ -184,7 +202,7 @@ impl Queue {
         }
         if Rules::text(span) <= LITTLE {
             self.take_ready(span);
-        } else if let Some(mut span) = ended.take().map(Box::new) {
+        } else if let Some(mut span) = ended.take() {
             self.shared.rules.bound(&mut span);
             self.shared.add(|bundle| bundle.unready.push(span));
         }
@@ -269,7 +287,7 @@ impl Sender {
         let _suppressed = Context::enter_telemetry_suppressed_scope();
         let shared = Arc::clone(&self.shared);
         loop {
-            let mut state = self.wait(&shared);
+            let mut state = shared.wait();
             let (ticket, closed) = (state.asked, state.closed);
             let everything = ticket > state.answered || closed;
             let mut left = if everything { state.full.len() + 1 } else { 1 };
@@ -291,21 +309,6 @@ impl Sender {
         }
     }
 
-    /// Until there is a full batch, or a span that waited long enough, or someone who asks.
-    fn wait<'a>(&self, shared: &'a Shared) -> MutexGuard<'a, State> {
-        let until = Instant::now() + shared.batch.delay;
-        let mut state = shared.lock();
-        while !(state.closed || state.asked > state.answered || !state.full.is_empty()) {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            let waited = shared.wake.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        state
-    }
-
     /// Sends a batch; gives it back, empty.
     fn send(&mut self, mut bundle: Bundle) -> Bundle {
         for mut span in std::mem::take(&mut bundle.unready) {
@@ -313,6 +316,7 @@ impl Sender {
             wire::span(bundle.of(&span.instrumentation_scope), &span);
         }
         self.request.clear();
+        self.request.shrink_to(KEPT_FOR_BATCHES);
         wire::request(&mut self.request, &self.resource, &bundle.ready);
         let refused = self.outlet.send(&mut self.request).unwrap_or(bundle.spans).min(bundle.spans);
         counts::add(&EXPORTED, bundle.spans - refused);

@@ -112,11 +112,13 @@ impl Start {
 
     /// Its scope, and the rest as OpenTelemetry's interface has it; nothing of it is left here.
     pub(crate) fn builder(&mut self) -> (Cow<'static, str>, SpanBuilder) {
-        let mut builder = SpanBuilder::default();
-        builder.name = std::mem::take(&mut self.name);
-        builder.span_kind = Some(self.kind.clone());
-        builder.attributes = Some(std::mem::take(&mut self.attributes));
-        builder.links = Some(std::mem::take(&mut self.links));
+        let builder = SpanBuilder {
+            name: std::mem::take(&mut self.name),
+            span_kind: Some(self.kind.clone()),
+            attributes: Some(std::mem::take(&mut self.attributes)),
+            links: Some(std::mem::take(&mut self.links)),
+            ..SpanBuilder::default()
+        };
         (std::mem::take(&mut self.scope), builder)
     }
 }

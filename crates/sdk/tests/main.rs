@@ -8,6 +8,8 @@ mod context;
 #[cfg(feature = "database")]
 mod database;
 #[cfg(test)]
+mod delivery;
+#[cfg(test)]
 mod ends;
 #[cfg(test)]
 mod exemplars;
@@ -29,6 +31,8 @@ mod mcp;
 #[cfg(test)]
 #[cfg(all(feature = "openai", feature = "anthropic"))]
 mod models;
+#[cfg(test)]
+mod outage;
 #[cfg(test)]
 #[cfg(all(feature = "sqlx-any", feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
 mod postgresql;

@@ -12,8 +12,9 @@ use clew_sdk::opentelemetry::Context;
 use clew_sdk::opentelemetry::trace::SpanKind;
 use futures::stream::{self, StreamExt};
 use serde_json::{Map, Value, json};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time;
@@ -59,6 +60,9 @@ pub(crate) struct Arguments {
     /// How many tasks are sent at a time.
     #[arg(long, default_value_t = 16)]
     concurrency: usize,
+    /// How many tasks are sent a second at most.
+    #[arg(long)]
+    rate: Option<u32>,
     /// By when each must be done, in milliseconds from its sending.
     #[arg(long, default_value_t = 30_000)]
     deadline: u64,
@@ -138,8 +142,13 @@ impl Publisher {
         if time::timeout(limit, subscribed.wait_for(|condition| *condition == Condition::Up)).await.is_err() {
             return Err(Error::Unanswered { missing: published, published });
         }
-        let publishing = stream::iter(tasks)
-            .for_each_concurrent(self.arguments.concurrency, |task| self.publish(task, published));
+        let began = Instant::now();
+        let sent: Mutex<HashMap<String, Instant>> = Mutex::default();
+        let publishing = self.paced(tasks).for_each_concurrent(self.arguments.concurrency, |task| {
+            sent.lock().unwrap_or_else(PoisonError::into_inner).insert(task.id.clone(), Instant::now());
+            self.publish(task, published)
+        });
+        let mut took = Vec::new();
         let answering = async {
             // Several at a time: each is acknowledged, which takes the broker as long as its disk does.
             let received =
@@ -147,14 +156,29 @@ impl Publisher {
             let mut received = received.buffer_unordered(self.arguments.concurrency.max(1));
             while !missing.is_empty() {
                 let Some(task) = received.next().await else { return };
-                missing.remove(&task);
+                if missing.remove(&task) {
+                    let sent = sent.lock().unwrap_or_else(PoisonError::into_inner).remove(&task);
+                    took.extend(sent.map(|sent| sent.elapsed()));
+                }
             }
         };
         let both = async { tokio::join!(publishing, answering) };
         if time::timeout(limit, both).await.is_err() {
             tracing::error!(missing = missing.len(), "tasks were not answered in time");
         }
+        tell(took, began.elapsed());
         if missing.is_empty() { Ok(()) } else { Err(Error::Unanswered { missing: missing.len(), published }) }
+    }
+
+    /// The tasks, no more of them a second than may be.
+    fn paced(&self, tasks: Vec<Task>) -> impl stream::Stream<Item = Task> {
+        let (began, rate) = (time::Instant::now(), self.arguments.rate);
+        stream::iter((0_u32..).zip(tasks)).then(move |(index, task)| async move {
+            if let Some(rate) = rate {
+                time::sleep_until(began + Duration::from_secs(1) / rate.max(1) * index).await;
+            }
+            task
+        })
     }
 
     fn tasks(&self) -> Result<Vec<Task>, Error> {
@@ -237,6 +261,15 @@ impl Publisher {
         }
         event.task_id
     }
+}
+
+/// Says how long tasks took from their sending to their result.
+fn tell(mut took: Vec<Duration>, within: Duration) {
+    took.sort_unstable();
+    let at =
+        |share: usize| took.get(took.len() * share / 100).copied().unwrap_or_default().as_secs_f64() * 1e3;
+    let (answered, seconds) = (took.len(), within.as_secs_f64());
+    tracing::info!(answered, seconds, p50_ms = at(50), p99_ms = at(99), "tasks answered");
 }
 
 fn demo(id: &str) -> Vec<Task> {
