@@ -6,7 +6,7 @@ use super::SetupError;
 use super::destination::{Destination, Protocol};
 use super::exporters::{metadata, tls};
 use super::transport::{Client, Trouble};
-use opentelemetry_http::{Bytes, HttpClient};
+use opentelemetry_http::{Bytes, HttpClient, HttpError};
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
 use opentelemetry_proto::tonic::collector::metrics::v1::{
     ExportMetricsServiceRequest, ExportMetricsServiceResponse,
@@ -31,6 +31,14 @@ const AGAIN: u32 = 3;
 const WAIT: Duration = Duration::from_millis(100);
 /// Receivers may ask for a longer wait, but no longer than this.
 const LONGEST: Duration = Duration::from_secs(30);
+
+/// The answers of a receiver that may take a request later.
+const LATER: [StatusCode; 4] = [
+    StatusCode::TOO_MANY_REQUESTS,
+    StatusCode::BAD_GATEWAY,
+    StatusCode::SERVICE_UNAVAILABLE,
+    StatusCode::GATEWAY_TIMEOUT,
+];
 
 /// A request of one of the signals.
 pub(super) trait Request: Message + Clone + Default + 'static {
@@ -95,8 +103,16 @@ pub(super) struct Sender {
 
 #[derive(Debug)]
 enum Way {
-    Http { client: Client, endpoint: String, json: bool, gzip: bool },
+    Http(Http),
     Grpc { client: tonic::client::Grpc<Channel>, metadata: MetadataMap },
+}
+
+#[derive(Debug)]
+struct Http {
+    client: Client,
+    endpoint: String,
+    json: bool,
+    gzip: bool,
 }
 
 /// Why a request was not taken.
@@ -109,8 +125,8 @@ struct Failure {
 }
 
 impl Failure {
-    fn last(why: impl ToString) -> Self {
-        Self { why: why.to_string(), again: false, after: None }
+    fn last(error: &dyn Error) -> Self {
+        Self { why: error.to_string(), again: false, after: None }
     }
 }
 
@@ -128,7 +144,7 @@ impl Sender {
             protocol => {
                 let client = Client::new(to, Trouble::clone(trouble))?;
                 let json = protocol == Protocol::HttpJson;
-                Way::Http { client, endpoint: to.endpoint.clone(), json, gzip: to.gzip }
+                Way::Http(Http { client, endpoint: to.endpoint.clone(), json, gzip: to.gzip })
             }
         };
         Ok(Self { way, signal: to.signal, timeout: to.timeout, told: AtomicBool::new(false) })
@@ -150,7 +166,7 @@ impl Sender {
             if !failure.again || attempt == AGAIN || Instant::now() + wait >= until {
                 return Err(OTelSdkError::InternalFailure(failure.why));
             }
-            pause(wait);
+            pause(wait + jitter());
             wait *= 2;
         }
         Ok(())
@@ -158,15 +174,7 @@ impl Sender {
 
     async fn sent_once<R: Request>(&self, request: &R) -> Result<R::Answer, Failure> {
         match &self.way {
-            Way::Http { client, endpoint, json, gzip } => {
-                let body =
-                    if *json { request.json().map_err(Failure::last)? } else { request.encode_to_vec() };
-                let bytes = over_http(client, endpoint, body, *json, *gzip).await?;
-                // What is answered is only looked at: whoever answers otherwise took the request, too.
-                let answer =
-                    if *json { R::answered_in_json(&bytes).ok() } else { R::Answer::decode(bytes).ok() };
-                Ok(answer.unwrap_or_default())
-            }
+            Way::Http(http) => http.send(request).await,
             Way::Grpc { client, metadata } => {
                 over_grpc(client.clone(), metadata.clone(), request.clone()).await
             }
@@ -193,37 +201,40 @@ fn channel(to: &Destination) -> Result<Channel, SetupError> {
     Ok(endpoint.connect_lazy())
 }
 
-async fn over_http(
-    client: &Client,
-    endpoint: &str,
-    body: Vec<u8>,
-    json: bool,
-    gzip: bool,
-) -> Result<Bytes, Failure> {
-    let kind = if json { "application/json" } else { "application/x-protobuf" };
-    let mut request = opentelemetry_http::Request::post(endpoint).header("content-type", kind);
-    let mut body = body;
-    if gzip {
-        request = request.header("content-encoding", "gzip");
-        body = compressed(&body).map_err(Failure::last)?;
+impl Http {
+    async fn send<R: Request>(&self, request: &R) -> Result<R::Answer, Failure> {
+        let bytes = self.post(self.body(request)?).await?;
+        // What is answered is only looked at: whoever answers otherwise took the request, too.
+        let answer = if self.json { R::answered_in_json(&bytes).ok() } else { R::Answer::decode(bytes).ok() };
+        Ok(answer.unwrap_or_default())
     }
-    let request = request.body(Bytes::from(body)).map_err(Failure::last)?;
-    // A receiver that was not reached may be there soon.
-    let lost =
-        |error: opentelemetry_http::HttpError| Failure { why: error.to_string(), again: true, after: None };
-    let answer = client.send_bytes(request).await.map_err(lost)?;
-    let status = answer.status();
-    if status.is_success() {
-        return Ok(answer.into_body());
+
+    fn body(&self, request: &impl Request) -> Result<Vec<u8>, Failure> {
+        let body = if self.json {
+            request.json().map_err(|error| Failure::last(&error))?
+        } else {
+            request.encode_to_vec()
+        };
+        if self.gzip { compressed(&body).map_err(|error| Failure::last(&error)) } else { Ok(body) }
     }
-    let later = [
-        StatusCode::TOO_MANY_REQUESTS,
-        StatusCode::BAD_GATEWAY,
-        StatusCode::SERVICE_UNAVAILABLE,
-        StatusCode::GATEWAY_TIMEOUT,
-    ];
-    let why = format!("the receiver answered {status}");
-    Err(Failure { why, again: later.contains(&status), after: retry_after(&answer) })
+
+    async fn post(&self, body: Vec<u8>) -> Result<Bytes, Failure> {
+        let kind = if self.json { "application/json" } else { "application/x-protobuf" };
+        let mut request = opentelemetry_http::Request::post(&self.endpoint).header("content-type", kind);
+        if self.gzip {
+            request = request.header("content-encoding", "gzip");
+        }
+        let request = request.body(Bytes::from(body)).map_err(|error| Failure::last(&error))?;
+        // A receiver that was not reached may be there soon.
+        let lost = |error: HttpError| Failure { why: error.to_string(), again: true, after: None };
+        let answer = self.client.send_bytes(request).await.map_err(lost)?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer.into_body());
+        }
+        let why = format!("the receiver answered {status}");
+        Err(Failure { why, again: LATER.contains(&status), after: retry_after(&answer) })
+    }
 }
 
 fn compressed(body: &[u8]) -> std::io::Result<Vec<u8>> {
@@ -282,6 +293,12 @@ fn chain(error: &(dyn Error + 'static)) -> String {
         next = cause.source();
     }
     said
+}
+
+/// Some of a tenth of a second, so that programs that were refused at once do not come again at once.
+fn jitter() -> Duration {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Duration::from_micros(u64::from(since.subsec_micros() % 100_000))
 }
 
 /// Lets this thread, which does nothing but send, wait.
