@@ -1,7 +1,7 @@
 //! What is measured of calls of models, and of telemetry itself.
 
 use crate::counts::{Counts, counts};
-use crate::histograms::{Description, Histogram, Histograms, Origin, real};
+use crate::histograms::{Description, Filter, Histogram, Histograms, Origin, real};
 use opentelemetry::metrics::Meter;
 use opentelemetry::{InstrumentationScope, KeyValue, global};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -37,6 +37,7 @@ pub(crate) struct Instruments {
     duration: Arc<Histogram>,
     tokens: Arc<Histogram>,
     first_token: Arc<Histogram>,
+    filter: Filter,
 }
 
 /// What a call of a model that ended measured.
@@ -78,20 +79,22 @@ impl Instruments {
                 &FIRST,
                 "s",
             ),
+            filter: histograms.filter,
         }
     }
 
     /// Records a call of a model. What it is told apart by is sorted by key, each of which is there once.
     pub(crate) fn record(&self, mut about: Vec<KeyValue>, measured: Measured, origin: Origin) {
-        self.duration.record(measured.took, &about, origin);
+        let witness = self.filter.witness(origin);
+        self.duration.record(measured.took, &about, witness);
         if let Some(first) = measured.first {
-            self.first_token.record(first, &about, origin);
+            self.first_token.record(first, &about, witness);
         }
         about.retain(|attribute| attribute.key.as_str() != "error.type");
         for (kind, tokens) in [("input", measured.input), ("output", measured.output)] {
             if let Some(tokens) = tokens {
                 tell_apart(&mut about, KeyValue::new("gen_ai.token.type", kind));
-                self.tokens.record(real(tokens), &about, origin);
+                self.tokens.record(real(tokens), &about, witness);
             }
         }
     }

@@ -153,7 +153,7 @@ fn a_receiver_may_want_to_know_who_sends() {
         let certificates = Certificates::new("mutual");
         let receiver = certificates.receiver(protocol, true);
         let authority = ("CERTIFICATE", certificates.path("authority.pem"));
-        let unknown = sent(&receiver, protocol, &[authority.clone()]);
+        let unknown = sent(&receiver, protocol, std::slice::from_ref(&authority));
         refused(&unknown, &["OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_KEY"]);
         let shown = [
             authority,

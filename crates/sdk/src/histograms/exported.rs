@@ -86,9 +86,9 @@ impl Histogram {
         let known = |valid: bool, id: &[u8]| if valid { id.to_vec() } else { Vec::new() };
         SentExemplar {
             filtered_attributes,
-            time_unix_nano: exemplar.time,
-            trace_id: known(exemplar.trace != TraceId::INVALID, &exemplar.trace.to_bytes()),
-            span_id: known(exemplar.span != SpanId::INVALID, &exemplar.span.to_bytes()),
+            time_unix_nano: exemplar.witness.time,
+            trace_id: known(exemplar.witness.trace != TraceId::INVALID, &exemplar.witness.trace.to_bytes()),
+            span_id: known(exemplar.witness.span != SpanId::INVALID, &exemplar.witness.span.to_bytes()),
             value: Some(if self.about.whole {
                 Value::AsInt(whole(exemplar.value))
             } else {

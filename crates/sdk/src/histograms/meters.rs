@@ -68,13 +68,13 @@ fn may_be_called(name: &str) -> bool {
 
 impl SyncInstrument<f64> for Histogram {
     fn measure(&self, measurement: f64, attributes: &[KeyValue]) {
-        self.record(measurement, attributes, Origin::active());
+        self.record(measurement, attributes, self.filter.witness(Origin::active()));
     }
 }
 
 impl SyncInstrument<u64> for Histogram {
     fn measure(&self, measurement: u64, attributes: &[KeyValue]) {
-        self.record(super::real(measurement), attributes, Origin::active());
+        self.record(super::real(measurement), attributes, self.filter.witness(Origin::active()));
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) use meters::Meters;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::{Context, InstrumentationScope, KeyValue, SpanId, TraceId};
 use opentelemetry_sdk::metrics::Temporality;
+pub(crate) use series::Witness;
 use series::{Exemplar, Series, Table};
 use std::borrow::Cow;
 use std::fmt;
@@ -25,6 +26,18 @@ pub(crate) enum Filter {
     TraceBased,
     AlwaysOn,
     AlwaysOff,
+}
+
+impl Filter {
+    /// What an exemplar tells of a measurement that is made now, if it may become one.
+    pub(crate) fn witness(self, origin: Origin) -> Option<Witness> {
+        let eligible = match self {
+            Self::TraceBased => origin.sampled,
+            Self::AlwaysOn => true,
+            Self::AlwaysOff => false,
+        };
+        eligible.then(|| Witness { time: now(), trace: origin.trace, span: origin.span })
+    }
 }
 
 /// The span that a measurement is of.
@@ -78,17 +91,11 @@ impl Histogram {
     }
 
     /// Records a measurement. What is no finite number is left out, or the sum would be none for ever.
-    pub(crate) fn record(&self, value: f64, attributes: &[KeyValue], origin: Origin) {
+    pub(crate) fn record(&self, value: f64, attributes: &[KeyValue], witness: Option<Witness>) {
         if !value.is_finite() {
             return;
         }
-        let eligible = match self.filter {
-            Filter::TraceBased => origin.sampled,
-            Filter::AlwaysOn => true,
-            Filter::AlwaysOff => false,
-        };
-        let exemplar =
-            eligible.then(|| Exemplar { value, time: now(), trace: origin.trace, span: origin.span });
+        let exemplar = witness.map(|witness| Exemplar { value, witness });
         let bucket = self.about.bounds.partition_point(|bound| *bound < value);
         let buckets = self.about.bounds.len() + 1;
         // Attributes are a set: their order says nothing, and of those with the same key the last one counts.
@@ -147,7 +154,7 @@ fn now() -> u64 {
 /// All histograms of the program.
 #[derive(Debug)]
 pub(crate) struct Histograms {
-    filter: Filter,
+    pub(crate) filter: Filter,
     all: Mutex<Vec<Arc<Histogram>>>,
 }
 

@@ -8,14 +8,20 @@ use std::sync::Arc;
 /// So many sets of attributes are told apart; the rest is counted together, as the specification has it.
 pub(super) const SETS: usize = 2_000;
 
-/// A measurement that stands for those in its bucket.
+/// When a measurement was made, and in which span.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Exemplar {
-    pub(super) value: f64,
+pub(crate) struct Witness {
     /// Nanoseconds since 1970.
     pub(super) time: u64,
     pub(super) trace: TraceId,
     pub(super) span: SpanId,
+}
+
+/// A measurement that stands for those in its bucket.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Exemplar {
+    pub(super) value: f64,
+    pub(super) witness: Witness,
 }
 
 /// The measurements with one set of attributes.

@@ -43,7 +43,7 @@ fn each_bucket_keeps_its_last_exemplar_of_the_interval() {
     for temporality in [Temporality::Cumulative, Temporality::Delta] {
         let (histograms, took) = histogram(Filter::TraceBased, false);
         for (index, value) in [0.5, 1.0, 2.5, 9.0, -3.0].into_iter().enumerate() {
-            took.record(value, &[], origin(index as u64 + 1, value > 0.0));
+            took.record(value, &[], took.filter.witness(origin(index as u64 + 1, value > 0.0)));
         }
         let first = points(&histograms, temporality);
         let point = &first[0];
@@ -61,7 +61,7 @@ fn each_bucket_keeps_its_last_exemplar_of_the_interval() {
         }
 
         // The next interval has none of these.
-        took.record(1.5, &[], origin(0, false));
+        took.record(1.5, &[], took.filter.witness(origin(0, false)));
         let second = &points(&histograms, temporality)[0];
         let counted = if temporality == Temporality::Delta { 1 } else { 6 };
         assert_eq!((second.count, second.exemplars.len()), (counted, 0));
@@ -80,13 +80,13 @@ fn the_filter_says_whose_measurements_are_told() {
         (Filter::AlwaysOff, true, 0),
     ] {
         let (histograms, took) = histogram(filter, true);
-        took.record(3.0, &[], origin(1, sampled));
+        took.record(3.0, &[], took.filter.witness(origin(1, sampled)));
         let point = &points(&histograms, Temporality::Delta)[0];
         assert_eq!((point.count, point.exemplars.len()), (1, told), "{filter:?} {sampled}");
         assert!(point.exemplars.iter().all(|told| told.value == Some(Value::AsInt(3))));
     }
     let (histograms, took) = histogram(Filter::AlwaysOn, true);
-    took.record(3.0, &[], Origin::active());
+    took.record(3.0, &[], took.filter.witness(Origin::active()));
     let exemplar = &points(&histograms, Temporality::Delta)[0].exemplars[0];
     assert_eq!((exemplar.trace_id.len(), exemplar.span_id.len()), (0, 0));
 }
@@ -95,11 +95,11 @@ fn the_filter_says_whose_measurements_are_told() {
 fn attributes_are_a_set_and_the_last_of_a_key_counts() {
     let (histograms, took) = histogram(Filter::TraceBased, false);
     let (a, b) = (KeyValue::new("a", 1_i64), KeyValue::new("b", 2_i64));
-    took.record(1.0, &[a.clone(), b.clone()], origin(1, false));
-    took.record(1.0, &[b.clone(), a.clone()], origin(1, false));
-    took.record(1.0, &[KeyValue::new("b", 9_i64), a, b], origin(1, false));
+    took.record(1.0, &[a.clone(), b.clone()], took.filter.witness(origin(1, false)));
+    took.record(1.0, &[b.clone(), a.clone()], took.filter.witness(origin(1, false)));
+    took.record(1.0, &[KeyValue::new("b", 9_i64), a, b], took.filter.witness(origin(1, false)));
     for lost in [f64::NAN, f64::INFINITY] {
-        took.record(lost, &[], origin(1, true));
+        took.record(lost, &[], took.filter.witness(origin(1, true)));
     }
     let points = points(&histograms, Temporality::Cumulative);
     assert_eq!((points.len(), points[0].count, points[0].attributes.len()), (1, 3, 2));
@@ -109,7 +109,7 @@ fn attributes_are_a_set_and_the_last_of_a_key_counts() {
 fn attributes_without_bound_cost_bounded_memory() {
     let (histograms, took) = histogram(Filter::TraceBased, false);
     for index in 0..5_000_i64 {
-        took.record(1.0, &[KeyValue::new("user", index)], origin(1, true));
+        took.record(1.0, &[KeyValue::new("user", index)], took.filter.witness(origin(1, true)));
     }
     let points = points(&histograms, Temporality::Cumulative);
     assert_eq!(points.len(), series::SETS + 1);
