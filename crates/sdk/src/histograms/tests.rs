@@ -1,3 +1,5 @@
+//! What histograms keep, count and tell.
+
 use super::{Description, Filter, Histogram, Histograms, Origin, add_to, series};
 use opentelemetry::{InstrumentationScope, KeyValue, SpanId, TraceId};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
