@@ -396,7 +396,7 @@ def test_ah03_the_four_questions(hub):
     traces = sorted(hub.traces(service="agenthub-publisher"), key=Trace.start)
     assert len({trace.id for trace in traces}) == 100
     assert sum(after.start() < before.end() for before, after in zip(traces, traces[1:])) > 50, "they were interleaved"
-    edges = {(each["parent"], each["child"]) for each in hub.clew.get("/api/dependencies")["data"]}
+    edges = {(each["parent"], each["child"]) for each in hub.clew.get("/api/dependencies", endTs=int(time.time() * 1000), lookback=3_600_000)["data"]}
     assert {("agenthub-publisher", "agenthub-broker"), ("agenthub-broker", "agenthub-subscriber")} <= edges
 
 

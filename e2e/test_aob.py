@@ -260,6 +260,22 @@ def test_attributes_of_kafka(aob, demo):
     assert offsets == sorted(set(offsets))
 
 
+def test_questions(aob, demo):
+    """AOB-05: the guide's questions, which name no service, and the forms that Jaeger knows."""
+    trace_id, workflow = demo[0]["trace_id"], {"workflow.id": "demo-workflow-123"}
+    questions = [
+        {"service": "aob-api"}, {"operation": "workflow.execution"}, {"tags": "workflow.id:demo-workflow-123"},
+        {"tag": "workflow.id:demo-workflow-123"}, {"tags": json.dumps(workflow)},
+    ]
+    for question in questions:
+        found = {each["traceID"]: each for each in aob.clew.get("/api/traces", limit=1500, **question)["data"]}
+        assert trace_id in found, question
+        read = found[trace_id]
+        assert read["processes"] and all(each["operationName"] and each["startTime"] > 0 for each in read["spans"])
+    answer = requests.get(f"{aob.clew.api}/api/traces", params={"tags": '{"workflow.id"'}, timeout=20)
+    assert answer.status_code == 400 and "tags" in json.dumps(answer.json())
+
+
 class Postgresql:
     """A PostgreSQL server of one's own, in a folder that goes with it; it refuses to run as root, so it runs as its own user."""
 
