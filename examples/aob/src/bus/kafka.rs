@@ -69,7 +69,7 @@ impl fmt::Debug for Kafka {
 }
 
 impl Kafka {
-    /// Nothing is connected yet.
+    /// The broker is looked for from here on; it need not be there yet.
     pub fn new(servers: &Servers) -> Result<Self, Error> {
         let topics = Arc::new(Topics::new(servers)?);
         Ok(Self { servers: servers.clone(), topics, producer: OnceCell::new() })
