@@ -225,6 +225,7 @@ def test_attributes_of_storage_and_messages(aob, demo):
     insert = tree.only(tree.node("n1"), "INSERT events")
     expect(insert, db__system="sqlite", db__name="aob", db__operation="INSERT", db__table="events")
     expect(insert, db__rows_affected=1, db__duration_ms=int, span__kind="client")
+    assert insert.tags["db.query.text"].startswith("INSERT INTO events (id, run,")
     expect(insert, db__system__name="sqlite", db__namespace="aob", db__operation__name="INSERT", db__collection__name="events")
     ids = set()
     for name in ("send aob.events", "process aob.events"):
@@ -257,6 +258,22 @@ def test_attributes_of_kafka(aob, demo):
     assert len({partition for _, partition, _ in places}) <= 1
     offsets = [offset for *_, offset in places]
     assert offsets == sorted(set(offsets))
+
+
+def test_questions(aob, demo):
+    """AOB-05: the guide's questions, which name no service, and the forms that Jaeger knows."""
+    trace_id, workflow = demo[0]["trace_id"], {"workflow.id": "demo-workflow-123"}
+    questions = [
+        {"service": "aob-api"}, {"operation": "workflow.execution"}, {"tags": "workflow.id:demo-workflow-123"},
+        {"tag": "workflow.id:demo-workflow-123"}, {"tags": json.dumps(workflow)},
+    ]
+    for question in questions:
+        found = {each["traceID"]: each for each in aob.clew.get("/api/traces", limit=1500, **question)["data"]}
+        assert trace_id in found, question
+        read = found[trace_id]
+        assert read["processes"] and all(each["operationName"] and each["startTime"] > 0 for each in read["spans"])
+    answer = requests.get(f"{aob.clew.api}/api/traces", params={"tags": '{"workflow.id"'}, timeout=20)
+    assert answer.status_code == 400 and "tags" in json.dumps(answer.json())
 
 
 class Postgresql:
@@ -684,28 +701,38 @@ def test_kafka_is_away(own_kafka, make):
         logs = system.clew.get("/api/logs", q=f"service:{system.service}")["logs"]
         return len([each for each in logs if each["body"]["value"] == text])
 
-    for outage in (1, 2):
-        bodies = [system.run(f"outage-{outage}-{number}", approval=True)[1] for number in range(3)]
-        assert {each["state"] for each in bodies} == {"completed"}
+    def run_three(outage):
+        runs = {f"outage-{outage}-{number}": system.run(f"outage-{outage}-{number}", approval=True)[1] for number in range(3)}
+        assert {each["state"] for each in runs.values()} == {"completed"}
         wait_until(lambda: told("events wait in the outbox") == outage, 60, "the outage is told")
-        if outage == 1:
-            drained = system.post("/admin/outbox/drain")
-            assert drained.status_code == 502 and own_kafka.url in drained.json()["error"]
-        own_kafka.start()
-        wait_until(lambda: told("events are published again") == outage, 60, "the end of the outage is told")
-        trees = [system.trace(each["trace_id"], delivered(5)) for each in bodies]
-        for number, tree in enumerate(trees):
-            ids = [each.tags["messaging.message.id"] for each in sorted(tree.named("process aob.events"), key=lambda each: each.begin)]
-            assert ids == event_ids(system, f"outage-{outage}-{number}")
-        failed = [each for tree in trees for each in tree.named("send aob.events") if each.is_error()]
-        # What was tried by the API itself, and when it was told to try.
-        assert 1 <= len(failed) <= 2 and {each.tags["error.type"] for each in failed} == {"unreachable"}
-        assert told("events wait in the outbox") == outage
-        own_kafka.kill()
-    own_kafka.process = None
-    # It stops although nobody takes what it has.
-    system.run("nobody-listens", approval=True)
+        return runs
+
+    def delivered_at_last(runs):
+        """The attempts that failed; all events came to the worker, those of a run in their order."""
+        trees = {run: system.trace(body["trace_id"], delivered(5)) for run, body in runs.items()}
+        for run, tree in trees.items():
+            processed = sorted(tree.named("process aob.events"), key=lambda each: each.begin)
+            assert [each.tags["messaging.message.id"] for each in processed] == event_ids(system, run)
+        failed = [each for tree in trees.values() for each in tree.named("send aob.events") if each.is_error()]
+        assert {each.tags["error.type"] for each in failed} == {"unreachable"}
+        return len(failed)
+
+    # It is not there yet. What is tried is recorded when it begins to fail, and when somebody asks for it.
+    runs = run_three(1)
+    drained = system.post("/admin/outbox/drain")
+    assert drained.status_code == 502 and own_kafka.url in drained.json()["error"]
+    own_kafka.start()
+    wait_until(lambda: told("events are published again") == 1, 60, "the end of the outage is told")
+    assert delivered_at_last(runs) == 2
+    # It is lost, and the system is stopped before it is back.
+    own_kafka.kill()
+    runs = run_three(2)
     assert set(system.stop().values()) == {0}
+    own_kafka.start()
+    system.start()
+    assert delivered_at_last(runs) == 1
+    assert told("events wait in the outbox") == 2
+    assert len(audited(system)) == 6 * 5
 
 
 def test_readme(make, clew):

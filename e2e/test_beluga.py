@@ -506,7 +506,7 @@ def commands(readme):
 def test_the_commands_of_the_readme_work(beluga, own_clew, tmp_path):
     clew = own_clew().start()
     blocks = commands(ROOT / "examples/beluga/README.md")
-    assert len(blocks) == 8
+    assert len(blocks) == 9
     with chat_service(beluga, clew) as url:
         for block in blocks:
             script = block.replace(COMMAND, beluga).replace("http://127.0.0.1:8080", url)

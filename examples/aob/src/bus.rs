@@ -154,4 +154,12 @@ impl Reader {
             _ => Ok(()),
         }
     }
+
+    /// Others may read what is left.
+    pub async fn close(self) {
+        match self {
+            Self::Embedded(_) => (),
+            Self::Kafka(reader) => reader.close().await,
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! Databases: how one is opened, and statements as spans. SQLite files, or a PostgreSQL server.
 
 use crate::error::Error;
-use clew_sdk::Start;
-use clew_sdk::opentelemetry::trace::SpanKind;
+use clew_sdk::Span;
+use clew_sdk::database::Statement;
 use sqlx::AnyPool;
 use sqlx::any::{AnyPoolOptions, AnyQueryResult, AnyRow};
 use std::path::Path;
@@ -77,56 +77,37 @@ impl Database {
         Ok(self)
     }
 
-    /// What is about to be done to a table.
-    pub fn statement(&self, operation: &'static str, table: &'static str) -> Statement {
-        let start =
-            clew_sdk::span(format!("{operation} {table}")).kind(SpanKind::Client).scope("aob.database");
-        let start = start.set("db.system.name", self.system.name()).set("db.namespace", self.name.clone());
-        Statement(start.set("db.operation.name", operation).set("db.collection.name", table))
+    /// Runs a statement that changes rows; tells how many.
+    pub async fn change(
+        &self,
+        text: &str,
+        work: impl Future<Output = Result<AnyQueryResult, sqlx::Error>>,
+    ) -> Result<u64, sqlx::Error> {
+        let done = self.statement(text).change(timed(work), AnyQueryResult::rows_affected).await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Runs a statement that finds rows.
+    pub async fn find(
+        &self,
+        text: &str,
+        work: impl Future<Output = Result<Vec<AnyRow>, sqlx::Error>>,
+    ) -> Result<Vec<AnyRow>, sqlx::Error> {
+        self.statement(text).find(timed(work)).await
+    }
+
+    fn statement<'a>(&self, text: &'a str) -> Statement<'a> {
+        let statement = clew_sdk::database::statement(self.system.name(), &self.name, text);
+        statement.with(|start| start.scope("aob.database"))
     }
 }
 
-/// A statement that is about to run; the old names of its attributes are added when it is sent.
-#[derive(Debug)]
-pub struct Statement(Start);
-
-impl Statement {
-    /// Something that changes rows; tells how many.
-    pub async fn change(
-        self,
-        work: impl Future<Output = Result<AnyQueryResult, sqlx::Error>>,
-    ) -> Result<u64, sqlx::Error> {
-        self.traced(async { work.await.map(|result| result.rows_affected()) }, |rows| *rows).await
-    }
-
-    /// Something that finds rows.
-    pub async fn find(
-        self,
-        work: impl Future<Output = Result<Vec<AnyRow>, sqlx::Error>>,
-    ) -> Result<Vec<AnyRow>, sqlx::Error> {
-        self.traced(work, |rows| rows.len() as u64).await
-    }
-
-    async fn traced<T>(
-        self,
-        work: impl Future<Output = Result<T, sqlx::Error>>,
-        rows: impl Fn(&T) -> u64,
-    ) -> Result<T, sqlx::Error> {
-        let (span, began) = (self.0.start(), Instant::now());
-        span.clone()
-            .run(async {
-                let done = work.await;
-                span.set("db.duration_ms", milliseconds(began.elapsed()));
-                match &done {
-                    Ok(found) => {
-                        span.set("db.rows_affected", i64::try_from(rows(found)).unwrap_or(i64::MAX));
-                    }
-                    Err(error) => span.fail("database", error.to_string()),
-                }
-                done
-            })
-            .await
-    }
+/// Tells the statement's span how long it took, as AOB's guide wants it.
+async fn timed<T>(work: impl Future<Output = T>) -> T {
+    let began = Instant::now();
+    let done = work.await;
+    Span::current().set("db.duration_ms", milliseconds(began.elapsed()));
+    done
 }
 
 /// Whole milliseconds, as attributes have them.

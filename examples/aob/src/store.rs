@@ -110,18 +110,17 @@ impl Store {
 
     /// A new run.
     pub async fn begin(&self, run: &Run, execution: &Headers) -> Result<(), Error> {
-        let query = sqlx::query(
-            "INSERT INTO runs VALUES ($1, $2, $3, $4, $5, 'running', $6, $7, $8, NULL) ON CONFLICT DO NOTHING",
-        )
-        .bind(&run.id)
-        .bind(&run.correlation_id)
-        .bind(&run.workflow.name)
-        .bind(&run.owner.tenant)
-        .bind(&run.owner.user)
-        .bind(run.context.to_string())
-        .bind(serde_json::to_string(&run.origin)?)
-        .bind(serde_json::to_string(execution)?);
-        match self.database.statement("INSERT", "runs").change(query.execute(&self.database.pool)).await? {
+        let text = "INSERT INTO runs VALUES ($1, $2, $3, $4, $5, 'running', $6, $7, $8, NULL) ON CONFLICT DO NOTHING";
+        let query = sqlx::query(text)
+            .bind(&run.id)
+            .bind(&run.correlation_id)
+            .bind(&run.workflow.name)
+            .bind(&run.owner.tenant)
+            .bind(&run.owner.user)
+            .bind(run.context.to_string())
+            .bind(serde_json::to_string(&run.origin)?)
+            .bind(serde_json::to_string(execution)?);
+        match self.database.change(text, query.execute(&self.database.pool)).await? {
             0 => Err(Error::RunExists { id: run.id.clone() }),
             _ => Ok(()),
         }
@@ -132,22 +131,22 @@ impl Store {
         if run.mode == Mode::Replay {
             return Ok(());
         }
-        let query = sqlx::query("UPDATE runs SET state = $1, context = $2, waiting = $3 WHERE id = $4")
+        let text = "UPDATE runs SET state = $1, context = $2, waiting = $3 WHERE id = $4";
+        let query = sqlx::query(text)
             .bind(state.to_owned())
             .bind(run.context.to_string())
             .bind(waiting.map(serde_json::to_string).transpose()?)
             .bind(&run.id);
-        self.database.statement("UPDATE", "runs").change(query.execute(&self.database.pool)).await?;
+        self.database.change(text, query.execute(&self.database.pool)).await?;
         Ok(())
     }
 
     /// Takes a waiting run, so that only one of two who resume it goes on.
     pub async fn take(&self, kept: &Kept) -> Result<(), Error> {
-        let query = sqlx::query(
-            "UPDATE runs SET state = 'running', waiting = NULL WHERE id = $1 AND state = 'waiting'",
-        );
+        let text = "UPDATE runs SET state = 'running', waiting = NULL WHERE id = $1 AND state = 'waiting'";
+        let query = sqlx::query(text);
         let query = query.bind(&kept.run.id);
-        match self.database.statement("UPDATE", "runs").change(query.execute(&self.database.pool)).await? {
+        match self.database.change(text, query.execute(&self.database.pool)).await? {
             0 => Err(Error::NotWaiting { id: kept.run.id.clone(), state: kept.state.clone() }),
             _ => Ok(()),
         }
@@ -155,9 +154,9 @@ impl Store {
 
     /// A run as it was left.
     pub async fn kept(&self, id: &str, tenant: &str, workflows: &Workflows) -> Result<Kept, Error> {
-        let query = sqlx::query("SELECT * FROM runs WHERE id = $1 AND tenant = $2").bind(id).bind(tenant);
-        let rows =
-            self.database.statement("SELECT", "runs").find(query.fetch_all(&self.database.pool)).await?;
+        let text = "SELECT * FROM runs WHERE id = $1 AND tenant = $2";
+        let query = sqlx::query(text).bind(id).bind(tenant);
+        let rows = self.database.find(text, query.fetch_all(&self.database.pool)).await?;
         let row = rows.first().ok_or_else(|| Error::UnknownRun { id: id.to_owned() })?;
         let run = Run {
             id: row.try_get("id")?,
@@ -186,8 +185,9 @@ impl Store {
             "correlation_id": run.correlation_id, "causation_id": run.cause, "payload": event.payload,
         });
         let mut transaction = self.database.pool.begin().await?;
-        let insert = sqlx::query("INSERT INTO events (id, run, kind, node, correlation_id, causation_id, idempotency_key, trace_id, payload, at)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+        let text = "INSERT INTO events (id, run, kind, node, correlation_id, causation_id, idempotency_key, trace_id, payload, at)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        let insert = sqlx::query(text)
             .bind(&id)
             .bind(&run.id)
             .bind(event.kind)
@@ -198,12 +198,11 @@ impl Store {
             .bind(telemetry::trace_id())
             .bind(event.payload.to_string())
             .bind(at());
-        self.database.statement("INSERT", "events").change(insert.execute(&mut *transaction)).await?;
-        let insert = sqlx::query("INSERT INTO outbox (event, headers, body) VALUES ($1, $2, $3)")
-            .bind(&id)
-            .bind(serde_json::to_string(&run.origin)?)
-            .bind(body.to_string());
-        self.database.statement("INSERT", "outbox").change(insert.execute(&mut *transaction)).await?;
+        self.database.change(text, insert.execute(&mut *transaction)).await?;
+        let text = "INSERT INTO outbox (event, headers, body) VALUES ($1, $2, $3)";
+        let insert =
+            sqlx::query(text).bind(&id).bind(serde_json::to_string(&run.origin)?).bind(body.to_string());
+        self.database.change(text, insert.execute(&mut *transaction)).await?;
         transaction.commit().await?;
         run.cause = Some(id);
         self.appended.notify_one();
@@ -215,12 +214,10 @@ impl Store {
         if run.mode == Mode::Replay {
             return Ok(());
         }
-        let query = sqlx::query("INSERT INTO snapshots (run, node, context, at) VALUES ($1, $2, $3, $4)")
-            .bind(&run.id)
-            .bind(node.to_owned())
-            .bind(run.context.to_string())
-            .bind(at());
-        self.database.statement("INSERT", "snapshots").change(query.execute(&self.database.pool)).await?;
+        let text = "INSERT INTO snapshots (run, node, context, at) VALUES ($1, $2, $3, $4)";
+        let query =
+            sqlx::query(text).bind(&run.id).bind(node.to_owned()).bind(run.context.to_string()).bind(at());
+        self.database.change(text, query.execute(&self.database.pool)).await?;
         Ok(())
     }
 
@@ -229,8 +226,9 @@ impl Store {
         if run.mode == Mode::Replay {
             return Ok(());
         }
-        let query = sqlx::query("INSERT INTO decisions (id, run, correlation_id, trace_id, edge, rules, decision, violated, evaluation_time_ms, at)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+        let text = "INSERT INTO decisions (id, run, correlation_id, trace_id, edge, rules, decision, violated, evaluation_time_ms, at)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        let query = sqlx::query(text)
             .bind(Uuid::new_v4().to_string())
             .bind(&run.id)
             .bind(&run.correlation_id)
@@ -241,31 +239,31 @@ impl Store {
             .bind(serde_json::to_string(decision.violated)?)
             .bind(decision.evaluation_time_ms)
             .bind(at());
-        self.database.statement("INSERT", "decisions").change(query.execute(&self.database.pool)).await?;
+        self.database.change(text, query.execute(&self.database.pool)).await?;
         Ok(())
     }
 
     /// What happened in a run, oldest first.
     pub async fn events(&self, run: &str) -> Result<Vec<Value>, Error> {
-        let query = sqlx::query("SELECT * FROM events WHERE run = $1 ORDER BY sequence").bind(run);
-        let rows =
-            self.database.statement("SELECT", "events").find(query.fetch_all(&self.database.pool)).await?;
+        let text = "SELECT * FROM events WHERE run = $1 ORDER BY sequence";
+        let query = sqlx::query(text).bind(run);
+        let rows = self.database.find(text, query.fetch_all(&self.database.pool)).await?;
         rows.iter().map(event_of).collect()
     }
 
     /// What was decided in a run, oldest first.
     pub async fn decisions(&self, run: &str) -> Result<Vec<Value>, Error> {
-        let query = sqlx::query("SELECT * FROM decisions WHERE run = $1 ORDER BY sequence").bind(run);
-        let rows =
-            self.database.statement("SELECT", "decisions").find(query.fetch_all(&self.database.pool)).await?;
+        let text = "SELECT * FROM decisions WHERE run = $1 ORDER BY sequence";
+        let query = sqlx::query(text).bind(run);
+        let rows = self.database.find(text, query.fetch_all(&self.database.pool)).await?;
         rows.iter().map(decision_of).collect()
     }
 
     /// The snapshots of a run, oldest first: (id, node, context).
     pub async fn snapshots(&self, run: &str) -> Result<Vec<(i64, String, Value)>, Error> {
-        let query = sqlx::query("SELECT * FROM snapshots WHERE run = $1 ORDER BY id").bind(run);
-        let rows =
-            self.database.statement("SELECT", "snapshots").find(query.fetch_all(&self.database.pool)).await?;
+        let text = "SELECT * FROM snapshots WHERE run = $1 ORDER BY id";
+        let query = sqlx::query(text).bind(run);
+        let rows = self.database.find(text, query.fetch_all(&self.database.pool)).await?;
         let read = |row: &AnyRow| Ok((row.try_get("id")?, row.try_get("node")?, json_of(row, "context")?));
         rows.iter().map(read).collect()
     }
@@ -289,9 +287,9 @@ impl Store {
 
     /// A message is on its way.
     pub async fn published(&self, sequence: i64) -> Result<(), Error> {
-        let query =
-            sqlx::query("UPDATE outbox SET published_at = $1 WHERE sequence = $2").bind(at()).bind(sequence);
-        self.database.statement("UPDATE", "outbox").change(query.execute(&self.database.pool)).await?;
+        let text = "UPDATE outbox SET published_at = $1 WHERE sequence = $2";
+        let query = sqlx::query(text).bind(at()).bind(sequence);
+        self.database.change(text, query.execute(&self.database.pool)).await?;
         Ok(())
     }
 }

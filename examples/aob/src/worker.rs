@@ -29,6 +29,7 @@ pub async fn run(settings: &Settings) -> Result<(), Error> {
         process(&bus, &audit, &message, place).await?;
         reader.done(place).await?;
     }
+    reader.close().await;
     Ok(())
 }
 
@@ -38,10 +39,9 @@ async fn process(bus: &Bus, audit: &Database, message: &Message, place: Place) -
     span.clone()
         .run(async {
             // A message may come twice; it is kept once.
-            let query = sqlx::query("INSERT INTO audit VALUES ($1, $2) ON CONFLICT DO NOTHING");
-            let query = query.bind(&message.id).bind(&message.body);
-            let statement = audit.statement("INSERT", "audit");
-            let done = statement.change(query.execute(&audit.pool)).await;
+            let text = "INSERT INTO audit VALUES ($1, $2) ON CONFLICT DO NOTHING";
+            let query = sqlx::query(text).bind(&message.id).bind(&message.body);
+            let done = audit.change(text, query.execute(&audit.pool)).await;
             if let Err(error) = &done {
                 span.fail("database", error.to_string());
             }

@@ -13,13 +13,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, oneshot};
 
 /// The header that has a message's id.
 const ID: &str = "message-id";
 /// How long the broker may take to keep a message.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long it may take to say that it is there.
+/// How long it may take to say that it is there, or that it knows of who leaves.
 const SHORT_PATIENCE: Duration = Duration::from_secs(3);
 /// Between two looks for a broker that is away.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -69,7 +69,7 @@ impl fmt::Debug for Kafka {
 }
 
 impl Kafka {
-    /// Nothing is connected yet.
+    /// The broker is looked for from here on; it need not be there yet.
     pub fn new(servers: &Servers) -> Result<Self, Error> {
         let topics = Arc::new(Topics::new(servers)?);
         Ok(Self { servers: servers.clone(), topics, producer: OnceCell::new() })
@@ -219,6 +219,17 @@ impl Reader {
             Err(KafkaError::StoreOffset(RDKafkaErrorCode::State)) | Ok(()) => Ok(()),
             Err(error) => Err(failed(&self.servers)(error)),
         }
+    }
+
+    /// Leaves the group, so that others have its partitions at once. A broker that is away is not waited for: it will miss it.
+    pub async fn close(self) {
+        let (leaving, left) = oneshot::channel::<()>();
+        // To leave blocks a thread for as long as the broker does not answer; the process ends without it.
+        std::thread::spawn(move || {
+            drop(self.consumer);
+            drop(leaving);
+        });
+        let _ = tokio::time::timeout(SHORT_PATIENCE, left).await;
     }
 
     async fn read(&mut self) -> Result<(Message, Place), Error> {
