@@ -12,11 +12,12 @@ use rmcp::model::{
     PaginatedRequestParams, ReadResourceRequestParams, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::{RequestContext, RoleServer, ServiceError};
-use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess};
 use rmcp::{ServerHandler, ServiceExt};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// A server of one tool, which fails in all the ways that there are.
@@ -71,13 +72,13 @@ fn weather(city: &str) -> CallToolRequestParams {
 }
 
 /// What was recorded while something was done.
-fn seen(work: impl AsyncFnOnce()) -> Vec<Span> {
+fn seen(work: impl AsyncFnOnce(&Receiver)) -> Vec<Span> {
     let _alone = alone();
     let receiver = Receiver::start();
     let telemetry = clew_sdk::builder().service("rmcp").endpoint(receiver.endpoint());
     let telemetry = telemetry.capture_content(Content::On).build().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(work());
+    runtime.block_on(work(&receiver));
     drop(runtime);
     drop(telemetry);
     let mut spans = spans(&receiver.got());
@@ -162,7 +163,7 @@ fn check(spans: &[Span], transport: &str) {
 
 #[test]
 fn requests_over_a_pipe_are_recorded_on_both_sides() {
-    let spans = seen(async || {
+    let spans = seen(async |_| {
         let (here, there) = tokio::io::duplex(4096);
         let server =
             async { traced(Weather::default()).serve(there).await.unwrap().waiting().await.unwrap() };
@@ -177,8 +178,39 @@ fn requests_over_a_pipe_are_recorded_on_both_sides() {
 }
 
 #[test]
+#[ignore = "the server of the test below, in a process of its own"]
+fn a_server_of_its_own() {
+    let telemetry = clew_sdk::builder().service("weather").capture_content(Content::On).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let server = traced(Weather::default()).serve(rmcp::transport::stdio()).await.unwrap();
+        server.waiting().await.unwrap();
+    });
+    drop(telemetry);
+}
+
+#[test]
+fn requests_to_another_process_are_recorded_in_both() {
+    let spans = seen(async |receiver| {
+        let mut server = tokio::process::Command::new(std::env::current_exe().unwrap());
+        // What the test harness writes is no message, and passed over.
+        server.args(["rmcp::a_server_of_its_own", "--exact", "--ignored", "--nocapture"]);
+        server.env("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint()).env("OTEL_BSP_SCHEDULE_DELAY", "50");
+        let asked = clew_sdk::agent("planner").start().run(async {
+            let client = connect((), TokioChildProcess::new(server).unwrap()).await.unwrap();
+            ask(&client).await;
+            let arrived = |got: &[_]| of(&spans(got), "tools/list", SpanKind::Server).len() == 2;
+            receiver.wait(Duration::from_secs(60), arrived);
+            client.into_inner().cancel().await.unwrap();
+        });
+        asked.await;
+    });
+    check(&spans, "pipe");
+}
+
+#[test]
 fn requests_over_http_tell_their_session() {
-    let spans = seen(async || {
+    let spans = seen(async |_| {
         let service = StreamableHttpService::new(
             || Ok(traced(Weather::default())),
             Arc::new(LocalSessionManager::default()),
@@ -210,7 +242,7 @@ fn requests_over_http_tell_their_session() {
 
 #[test]
 fn requests_that_nobody_answers_end() {
-    let spans = seen(async || {
+    let spans = seen(async |_| {
         let (here, there) = tokio::io::duplex(4096);
         let handler = Weather::default();
         let hangs = Arc::clone(&handler.hangs);

@@ -9,7 +9,7 @@ pub use error::CallError;
 pub(crate) use error::said_in;
 pub use streamed::Stream;
 pub(crate) use streamed::{Brought, Gathers, append, by_index};
-pub(crate) use told::{asked, data_kind, identified, parts};
+pub(crate) use told::{asked, identified, parts};
 
 use crate::http::send_again;
 use crate::model_call::{ModelCall, ModelCallStart, call};

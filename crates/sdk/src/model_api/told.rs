@@ -30,9 +30,3 @@ pub(crate) fn identified(call: &ModelCall, answer: &Value) {
         call.response_model(model.to_owned());
     }
 }
-
-/// The type of the data that an address holds in itself: `image/png` of `data:image/png;base64,...`.
-pub(crate) fn data_kind(address: &str) -> Option<&str> {
-    let (kind, _) = address.strip_prefix("data:")?.split_once([';', ','])?;
-    Some(kind)
-}

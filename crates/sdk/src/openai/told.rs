@@ -66,8 +66,14 @@ pub(super) fn tool_call(id: &Value, function: &Value) -> Value {
 
 /// Of an image that comes along only its type is told: no one reads the rest in an attribute.
 pub(super) fn image(address: &str) -> Value {
-    match model_api::data_kind(address) {
+    match data_kind(address) {
         Some(kind) => json!({ "type": "blob", "modality": "image", "mime_type": kind, "content": "" }),
         None => json!({ "type": "uri", "modality": "image", "uri": address }),
     }
+}
+
+/// The type of the data that an address holds in itself: `image/png` of `data:image/png;base64,...`.
+pub(super) fn data_kind(address: &str) -> Option<&str> {
+    let (kind, _) = address.strip_prefix("data:")?.split_once([';', ','])?;
+    Some(kind)
 }

@@ -65,7 +65,8 @@ where
     T: IntoTransport<RoleClient, E, A>,
     E: std::error::Error + Send + Sync + 'static,
 {
-    Ok(Client(handler.serve(recorded(transport)).await?))
+    // It holds the whole handshake, and is large.
+    Ok(Client(Box::pin(handler.serve(recorded(transport))).await?))
 }
 
 /// A client that is connected, whose requests are below the span that is active. All that `rmcp` offers is there, too.

@@ -4,10 +4,10 @@ mod gathered;
 
 pub(super) use gathered::Gathered;
 
-use super::told::{identified, image, options, tool_call, usage};
+use super::told::{data_kind, identified, image, options, tool_call, usage};
 use crate::content::OUTPUT;
 use crate::finish;
-use crate::model_api::{self, data_kind};
+use crate::model_api;
 use crate::model_call::ModelCall;
 use crate::span::Start;
 use serde_json::{Value, json};
