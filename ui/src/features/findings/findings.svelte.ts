@@ -10,25 +10,29 @@ const AUTO_FROM = 'now-1h';
 /** The report reads many spans: however much arrives, it is asked for again at most so often. */
 const REFRESH_MS = 5000;
 
-export const KINDS: { kind: FindingKind; label: string; about: string }[] = [
+export const KINDS: { kind: FindingKind; label: string; one: string; about: string }[] = [
   {
     kind: 'brokenChain',
     label: 'Broken chains',
+    one: 'Broken chain',
     about: 'messages that were received without the context of their sender, so that a new trace began',
   },
   {
     kind: 'suspiciousRoot',
     label: 'Suspicious roots',
+    one: 'Suspicious root',
     about: 'spans that begin a trace where others like them have a parent: started from a fresh context',
   },
   {
     kind: 'orphan',
     label: 'Orphans',
+    one: 'Orphan',
     about: 'spans whose parent never came, two minutes after the last span of their trace',
   },
   {
     kind: 'clockSkew',
     label: 'Clock skew',
+    one: 'Clock skew',
     about: 'spans that start before their parent, which another service sent',
   },
 ];
