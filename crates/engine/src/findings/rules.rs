@@ -30,10 +30,20 @@ impl Count {
     const fn mostly_has_parents(self) -> bool {
         self.with_parent >= ENOUGH && self.with_parent * 4 >= self.spans * 3
     }
+}
 
-    /// Spans that begin traces by nature.
-    const fn never_has_parents(self) -> bool {
-        self.with_parent == 0 && self.spans >= ENOUGH
+/// The requests that a service answered.
+#[derive(Debug, Clone, Copy, Default)]
+struct Answered {
+    count: Count,
+    /// Those whose operation has no other span.
+    single: u64,
+}
+
+impl Answered {
+    /// Whether names tell requests apart rather than operations, as `GET /orders/17` does.
+    const fn has_names_of_requests(self) -> bool {
+        self.single * 2 >= self.count.spans
     }
 }
 
@@ -51,14 +61,14 @@ pub struct Evidence {
     pub missing: Vec<Missing>,
     operations: Vec<Count>,
     /// Of the spans of servers, by service.
-    servers: HashMap<u32, Count>,
+    servers: HashMap<u32, Answered>,
 }
 
 impl Evidence {
     pub fn new(mut seen: SeenSpans) -> Self {
         seen.settle();
         let mut operations = vec![Count::default(); seen.operations.len()];
-        let mut servers: HashMap<u32, Count> = HashMap::new();
+        let mut servers: HashMap<u32, Answered> = HashMap::new();
         let mut missing = Vec::new();
         for trace in seen.traces() {
             for span in trace {
@@ -66,10 +76,16 @@ impl Evidence {
                     count.add(span);
                 }
                 if let Some(key) = seen.key(span).filter(|key| key.kind == SERVER) {
-                    servers.entry(key.service).or_default().add(span);
+                    servers.entry(key.service).or_default().count.add(span);
                 }
             }
             missing.extend(missing_parents(trace));
+        }
+        let singles = seen.operations.iter().zip(&operations).filter(|(_, count)| count.spans == 1);
+        for (key, _) in singles {
+            if let Some(answered) = servers.get_mut(&key.service).filter(|_| key.kind == SERVER) {
+                answered.single += 1;
+            }
         }
         missing.sort_by_key(|missing| std::cmp::Reverse(missing.newest));
         Self { seen, missing, operations, servers }
@@ -89,9 +105,11 @@ impl Evidence {
             ));
         }
         let key = self.seen.key(root).filter(|key| key.kind == SERVER)?;
-        let service = self.servers.get(&key.service).filter(|count| count.mostly_has_parents())?;
-        let Count { spans, with_parent } = service;
-        (!own.never_has_parents()).then(|| {
+        let answered = self.servers.get(&key.service)?;
+        let Count { spans, with_parent } = answered.count;
+        let is_unlike =
+            own.spans == 1 && answered.has_names_of_requests() && answered.count.mostly_has_parents();
+        is_unlike.then(|| {
             format!(
                 "it begins a trace, while {with_parent} of the {spans} requests that its service answered go on with \
                  their caller's"
@@ -129,60 +147,77 @@ impl Elsewhere {
 
 /// Holds every span against the rules.
 pub fn judge(evidence: &Evidence, elsewhere: &Elsewhere, request: &FindingsRequest) -> FindingsResult {
-    let seen = &evidence.seen;
-    let mut report = Report::new(seen, request);
-    let mut lone = Vec::new();
-    for trace in seen.traces() {
+    let report = Report::new(&evidence.seen, request);
+    let mut judge = Judge { evidence, elsewhere, settled: request.settled, report, lone: Vec::new() };
+    evidence.seen.traces().for_each(|trace| judge.trace(trace));
+    judge.lone_roots();
+    let count = |operation: u32| evidence.operations.get(operation as usize);
+    judge.report.finish(|operation| count(operation).map_or(0, |count| count.spans))
+}
+
+struct Judge<'j> {
+    evidence: &'j Evidence,
+    elsewhere: &'j Elsewhere,
+    settled: Timestamp,
+    report: Report<'j>,
+    /// Internal roots that are not unlike others of their operation.
+    lone: Vec<&'j Seen>,
+}
+
+impl<'j> Judge<'j> {
+    fn trace(&mut self, trace: &'j [Seen]) {
         let last = trace.iter().map(|span| span.end.unwrap_or_default().max(span.start)).max();
-        let last = last.max(trace.first().and_then(|span| elsewhere.last.get(&span.trace).copied()));
-        let is_settled = last <= Some(request.settled);
+        let beyond = trace.first().and_then(|span| self.elsewhere.last.get(&span.trace).copied());
+        let is_settled = last.max(beyond) <= Some(self.settled);
         for span in trace {
             if let Some(why) = span.broken {
-                report.add(FindingKind::BrokenChain, span, || why.to_owned());
+                self.report.add(FindingKind::BrokenChain, span, || why.to_owned());
             }
-            match span.parent {
-                Some(parent) => match find(trace, parent) {
-                    Some(parent) => clocks(&mut report, seen, span, parent),
-                    None if is_settled && elsewhere.lacks(span.trace, parent) => {
-                        report.add(FindingKind::Orphan, span, || orphan(parent));
-                    }
-                    None => {}
-                },
-                None if is_told_otherwise(seen, span) => {}
-                None => match evidence.unlike_others(span) {
-                    Some(why) => report.add(FindingKind::SuspiciousRoot, span, || why),
-                    None => lone.push(span),
-                },
+            match span.parent.map(|parent| (parent, find(trace, parent))) {
+                None => self.root(span),
+                Some((_, Some(parent))) => self.clocks(span, parent),
+                Some((parent, None)) if is_settled && self.elsewhere.lacks(span.trace, parent) => {
+                    self.report.add(FindingKind::Orphan, span, || orphan(parent));
+                }
+                Some(_) => {}
             }
         }
     }
-    lone.retain(|root| seen.key(root).is_some_and(|key| key.kind == INTERNAL) && !root.begins);
-    for (root, parent) in probable_parents(seen, &lone) {
-        report.add(FindingKind::SuspiciousRoot, root, || {
-            format!(
-                "it begins a trace within {:?} ({}), while nothing else was at work in that process",
-                seen.name(parent),
-                parent.id
-            )
-        });
+
+    fn root(&mut self, root: &'j Seen) {
+        let kind = self.evidence.seen.key(root).map(|key| key.kind);
+        // It says itself where it comes from, or is listed for another reason.
+        if root.linked || root.broken.is_some() || kind == Some(CONSUMER) {
+            return;
+        }
+        match self.evidence.unlike_others(root) {
+            Some(why) => self.report.add(FindingKind::SuspiciousRoot, root, || why),
+            None if kind == Some(INTERNAL) && !root.begins => self.lone.push(root),
+            None => {}
+        }
     }
-    let of = |operation: u32| evidence.operations.get(operation as usize).map_or(0, |count| count.spans);
-    report.finish(of)
-}
 
-/// Whether a root says itself where it comes from, or is listed for another reason.
-fn is_told_otherwise(seen: &SeenSpans, root: &Seen) -> bool {
-    root.linked || root.broken.is_some() || seen.key(root).is_some_and(|key| key.kind == CONSUMER)
-}
-
-fn clocks(report: &mut Report<'_>, seen: &SeenSpans, span: &Seen, parent: &Seen) {
-    let before = parent.start.0.saturating_sub(span.start.0);
-    if before > SKEW && seen.service(parent) != seen.service(span) {
-        let why = || {
+    fn clocks(&mut self, span: &Seen, parent: &Seen) {
+        let seen = &self.evidence.seen;
+        let before = parent.start.0.saturating_sub(span.start.0);
+        if before > SKEW && seen.service(parent) != seen.service(span) {
             let milliseconds = before / 1_000_000;
-            format!("it starts {milliseconds} ms before its parent, which {} sent", seen.service(parent))
-        };
-        report.add(FindingKind::ClockSkew, span, why);
+            self.report.add(FindingKind::ClockSkew, span, || {
+                format!("it starts {milliseconds} ms before its parent, which {} sent", seen.service(parent))
+            });
+        }
+    }
+
+    fn lone_roots(&mut self) {
+        let seen = &self.evidence.seen;
+        for (root, parent) in probable_parents(seen, &self.lone) {
+            self.report.add(FindingKind::SuspiciousRoot, root, || {
+                let (name, id) = (seen.name(parent), parent.id);
+                format!(
+                    "it begins a trace within {name:?} ({id}), while nothing else was at work in that process"
+                )
+            });
+        }
     }
 }
 
