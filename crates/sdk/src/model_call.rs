@@ -12,6 +12,9 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+/// What measurements of most calls are told apart by, without growing.
+const ROOM: usize = 6;
+
 /// A call of a model: `chat MODEL`.
 pub fn model_call(provider: &'static str, model: &str) -> ModelCallStart {
     call("chat", provider, model)
@@ -21,14 +24,11 @@ pub fn model_call(provider: &'static str, model: &str) -> ModelCallStart {
 pub(crate) fn call(name: &'static str, provider: &'static str, model: &str) -> ModelCallStart {
     let (start, model) = operation(name, model, SpanKind::Client);
     let start = start.set("gen_ai.provider.name", provider);
-    ModelCallStart {
-        start: start.set("gen_ai.request.model", model.clone()),
-        about: vec![
-            KeyValue::new("gen_ai.operation.name", name),
-            KeyValue::new("gen_ai.provider.name", provider),
-            KeyValue::new("gen_ai.request.model", model),
-        ],
-    }
+    let mut about = Vec::with_capacity(ROOM);
+    about.push(KeyValue::new("gen_ai.operation.name", name));
+    about.push(KeyValue::new("gen_ai.provider.name", provider));
+    about.push(KeyValue::new("gen_ai.request.model", model.clone()));
+    ModelCallStart { start: start.set("gen_ai.request.model", model), about }
 }
 
 /// A call of a model that is about to be started.

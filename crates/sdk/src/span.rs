@@ -14,6 +14,9 @@ pub(crate) const SCOPE: &str = "clew-sdk";
 /// Most spans have no more attributes.
 const USUAL: usize = 8;
 
+/// So many attributes most spans have at most: their list does not grow.
+const ROOM: usize = 8;
+
 /// A span of any name.
 pub fn span(name: impl Into<Cow<'static, str>>) -> Start {
     Start::new(name)
@@ -54,6 +57,9 @@ impl Start {
     pub fn set(mut self, key: &'static str, value: impl Into<Value>) -> Self {
         if self.attributes.is_empty() {
             self.attributes = Vec::with_capacity(USUAL);
+        }
+        if self.attributes.capacity() == 0 {
+            self.attributes.reserve(ROOM);
         }
         self.attributes.push(KeyValue::new(key, value));
         self
