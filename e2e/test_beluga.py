@@ -470,6 +470,10 @@ def test_bel_10_a_lost_context_is_a_root_that_looks_odd(beluga, own_clew):
     # Nothing but an agent calls a tool: a trace that begins with one has lost what was above.
     odd = [each for each in clew.get("/api/v1/traces", q="kind:tool")["traces"] if each["rootKind"] == "tool"]
     assert [(each["traceId"], each["spans"]) for each in odd] == [(lost.id, 1)]
+    # And the report of what is wrong with traces has it.
+    (told,) = clew.get("/api/v1/findings", kind="suspiciousRoot")["findings"]
+    assert (told["service"], told["operation"]) == ("beluga-agent", "execute_tool calculate")
+    assert [each["traceId"] for each in told["examples"]] == [lost.id]
 
 
 def export(clew, signal, folder):

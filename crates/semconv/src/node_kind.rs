@@ -57,7 +57,7 @@ const WORDS: [&str; 11] = [
 ];
 
 /// Attributes whose presence tells a kind, besides those of meanings.
-const TELLING: [&str; 14] = [
+const TELLING: [&str; 15] = [
     "mcp.request.id",
     "mcp.response.value",
     "policy.decision",
@@ -70,6 +70,7 @@ const TELLING: [&str; 14] = [
     "messaging.system",
     "rpc.system",
     "rpc.system.name",
+    "gen_ai.evaluation.name",
     "workflow.id",
     "node.id",
 ];
@@ -229,6 +230,8 @@ impl NodeKind {
             Self::Http
         } else if span.means(Meaning::RequestModel) {
             Self::Llm
+        } else if span.has("gen_ai.evaluation.name") {
+            Self::Evaluator
         } else if span.has("node.id") {
             Self::Step
         } else if span.has("workflow.id") {
@@ -348,6 +351,7 @@ pub(crate) mod tests {
         check(&[("node.id", "n1"), ("node.kind", "task")], 1, NodeKind::Step);
         check(&[("span.type", "llm_request")], 1, NodeKind::Llm);
         check(&[("policy.decision", "deny")], 1, NodeKind::Policy);
+        check(&[("gen_ai.evaluation.name", "relevance")], 1, NodeKind::Evaluator);
         check(&[("db.system", "postgresql")], 3, NodeKind::Db);
         check(&[], 4, NodeKind::Message);
         check(&[("http.request.method", "GET")], 2, NodeKind::Http);

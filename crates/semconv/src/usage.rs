@@ -145,7 +145,7 @@ pub fn finish_reason(sent: &str) -> &str {
 /// Whether content was left out by the sender.
 #[must_use]
 pub fn is_absent(content: &str) -> bool {
-    matches!(content.trim(), "" | "{}" | "[]" | "<REDACTED>" | "null")
+    matches!(content.trim(), "" | "{}" | "[]" | "<REDACTED>" | "__REDACTED__" | "null")
 }
 
 #[cfg(test)]
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn what_says_nothing_is_absent() {
-        for content in ["", " ", "{}", "[]", "null", "<REDACTED>"] {
+        for content in ["", " ", "{}", "[]", "null", "<REDACTED>", "__REDACTED__"] {
             assert!(super::is_absent(content), "{content:?}");
         }
         assert!(!super::is_absent("hi"));
