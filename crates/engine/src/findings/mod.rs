@@ -38,7 +38,7 @@ pub async fn list(
         true => Elsewhere::default(),
         false => look_elsewhere(storage, tenant, &evidence).await?,
     };
-    let (spans, whole, unread) = (evidence.seen.spans.len(), evidence.seen.whole, elsewhere.unread);
+    let (spans, whole, unread) = (evidence.seen.spans.len(), evidence.seen.whole, elsewhere.unread.len());
     let asked = request.clone();
     let mut result = crate::compute(move || rules::judge(&evidence, &elsewhere, &asked)).await?;
     result.incomplete = damage(damaged).or_else(|| {
@@ -93,8 +93,7 @@ async fn look_elsewhere(
         elsewhere.found.extend(found.map(|parent| (missing.trace, *parent)));
     }
     let unread = evidence.missing.iter().skip(MOST_LOOKUPS).map(|missing| missing.trace);
-    elsewhere.unread_traces.extend(unread);
-    elsewhere.unread = elsewhere.unread_traces.len();
+    elsewhere.unread.extend(unread);
     Ok(elsewhere)
 }
 

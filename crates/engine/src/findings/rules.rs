@@ -134,14 +134,13 @@ pub struct Elsewhere {
     pub found: HashSet<(TraceId, SpanId)>,
     /// When the last of a trace's spans ended.
     pub last: HashMap<TraceId, Timestamp>,
-    pub unread_traces: HashSet<TraceId>,
-    pub unread: usize,
+    pub unread: HashSet<TraceId>,
 }
 
 impl Elsewhere {
     /// Whether it is certain that this parent is not stored.
     fn lacks(&self, trace: TraceId, parent: SpanId) -> bool {
-        !self.unread_traces.contains(&trace) && !self.found.contains(&(trace, parent))
+        !self.unread.contains(&trace) && !self.found.contains(&(trace, parent))
     }
 }
 
