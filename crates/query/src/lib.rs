@@ -7,6 +7,7 @@ pub mod engine;
 pub mod error;
 pub mod filter;
 pub mod findings;
+pub mod promql;
 pub mod request;
 pub mod result;
 pub mod run;

@@ -1,0 +1,17 @@
+//! PromQL: its syntax tree, and what a query in it is given and answers. Version 3 of Prometheus is the reference.
+
+mod histogram;
+mod labels;
+mod request;
+mod series;
+mod syntax;
+
+pub use histogram::{Buckets, Histogram, ResetHint};
+pub use labels::{Labels, METRIC_NAME};
+pub use request::{Answer, PromqlRequest, SeriesRequest, Steps, Value};
+pub use series::{Point, Sample, Selection, Series};
+pub use syntax::{
+    Aggregation, Aggregator, At, Binary, BinaryOperator, Cardinality, Expression, Fill, Grouping, Length,
+    LengthExpression, Matcher, MatcherOperator, Matching, Node, Range, RangeModifier, Selector, Subquery,
+    VectorShift,
+};
