@@ -7,13 +7,12 @@ use crate::sampling::{Asked, Sampling};
 use crate::setup::Limits;
 use crate::span::Start;
 use opentelemetry::trace::{
-    SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
-    TracerProvider,
+    SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, Tracer, TracerProvider,
 };
 use opentelemetry::{Context, InstrumentationScope, KeyValue, global};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
-    IdGenerator, RandomIdGenerator, SamplingDecision, SamplingResult, SpanData, SpanEvents, SpanLinks,
+    IdGenerator, RandomIdGenerator, SamplingDecision, SpanData, SpanEvents, SpanLinks,
 };
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -43,23 +42,6 @@ pub(crate) struct Recorder {
     /// Whether nothing is to be recorded or counted at all.
     disabled: bool,
     ended: AtomicBool,
-}
-
-/// What becomes of a span that someone wants to start.
-struct Decided {
-    trace_id: TraceId,
-    state: TraceState,
-    flags: TraceFlags,
-    record: bool,
-    /// What the sampler says of it.
-    attributes: Vec<KeyValue>,
-}
-
-impl Decided {
-    fn context(self) -> SpanContext {
-        let span_id = RandomIdGenerator::default().new_span_id();
-        SpanContext::new(self.trace_id, span_id, self.flags, false, self.state)
-    }
 }
 
 impl Recorder {
@@ -92,37 +74,38 @@ impl Recorder {
     #[inline]
     fn start(&'static self, start: &mut Start, parent: &Context) -> Context {
         match self.decide(&start.asked(), parent) {
-            Some(decided) if decided.record => {
+            (context, Some(attributes)) => {
                 let (scope, builder) = start.builder();
-                parent.with_span(self.record(own_scope(scope), builder, parent, decided))
+                parent.with_span(self.record(own_scope(scope), builder, parent, context, attributes))
             }
-            Some(decided) => parent.with_remote_span_context(decided.context()),
-            None => parent.with_remote_span_context(SpanContext::NONE),
+            (context, None) => parent.with_remote_span_context(context),
         }
     }
 
-    /// None where there is to be no telemetry.
+    /// A new span's context and, when it is to be recorded, what the sampler says of it.
     #[inline]
-    fn decide(&self, asked: &Asked<'_>, context: &Context) -> Option<Decided> {
+    fn decide(&self, asked: &Asked<'_>, context: &Context) -> (SpanContext, Option<Vec<KeyValue>>) {
         if context.is_telemetry_suppressed() || self.ended.load(Ordering::Relaxed) {
-            return None;
+            return (SpanContext::NONE, None);
         }
         let above = context.span();
         let parent = Some(above.span_context()).filter(|parent| parent.is_valid());
-        let trace_id =
-            parent.map_or_else(|| RandomIdGenerator::default().new_trace_id(), SpanContext::trace_id);
-        let SamplingResult { decision, attributes, trace_state: state } =
-            self.sampling.decide(asked, trace_id, parent, context);
-        let sampled = decision == SamplingDecision::RecordAndSample;
-        if parent.is_none() && !self.disabled {
+        let ids = RandomIdGenerator::default();
+        let trace_id = parent.map_or_else(|| ids.new_trace_id(), SpanContext::trace_id);
+        let result = self.sampling.decide(asked, trace_id, parent, context);
+        let sampled = result.decision == SamplingDecision::RecordAndSample;
+        let dropped = result.decision == SamplingDecision::Drop;
+        let flags = parent.filter(|_| !dropped).map(SpanContext::trace_flags).unwrap_or_default();
+        let flags = flags.with_sampled(sampled);
+        let is_root = parent.is_none();
+        let context = SpanContext::new(trace_id, ids.new_span_id(), flags, false, result.trace_state);
+        if is_root && !self.disabled {
             counts::add(&ROOTS_STARTED, 1);
             if sampled {
                 counts::add(&ROOTS_SAMPLED, 1);
             }
         }
-        let record = decision != SamplingDecision::Drop;
-        let flags = parent.filter(|_| record).map(SpanContext::trace_flags).unwrap_or_default();
-        Some(Decided { trace_id, state, flags: flags.with_sampled(sampled), record, attributes })
+        (context, (!dropped).then_some(result.attributes))
     }
 
     fn record(
@@ -130,11 +113,11 @@ impl Recorder {
         scope: InstrumentationScope,
         builder: SpanBuilder,
         parent: &Context,
-        mut decided: Decided,
+        context: SpanContext,
+        mut sampler_says: Vec<KeyValue>,
     ) -> Recording {
         let mut attributes = builder.attributes.unwrap_or_default();
-        attributes.append(&mut decided.attributes);
-        let context = decided.context();
+        attributes.append(&mut sampler_says);
         let mut events = SpanEvents::default();
         events.events = builder.events.unwrap_or_default();
         let mut links = SpanLinks::default();
@@ -246,9 +229,10 @@ impl Tracer for ScopeTracer {
         };
         let recorder = self.recorder;
         match recorder.decide(&asked, parent) {
-            Some(decided) if decided.record => recorder.record(self.scope.clone(), builder, parent, decided),
-            Some(decided) => Recording::unseen(decided.context(), recorder),
-            None => Recording::unseen(SpanContext::NONE, recorder),
+            (context, Some(attributes)) => {
+                recorder.record(self.scope.clone(), builder, parent, context, attributes)
+            }
+            (context, None) => Recording::unseen(context, recorder),
         }
     }
 }

@@ -11,9 +11,6 @@ use std::borrow::Cow;
 /// The instrumentation scope of spans that name none.
 pub(crate) const SCOPE: &str = "clew-sdk";
 
-/// Most spans have no more attributes.
-const USUAL: usize = 8;
-
 /// So many attributes most spans have at most: their list does not grow.
 const ROOM: usize = 8;
 
@@ -55,9 +52,6 @@ impl Start {
 
     /// An attribute. What samplers look at must be set before the start.
     pub fn set(mut self, key: &'static str, value: impl Into<Value>) -> Self {
-        if self.attributes.is_empty() {
-            self.attributes = Vec::with_capacity(USUAL);
-        }
         if self.attributes.capacity() == 0 {
             self.attributes.reserve(ROOM);
         }
