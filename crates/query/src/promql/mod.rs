@@ -6,7 +6,10 @@ mod request;
 mod series;
 mod syntax;
 
-pub use histogram::{Buckets, Histogram, ResetHint};
+pub use histogram::{
+    Bucket, Buckets, Combined, Histogram, IncompatibleBuckets, Kahan, NotANumber, Number, ResetHint, Rule,
+    Unsupported,
+};
 pub use labels::{Labels, METRIC_NAME};
 pub use request::{Answer, PromqlRequest, SeriesRequest, Steps, Value};
 pub use series::{Point, Sample, Selection, Series};
