@@ -22,7 +22,10 @@ mod types;
 mod tests;
 
 pub use functions::{Function, all as functions, find as function};
-pub use histogram::{Buckets, Histogram, ResetHint};
+pub use histogram::{
+    Bucket, Buckets, Combined, Histogram, IncompatibleBuckets, Kahan, NotANumber, Number, ResetHint, Rule,
+    Unsupported,
+};
 pub use labels::{Labels, METRIC_NAME};
 pub use matcher::CompiledMatcher;
 pub use pretty::print_pretty;
