@@ -207,7 +207,10 @@ impl Evaluator<'_> {
             });
         }
         if let Some(info) = plan.info {
-            let times = self.selected(info, call.frame, |point| Sample::Float(point.time as f64))?;
+            let times = self.selected(info, call.frame, |point| match &point.sample {
+                Sample::Float(_) => Sample::Float(point.time as f64),
+                Sample::Histogram(_) => point.sample.clone(),
+            })?;
             arguments.push(Argument::Vector(times));
         }
         let rows = function(arguments, call, &mut self.notes)?;
