@@ -20,7 +20,7 @@ impl Evaluator<'_> {
         place: &'p Range<usize>,
         frame: Frame,
     ) -> Result<Evaluated<'p>, Error> {
-        let call = Call { function: plan.name, arguments: &plan.written, place, frame };
+        let call = Call { arguments: &plan.written, place, frame };
         let vector = match plan.function {
             Function::Range(function) => Vector::of(self.over_range(function, plan, &call)?),
             Function::AbsentOverTime => Vector::of(self.absent_over_time(plan, &call)?),
