@@ -77,7 +77,7 @@ fn labelled(row: &Row, label: &str, quantiles: &Scalars) -> Vec<Row> {
     rows.collect()
 }
 
-/// As OpenMetrics writes it: with a point or an exponent.
+/// As `OpenMetrics` writes it: with a point or an exponent.
 fn text(value: f64) -> String {
     let text = super::super::numbers::general(value);
     if value.is_finite() && !text.contains(['.', 'e']) { format!("{text}.0") } else { text }
@@ -284,7 +284,9 @@ impl Seen<'_> {
         let Some(told) = told else { return };
         let message = match told {
             NotANumber::IsResult => "input to histogram_quantile has NaN observations, result is NaN",
-            NotANumber::SkewsResult => "input to histogram_quantile has NaN observations, result is skewed higher",
+            NotANumber::SkewsResult => {
+                "input to histogram_quantile has NaN observations, result is skewed higher"
+            }
             NotANumber::LeftOut => {
                 "input to histogram_fraction has NaN observations, which are excluded from all fractions"
             }

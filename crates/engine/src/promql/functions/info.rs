@@ -11,11 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 const IDENTIFYING: [&str; 2] = ["instance", "job"];
 
 /// `info(vector, {matchers})`.
-pub(super) fn info(
-    arguments: Vec<Argument<'_>>,
-    call: &Call<'_>,
-    _: &mut Notes,
-) -> Result<Vec<Row>, Error> {
+pub(super) fn info(arguments: Vec<Argument<'_>>, call: &Call<'_>, _: &mut Notes) -> Result<Vec<Row>, Error> {
     let mut vectors = arguments.into_iter().filter_map(|argument| match argument {
         Argument::Vector(rows) => Some(rows),
         _ => None,
@@ -111,6 +107,9 @@ fn identity(labels: &Labels) -> Identity<'_> {
     IDENTIFYING.map(|label| labels.get(label))
 }
 
+/// The infos at some steps, and the series with their labels, if it is in the result.
+type Enriched<'a> = (Vec<&'a Labels>, Option<(Labels, Column)>);
+
 /// Info series by what they are about, those of each metric together.
 struct Infos<'a> {
     by_identity: HashMap<Identity<'a>, BTreeMap<&'a str, Vec<&'a Row>>>,
@@ -129,7 +128,7 @@ impl<'a> Infos<'a> {
     /// The labels may change from step to step: as many series as there are different ones.
     fn enrich(&self, row: &Row, wanted: &Wanted, enriched: &mut Vec<Row>) -> Result<(), Error> {
         let metrics = self.by_identity.get(&identity(&row.labels));
-        let mut columns: Vec<(Vec<&Labels>, Option<(Labels, Column)>)> = Vec::new();
+        let mut columns: Vec<Enriched<'_>> = Vec::new();
         for (step, sample) in row.column.iter() {
             let mut found = Vec::new();
             for rows in metrics.into_iter().flat_map(BTreeMap::values) {

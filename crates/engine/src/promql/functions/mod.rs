@@ -37,7 +37,7 @@ pub(crate) enum Function {
     /// Of the floats of a vector, one by one; histograms are left out, and so are values for which it answers nothing.
     /// The metric's name goes. The second argument are the function's scalar arguments. Without a vector (`hour()`) it
     /// is asked of the step's time in seconds.
-    Float(fn(f64, &[f64]) -> Option<f64>),
+    Float(FloatFunction),
     /// Of the native histograms of a vector, one by one; floats are left out. The metric's name goes.
     Histogram(fn(&Histogram) -> f64),
     /// `timestamp`: of a selector the times of its samples, else those of the steps.
@@ -51,6 +51,9 @@ pub(crate) enum Function {
     /// Of whole vectors, over all steps at once.
     Whole(WholeFunction),
 }
+
+/// A function of one float and numbers.
+pub(crate) type FloatFunction = fn(f64, &[f64]) -> Option<f64>;
 
 /// A function over a range.
 #[derive(Debug, Clone, Copy)]
@@ -89,8 +92,6 @@ pub(crate) enum Argument<'a> {
 /// What a function is called with, at all steps.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Call<'a> {
-    /// The function's name.
-    pub(crate) function: &'a str,
     /// The arguments as they were written, without parentheses around them; for their places and matchers.
     pub(crate) arguments: &'a [&'a Expression],
     /// Where the call stands.
@@ -169,11 +170,15 @@ pub(crate) struct Moment {
 /// How the function of this name is called; nothing when there is no such function.
 pub(crate) fn find(name: &str) -> Option<Function> {
     let found = range(name).map(Function::Range).or_else(|| whole(name).map(Function::Whole));
-    found.or_else(|| float(name).map(Function::Float)).or_else(|| date(name).map(Function::Float)).or_else(|| other(name))
+    found
+        .or_else(|| float(name).map(Function::Float))
+        .or_else(|| date(name).map(Function::Float))
+        .or_else(|| other(name))
 }
 
 fn range(name: &str) -> Option<RangeFunction> {
-    let counter = |compute| RangeFunction { remark: Some(rate::not_a_counter), ..RangeFunction::new(compute) };
+    let counter =
+        |compute| RangeFunction { remark: Some(rate::not_a_counter), ..RangeFunction::new(compute) };
     let named = |compute| RangeFunction { keeps_name: true, ..RangeFunction::new(compute) };
     Some(match name {
         "rate" => counter(rate::rate),
@@ -225,7 +230,7 @@ fn whole(name: &str) -> Option<WholeFunction> {
     })
 }
 
-fn float(name: &str) -> Option<fn(f64, &[f64]) -> Option<f64>> {
+fn float(name: &str) -> Option<FloatFunction> {
     Some(match name {
         "abs" => math::absolute,
         "acos" => |value, _| Some(value.acos()),
@@ -258,7 +263,7 @@ fn float(name: &str) -> Option<fn(f64, &[f64]) -> Option<f64>> {
     })
 }
 
-fn date(name: &str) -> Option<fn(f64, &[f64]) -> Option<f64>> {
+fn date(name: &str) -> Option<FloatFunction> {
     Some(match name {
         "day_of_month" => dates::day_of_month,
         "day_of_week" => dates::day_of_week,

@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn differences_have_two_digits() {
-        for (value, expected) in [(1.25, "1.2"), (12.5, "12"), (125.0, "1.2e+02"), (0.001_25, "0.0013"), (3.0, "3")]
+        for (value, expected) in
+            [(1.25, "1.2"), (12.5, "12"), (125.0, "1.2e+02"), (0.001_25, "0.0013"), (3.0, "3")]
         {
             assert_eq!(two_digits(value), expected);
         }

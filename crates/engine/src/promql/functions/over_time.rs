@@ -144,7 +144,11 @@ pub(crate) fn quantile_of(quantile: f64, values: &mut [f64]) -> f64 {
     at(place) * (1.0 - weight) + at(place + 1) * weight
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between zero and the last place")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "between zero and the last place"
+)]
 fn place(rank: f64, last: usize) -> usize {
     (rank.floor().max(0.0) as usize).min(last)
 }

@@ -71,7 +71,9 @@ fn growth(window: &Window<'_>, remarks: &mut Remarks<'_>, kind: Growth) -> Optio
 /// What was lost when the counter began anew.
 fn resets(floats: &[FloatPoint]) -> f64 {
     let pairs = floats.array_windows();
-    pairs.filter(|[before, after]| after.value < before.value).fold(0.0, |sum, [before, _]| sum + before.value)
+    pairs
+        .filter(|[before, after]| after.value < before.value)
+        .fold(0.0, |sum, [before, _]| sum + before.value)
 }
 
 /// Where in a window the samples are.

@@ -16,14 +16,13 @@ pub(super) struct Incompatible;
 
 impl<'a> Remarks<'a> {
     /// About the series of a window, at the place of the call's first argument.
-    pub(super) fn new(window: &Window<'a>, call: &Call<'a>, notes: &'a mut Notes) -> Self {
+    pub(super) fn new(window: &'a Window<'_>, call: &'a Call<'_>, notes: &'a mut Notes) -> Self {
         Self { notes, place: call.place_of(0), metric: window.metric() }
     }
 
     /// There are floats and histograms.
     pub(super) fn mixed(&mut self) {
-        let message =
-            format!("encountered a mix of histograms and floats for metric name {:?}", self.metric);
+        let message = format!("encountered a mix of histograms and floats for metric name {:?}", self.metric);
         self.notes.warn(message, self.place);
     }
 
@@ -38,12 +37,14 @@ impl<'a> Remarks<'a> {
 
     /// A gauge is taken for a counter.
     pub(super) fn no_counter(&mut self) {
-        self.notes.warn(format!("this native histogram metric is not a counter: {:?}", self.metric), self.place);
+        self.notes
+            .warn(format!("this native histogram metric is not a counter: {:?}", self.metric), self.place);
     }
 
     /// A counter is taken for a gauge.
     pub(super) fn no_gauge(&mut self) {
-        self.notes.warn(format!("this native histogram metric is not a gauge: {:?}", self.metric), self.place);
+        self.notes
+            .warn(format!("this native histogram metric is not a gauge: {:?}", self.metric), self.place);
     }
 
     /// There are exponential and custom buckets.
@@ -58,7 +59,8 @@ impl<'a> Remarks<'a> {
 
     /// Custom bounds were not the same.
     pub(super) fn reconciled(&mut self, operation: &str) {
-        self.notes.inform(format!("mismatched custom buckets were reconciled during {operation}"), self.place);
+        self.notes
+            .inform(format!("mismatched custom buckets were reconciled during {operation}"), self.place);
     }
 
     /// What is known of resets contradicts itself.

@@ -94,11 +94,7 @@ fn is_gauge(histogram: &Histogram) -> bool {
     histogram.reset_hint == ResetHint::Gauge
 }
 
-fn difference(
-    before: Option<&Histogram>,
-    after: &Histogram,
-    remarks: &mut Remarks<'_>,
-) -> Option<Histogram> {
+fn difference(before: Option<&Histogram>, after: &Histogram, remarks: &mut Remarks<'_>) -> Option<Histogram> {
     let mut grown = after.clone();
     if let Some(before) = before {
         remarks.subtract(&mut grown, before).ok()?;

@@ -2,7 +2,7 @@
 
 use super::remarks::Remarks;
 use super::{Call, FloatPoint, Notes, Window};
-use query::promql::{Kahan, Number, Sample};
+use query::promql::{Kahan, Sample};
 
 /// `deriv`: the slope of the line through the samples, per second.
 pub(super) fn derivative(window: &Window<'_>, call: &Call<'_>, notes: &mut Notes) -> Option<Sample> {
