@@ -18,6 +18,7 @@ mod plan;
 mod rows;
 mod selecting;
 mod smoothing;
+mod summaries;
 mod windows;
 
 #[cfg(test)]
@@ -46,6 +47,7 @@ pub fn evaluate(
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Answer, Error> {
     let planned = plan::plan(request)?;
-    let evaluator = evaluator::Evaluator::new(request, planned.times, loaded, interrupted);
+    let loaded = summaries::without_buckets(&planned.plan, loaded);
+    let evaluator = evaluator::Evaluator::new(request, planned.times, &loaded, interrupted);
     answer::answer(evaluator, &planned, &request.text)
 }

@@ -64,7 +64,11 @@ fn values_of(text: &str) -> Vec<Option<Written>> {
     while !rest.is_empty() {
         let end = item_end(rest);
         let (item, after) = rest.split_at(end);
-        if item.starts_with("{{") { histograms::read(item, &mut values) } else { floats(item, &mut values) }
+        if item.starts_with("{{") {
+            histograms::read(item, &mut values)
+        } else {
+            floats(item, &mut values)
+        }
         rest = after.trim_start();
     }
     values
