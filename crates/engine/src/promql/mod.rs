@@ -22,6 +22,8 @@ mod summaries;
 mod windows;
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod tests;
 
 use query::Error;
