@@ -73,7 +73,7 @@ fn counts_and_sums_need_no_buckets() {
     check(
         &stored,
         &[
-            ("histogram_count(increase(x_total{a=\"1\"}[5m]))", "6.75"),
+            ("histogram_count(increase(x_total{a=\"1\"}[5m]))", "{a=\"1\"} 8"),
             ("histogram_sum(x_total{a=\"1\"})", "{a=\"1\"} 10"),
             ("histogram_count(sum(x_total))", &format!("7; {warning}")),
             (
