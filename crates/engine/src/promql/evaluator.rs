@@ -10,6 +10,7 @@ use super::smoothing;
 use super::windows::{Extent, RangeSeries};
 use query::Error;
 use query::promql::{Point, PromqlRequest, RangeModifier, Sample, Series};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What a query is computed with.
@@ -17,7 +18,7 @@ pub(super) struct Evaluator<'a> {
     /// The query's own steps.
     pub(super) times: Times,
     /// The series of each selection.
-    pub(super) loaded: &'a [Vec<Series>],
+    pub(super) loaded: &'a [Cow<'a, [Series]>],
     /// How old a sample may be, in milliseconds.
     pub(super) lookback: i64,
     /// What it may need.
@@ -52,7 +53,7 @@ impl<'a> Evaluator<'a> {
     pub(super) fn new(
         request: &PromqlRequest,
         times: Times,
-        loaded: &'a [Vec<Series>],
+        loaded: &'a [Cow<'a, [Series]>],
         interrupted: &'a dyn Fn() -> bool,
     ) -> Self {
         let budget = Budget::new(interrupted, request.deadline);
@@ -151,7 +152,7 @@ impl<'a> Evaluator<'a> {
     }
 
     fn stored(&self, source: Source) -> &'a [Series] {
-        self.loaded.get(source.index).map_or(&[], Vec::as_slice)
+        self.loaded.get(source.index).map_or(&[], AsRef::as_ref)
     }
 
     /// The series of a range, and the time that it has.
