@@ -22,6 +22,8 @@ mod windows;
 
 #[cfg(test)]
 mod cases;
+#[cfg(test)]
+mod tests;
 
 use query::Error;
 use query::promql::{Answer, PromqlRequest, Selection, Series};

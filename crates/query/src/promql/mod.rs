@@ -10,6 +10,7 @@ mod literal;
 mod matcher;
 mod operators;
 mod parser;
+mod pretty;
 mod print;
 mod regex;
 mod request;
@@ -27,6 +28,7 @@ pub use histogram::{
 };
 pub use labels::{Labels, METRIC_NAME};
 pub use matcher::CompiledMatcher;
+pub use pretty::print_pretty;
 pub use print::print;
 pub use regex::anchored as regex;
 pub use request::{Answer, PromqlRequest, SeriesRequest, Steps, Value};
