@@ -129,7 +129,7 @@ impl<'a> Evaluator<'a> {
         if source.modifier == Some(RangeModifier::Smoothed) {
             let extent =
                 Extent { length: 0, shift: source.shift, modifier: source.modifier, lookback: self.lookback };
-            let series = RangeSeries::Stored(self.stored(source));
+            let series = RangeSeries::Stored(self.stored(source), source.finds_resets);
             return smoothing::smoothed(
                 &series,
                 extent,
@@ -147,7 +147,8 @@ impl<'a> Evaluator<'a> {
         frame: Frame,
         value: impl Fn(&Point) -> Sample,
     ) -> Result<Vec<Row>, Error> {
-        let look = Look { frame, shift: source.shift, lookback: self.lookback };
+        let (shift, finds_resets) = (source.shift, source.finds_resets);
+        let look = Look { frame, shift, lookback: self.lookback, finds_resets };
         selecting::select(self.stored(source), look, &mut self.budget, value)
     }
 
@@ -165,7 +166,7 @@ impl<'a> Evaluator<'a> {
         let extent = Extent { length: range.length, shift, modifier: None, lookback };
         match &range.content {
             RangeContent::Stored(source) => Ok((
-                RangeSeries::Stored(self.stored(*source)),
+                RangeSeries::Stored(self.stored(*source), source.finds_resets),
                 Extent { modifier: source.modifier, ..extent },
             )),
             RangeContent::Computed { expression, step, .. } => {
