@@ -235,9 +235,14 @@ fn long_queries_have_a_bound() {
         }
         evaluate(&request, &[], &|| false)
     };
-    assert_eq!(shown(&signed(400).unwrap().value), "1");
-    let error = signed(600).expect_err("too deep").to_string();
+    assert_eq!(shown(&signed(240).unwrap().value), "1");
+    let error = signed(260).expect_err("too deep").to_string();
     assert!(error.contains("too deep"), "{error}");
+    let forms = [("sum(", ")"), ("abs(", ")"), ("1 + (", ")"), ("max_over_time(", "[1m:1m])"), ("-", "")];
+    for (before, after) in forms {
+        let query = before.repeat(95) + "vector(1)" + &after.repeat(95);
+        assert!(ask(&query, Steps::Instant(0)).is_ok(), "{query}");
+    }
 }
 
 #[test]
