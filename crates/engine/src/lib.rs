@@ -15,6 +15,7 @@ mod newest;
 mod operations;
 mod predicate;
 pub mod prices;
+pub mod promql;
 mod pruning;
 mod row;
 mod run;

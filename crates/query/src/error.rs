@@ -16,6 +16,12 @@ pub enum Error {
         /// What is wrong, and how to mend it.
         message: String,
     },
+    /// The query can be read, but not be computed over the data that are there.
+    #[error("{message}")]
+    Execution {
+        /// What is wrong, and how to mend it.
+        message: String,
+    },
     /// What was asked for is not there.
     #[error("{what} is not stored")]
     NotFound {
@@ -47,7 +53,7 @@ impl Error {
     #[must_use]
     pub const fn kind(&self) -> Kind {
         match self {
-            Self::Parse(_) | Self::Invalid { .. } => Kind::Invalid,
+            Self::Parse(_) | Self::Invalid { .. } | Self::Execution { .. } => Kind::Invalid,
             Self::NotFound { .. } => Kind::NotFound,
             Self::Busy { .. } => Kind::Busy,
             Self::DeadlineExceeded { .. } => Kind::Unavailable,

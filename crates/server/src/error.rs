@@ -50,7 +50,9 @@ impl From<query::Error> for ApiError {
             query::Error::Parse(parse) => Some(parse.at),
             _ => None,
         };
-        Self { at, ..Self::new(error.kind(), error.to_string()) }
+        let told_as =
+            matches!(error, query::Error::Execution { .. }).then_some(StatusCode::UNPROCESSABLE_ENTITY);
+        Self { at, told_as, ..Self::new(error.kind(), error.to_string()) }
     }
 }
 

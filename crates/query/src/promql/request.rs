@@ -6,6 +6,8 @@ use crate::Deadline;
 /// A PromQL query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PromqlRequest {
+    /// As it was written: the places in `expression` are bytes of it.
+    pub text: String,
     /// What to compute.
     pub expression: Expression,
     /// When.

@@ -14,8 +14,10 @@ pub struct Expression {
 /// The kinds of expressions.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Node {
-    /// `1.5`, `0x1f`, `Inf`, `NaN`, and durations as seconds: `5m`.
+    /// `1.5`, `0x1f`, `Inf`, `NaN`.
     Number(f64),
+    /// `5m`: a number of seconds, written as a duration.
+    Duration(f64),
     /// `"text"`.
     String(String),
     /// `http_requests_total{job="api"} offset 5m @ 0`: the present value of each series.
@@ -50,10 +52,13 @@ pub enum Node {
 /// An instant vector selector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selector {
-    /// The metric's name before the braces, or as a quoted name in them; it is among the matchers too.
+    /// The metric's name before the braces; it is among the matchers too.
     pub name: Option<String>,
-    /// What the labels must satisfy; one of them at least does not match the empty text.
+    /// What the labels must satisfy; one of them at least does not match the empty text, unless it is the second
+    /// argument of `info`.
     pub matchers: Vec<Matcher>,
+    /// `anchored` or `smoothed` (experimental), of a range too.
+    pub modifier: Option<RangeModifier>,
     /// When it is looked at.
     pub shift: VectorShift,
 }
@@ -61,7 +66,7 @@ pub struct Selector {
 /// `offset` and `@`, which may come in any order.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct VectorShift {
-    /// How much earlier; below zero is later.
+    /// How much earlier; below zero is later. Not there when it is zero.
     pub offset: Option<Length>,
     /// At which time instead of the step's.
     pub at: Option<At>,
@@ -111,8 +116,6 @@ pub struct Range {
     pub place: ops::Range<usize>,
     /// How long; open at its beginning, closed at its end.
     pub length: Length,
-    /// `anchored` or `smoothed` (experimental).
-    pub modifier: Option<RangeModifier>,
 }
 
 /// What is taken for the value at the borders of a range.
@@ -149,8 +152,12 @@ pub enum Length {
 /// Arithmetic of lengths (Prometheus 3.14), in seconds.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LengthExpression {
-    /// `5m`, `300`.
+    /// `300`.
     Seconds(f64),
+    /// `5m`, in seconds.
+    Duration(f64),
+    /// `(length)`.
+    Parentheses(Box<Self>),
     /// `step()`: between two steps of the query; zero for an instant query.
     Step,
     /// `range()`: from the query's first step to its last.

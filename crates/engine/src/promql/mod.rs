@@ -1,0 +1,4 @@
+//! PromQL: computes expressions over series.
+
+mod column;
+mod functions;
