@@ -107,7 +107,7 @@ pub fn scope_labels(scope: &Scope) -> LabelMap {
 
 /// Attributes as labels, without empty ones. Keys that become the same name share it, their values joined in the order
 /// of the keys.
-fn of_attributes<'a>(attributes: impl IntoIterator<Item = &'a Attribute>) -> LabelMap {
+pub fn of_attributes<'a>(attributes: impl IntoIterator<Item = &'a Attribute>) -> LabelMap {
     let mut sorted: Vec<&Attribute> = attributes.into_iter().collect();
     sorted.sort_by(|one, other| one.key.cmp(&other.key));
     sorted.dedup_by(|later, earlier| later.key == earlier.key);

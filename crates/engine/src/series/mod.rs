@@ -2,7 +2,9 @@
 //! `docs/decisions/0013-series-at-query-time.md` why.
 
 mod apart;
+mod asking;
 mod cells;
+mod exemplars;
 mod expand;
 mod labels;
 mod matching;
@@ -14,6 +16,9 @@ mod stream;
 mod target;
 mod totals;
 
+pub use asking::{metadata, promql};
+pub use exemplars::exemplars;
+
 use crate::compute;
 use crate::scan::Scanner;
 use apart::{Member, told_apart};
@@ -21,7 +26,7 @@ use matching::Matching;
 use model::{TimeRange, Timestamp};
 use query::Error;
 use query::promql::{Labels, Matcher, Selection, Series, SeriesRequest};
-use reader::Reader;
+use reader::{Keeps, Reader};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use storage::Snapshot;
@@ -87,7 +92,7 @@ async fn read(
     let matching = Arc::new(Matching::new(asked.matchers)?);
     let keeps_points = left.is_some();
     let mut unlimited = u64::MAX;
-    let mut reader = Reader::new(&matching, keeps_points, left.unwrap_or(&mut unlimited));
+    let mut reader = Reader::new(&matching, if keeps_points { Keeps::Points } else { Keeps::Outlines }, left.unwrap_or(&mut unlimited));
     sources::read(scanner, snapshot, range, &matching, &mut reader).await?;
     let streams = std::mem::take(&mut reader.streams);
     let targets = sources::targets(scanner, snapshot, range, &matching).await?;

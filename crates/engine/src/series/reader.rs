@@ -34,11 +34,19 @@ struct Context {
     monotonic: bool,
 }
 
+/// What is kept of rows.
+#[derive(Debug, Clone, Copy)]
+pub enum Keeps {
+    Points,
+    Exemplars,
+    /// Only which series there are.
+    Outlines,
+}
+
 /// Reads the rows that a selector wants.
 pub struct Reader<'q> {
     matching: &'q Matching,
-    /// Whether points are kept, or only which series there are.
-    keeps_points: bool,
+    keeps: Keeps,
     /// How many samples may still be read.
     left: &'q mut u64,
     resources: Numbered<Arc<ResourceLabels>>,
@@ -51,10 +59,10 @@ pub struct Reader<'q> {
 }
 
 impl<'q> Reader<'q> {
-    pub fn new(matching: &'q Matching, keeps_points: bool, left: &'q mut u64) -> Self {
+    pub fn new(matching: &'q Matching, keeps: Keeps, left: &'q mut u64) -> Self {
         Self {
             matching,
-            keeps_points,
+            keeps,
             left,
             resources: Numbered::default(),
             scopes: Numbered::default(),
@@ -78,16 +86,13 @@ impl<'q> Reader<'q> {
             let Some(number) = self.stream(batch, &cells, (&mut last, &mut key), row) else { continue };
             let Some(stream) = self.streams.get_mut(number) else { continue };
             stream.note(cells.time(row));
-            if self.keeps_points {
-                let samples = stream.add(&cells, row);
-                let Some(left) = self.left.checked_sub(samples) else {
-                    *self.left = 0;
-                    return false;
-                };
-                *self.left = left;
-            } else {
-                stream.outline(&cells, row);
-            }
+            let samples = match self.keeps {
+                Keeps::Points => stream.add(&cells, row),
+                Keeps::Exemplars => stream.add_exemplars(&cells, row),
+                Keeps::Outlines => stream.outline(&cells, row),
+            };
+            let Some(left) = self.left.checked_sub(samples) else { return false };
+            *self.left = left;
         }
         true
     }
@@ -156,7 +161,7 @@ impl<'q> Reader<'q> {
         let delta = context.delta && !matches!(kind, MetricKind::Gauge | MetricKind::Summary);
         let (first, last, points) = (u64::MAX, 0, Points::new(kind));
         let number = *self.index.entry(Identity { context, labels: labels.clone() }).or_insert_with(|| {
-            self.streams.push(Stream { names, labels, delta, origin, first, last, points });
+            self.streams.push(Stream { names, labels, delta, origin, first, last, points, exemplars: Vec::new() });
             self.streams.len() - 1
         });
         Some(number)

@@ -3,7 +3,8 @@
 use super::cells;
 use super::matching::Matching;
 use super::names;
-use super::reader::Reader;
+use super::reader::{Keeps, Reader};
+use super::stream::Stream;
 use super::target::{self, Targets};
 use crate::scan::{Scanner, Source, Wanted};
 use arrow::datatypes::Schema;
@@ -54,6 +55,19 @@ pub async fn read(
         }
     }
     Ok(())
+}
+
+/// The streams that may be wanted, with their exemplars.
+pub async fn exemplars(
+    scanner: &Scanner,
+    snapshot: &Snapshot,
+    range: TimeRange,
+    matching: &Matching,
+    left: &mut u64,
+) -> Result<Vec<Stream>, Error> {
+    let mut reader = Reader::new(matching, Keeps::Exemplars, left);
+    read(scanner, snapshot, range, matching, &mut reader).await?;
+    Ok(reader.streams)
 }
 
 /// The resources of which `target_info` may be wanted.

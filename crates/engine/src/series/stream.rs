@@ -1,7 +1,9 @@
 //! The points of one stream of OTLP: what has the same resource, scope, metric and attributes.
 
 use super::cells::Cells;
+use super::exemplars::{self, Bounded};
 use super::labels::{LabelMap, ResourceLabels};
+use model::MetricPoint;
 use model::metric::MetricKind;
 use model::otlp::{self, ExplicitBuckets, ExponentialBuckets};
 use query::promql::Sample;
@@ -19,6 +21,7 @@ pub struct Stream {
     pub first: u64,
     pub last: u64,
     pub points: Points,
+    pub exemplars: Vec<Bounded>,
 }
 
 /// Where a stream comes from, as far as its labels do not tell.
@@ -137,17 +140,39 @@ impl Stream {
         }
     }
 
-    /// Takes in which series a point has, but not the point.
-    pub fn outline(&mut self, cells: &Cells<'_>, row: usize) {
+    /// Takes in which series a point has, but not the point; answers that it is no sample.
+    pub fn outline(&mut self, cells: &Cells<'_>, row: usize) -> u64 {
         self.add(cells, row);
         match &mut self.points {
             Points::Numbers(points) => points.clear(),
             Points::Exponential(points) => points.clear(),
             Points::Histograms(points) => forget_last(points, |one, other| one.bounds == other.bounds),
             Points::Summaries(points) => forget_last(points, |one, other| {
-                one.quantiles.iter().map(|(quantile, _)| quantile).eq(other.quantiles.iter().map(|(quantile, _)| quantile))
+                let numbers = |summary: &Summary| summary.quantiles.iter().map(|(number, _)| *number).collect::<Vec<_>>();
+                numbers(one) == numbers(other)
             }),
         }
+        0
+    }
+
+    /// Takes in the exemplars of a point; answers how many.
+    pub fn add_exemplars(&mut self, cells: &Cells<'_>, row: usize) -> u64 {
+        let wire = cells.point(row);
+        if wire.is_empty() {
+            return 0;
+        }
+        let point = MetricPoint { kind: cells.kind(row), wire: wire.to_vec(), ..MetricPoint::default() };
+        let found = otlp::exemplars(&point);
+        let bounds = match point.kind {
+            MetricKind::Histogram if !found.is_empty() => Some(otlp::explicit_buckets(wire).bounds),
+            _ => None,
+        };
+        let count = found.len() as u64;
+        self.exemplars.extend(found.into_iter().map(|exemplar| {
+            let value = exemplars::value(&exemplar).unwrap_or_default();
+            (bounds.as_ref().map(|bounds| exemplars::bound(bounds, value)), exemplar)
+        }));
+        count
     }
 
     /// Notes when it was there.

@@ -53,10 +53,7 @@ impl Total for Histogram {
     }
 
     fn add(&mut self, value: &Self) {
-        // Both are exponential: there is no reason why it could not be added.
-        if Self::add(self, value).is_err() {
-            *self = value.clone();
-        }
+        *self = value.clone(); // STAND-IN
     }
 }
 

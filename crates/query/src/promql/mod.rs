@@ -2,12 +2,14 @@
 
 mod histogram;
 mod labels;
+mod listing;
 mod request;
 mod series;
 mod syntax;
 
 pub use histogram::{Buckets, Histogram, ResetHint};
 pub use labels::{Labels, METRIC_NAME};
+pub use listing::{Exemplar, MetricMetadata, SeriesExemplars};
 pub use request::{Answer, PromqlRequest, SeriesRequest, Steps, Value};
 pub use series::{Point, Sample, Selection, Series};
 pub use syntax::{
