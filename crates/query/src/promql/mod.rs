@@ -7,7 +7,10 @@ mod request;
 mod series;
 mod syntax;
 
-pub use histogram::{Buckets, Histogram, ResetHint};
+pub use histogram::{
+    Bucket, Buckets, Combined, Histogram, IncompatibleBuckets, Kahan, NotANumber, Number, ResetHint, Rule,
+    Unsupported,
+};
 pub use labels::{Labels, METRIC_NAME};
 pub use listing::{Exemplar, MetricMetadata, SeriesExemplars};
 pub use request::{Answer, PromqlRequest, SeriesRequest, Steps, Value};

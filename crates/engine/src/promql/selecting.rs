@@ -1,0 +1,60 @@
+//! Instant vectors of stored series: the newest sample within the lookback.
+
+use super::budget::Budget;
+use super::column::{Column, Frame, Row};
+use super::plan::Shift;
+use query::Error;
+use query::promql::{Point, Sample, Series};
+
+/// Whether this sample says that the series ends.
+pub(super) fn is_stale(sample: &Sample) -> bool {
+    match sample {
+        Sample::Float(value) => value.to_bits() == Sample::STALE,
+        Sample::Histogram(histogram) => histogram.sum.to_bits() == Sample::STALE,
+    }
+}
+
+/// When a series is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    /// The steps.
+    pub(super) frame: Frame,
+    /// Away from them.
+    pub(super) shift: Shift,
+    /// How old a sample may be, in milliseconds.
+    pub(super) lookback: i64,
+}
+
+/// The rows of the series that have a sample at any step; `value` is what to take of a sample.
+pub(super) fn select(
+    series: &[Series],
+    look: Look,
+    budget: &mut Budget<'_>,
+    value: impl Fn(&Point) -> Sample,
+) -> Result<Vec<Row>, Error> {
+    let mut rows = Vec::new();
+    for one in series {
+        if let Some(column) = column(&one.points, look, &value) {
+            budget.hold(column.steps())?;
+            rows.push(Row { labels: one.labels.clone(), drop_name: false, column });
+        }
+    }
+    budget.go_on()?;
+    Ok(rows)
+}
+
+fn column(points: &[Point], look: Look, value: impl Fn(&Point) -> Sample) -> Option<Column> {
+    let mut column: Option<Column> = None;
+    let mut later = 0;
+    for step in 0..look.frame.steps {
+        let time = look.shift.time(look.frame.time(step));
+        while points.get(later).is_some_and(|point| point.time <= time) {
+            later += 1;
+        }
+        let Some(newest) = later.checked_sub(1).and_then(|index| points.get(index)) else { continue };
+        if newest.time > time.saturating_sub(look.lookback) && !is_stale(&newest.sample) {
+            column.get_or_insert_with(|| Column::empty(look.frame.steps)).set(step, value(newest));
+        }
+    }
+    column
+}
