@@ -135,7 +135,7 @@ fn distributions(naming: &Naming<'_>, points: &[Timed<Distribution>]) -> Vec<Exp
     let wants_buckets = naming.stream.names.first().is_some_and(Option::is_some);
     for Timed { time, value, .. } in points {
         let Some(value) = value else {
-            [&mut sum, &mut count].map(|part| part.put(*time, None));
+            [&mut sum, &mut count].into_iter().for_each(|part| part.put(*time, None));
             buckets.end(*time);
             continue;
         };

@@ -2,7 +2,7 @@
 //! was read.
 
 use super::stream::{Distribution, Timed, milliseconds, settle};
-use query::promql::{Buckets, Histogram};
+use query::promql::Histogram;
 use std::sync::Arc;
 
 /// What can be added up.
@@ -48,12 +48,14 @@ impl Total for Distribution {
 
 impl Total for Histogram {
     fn emptied(&self) -> Self {
-        let (positive, negative) = (Buckets::default(), Buckets::default());
-        Self { zero_count: 0.0, count: 0.0, sum: 0.0, positive, negative, ..self.clone() }
+        Self::emptied(self)
     }
 
     fn add(&mut self, value: &Self) {
-        *self = value.clone(); // STAND-IN
+        // Both are exponential: there is no reason why it could not be added.
+        if Self::add(self, value).is_err() {
+            *self = value.clone();
+        }
     }
 }
 
