@@ -8,27 +8,32 @@ const MAXIMUM_SAMPLES: usize = 50_000_000;
 /// What a query has used of its memory, and whom to ask whether it may go on.
 pub(super) struct Budget<'a> {
     samples: usize,
-    maximum: usize,
     interrupted: &'a dyn Fn() -> bool,
     deadline: Deadline,
 }
 
 impl<'a> Budget<'a> {
     pub(super) const fn new(interrupted: &'a dyn Fn() -> bool, deadline: Deadline) -> Self {
-        Self { samples: 0, maximum: MAXIMUM_SAMPLES, interrupted, deadline }
+        Self { samples: 0, interrupted, deadline }
     }
 
     /// Before so many samples are held.
     pub(super) fn hold(&mut self, samples: usize) -> Result<(), Error> {
+        self.room_for(samples)?;
         self.samples = self.samples.saturating_add(samples);
-        if self.samples > self.maximum {
+        self.go_on()
+    }
+
+    /// Whether so many samples could be held.
+    pub(super) fn room_for(&self, samples: usize) -> Result<(), Error> {
+        if self.samples.saturating_add(samples) > MAXIMUM_SAMPLES {
             return Err(Error::Execution {
                 message: "query processing would load too many samples into memory in query execution; \
                           ask for fewer series or steps"
                     .to_owned(),
             });
         }
-        self.go_on()
+        Ok(())
     }
 
     /// What is held now, to return to later.

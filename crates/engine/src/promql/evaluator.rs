@@ -49,14 +49,14 @@ impl Evaluated<'_> {
 }
 
 impl<'a> Evaluator<'a> {
-    pub(super) const fn new(
+    pub(super) fn new(
         request: &PromqlRequest,
         times: Times,
         loaded: &'a [Vec<Series>],
         interrupted: &'a dyn Fn() -> bool,
     ) -> Self {
         let budget = Budget::new(interrupted, request.deadline);
-        Self { times, loaded, lookback: request.lookback, budget, notes: Notes::EMPTY }
+        Self { times, loaded, lookback: request.lookback, budget, notes: Notes::default() }
     }
 
     /// Computes an expression at these steps; once if it is the same at all of them.
@@ -108,7 +108,9 @@ impl<'a> Evaluator<'a> {
                 };
                 let input_place = input.place;
                 let input = self.vector(input, frame)?;
-                self.aggregate(aggregation, (plan.place, input_place), input.rows, parameter).map(Evaluated::Vector)
+                let input = (input.rows, frame.steps);
+                self.aggregate(aggregation, (plan.place, input_place), input, parameter)
+                    .map(Evaluated::Vector)
             }
             Operation::Call(call) => self.call(call, plan.place, frame),
         }
@@ -124,9 +126,15 @@ impl<'a> Evaluator<'a> {
 
     fn selector(&mut self, plan: &Plan<'_>, source: Source, frame: Frame) -> Result<Vec<Row>, Error> {
         if source.modifier == Some(RangeModifier::Smoothed) {
-            let extent = Extent { length: 0, shift: source.shift, modifier: source.modifier, lookback: self.lookback };
+            let extent =
+                Extent { length: 0, shift: source.shift, modifier: source.modifier, lookback: self.lookback };
             let series = RangeSeries::Stored(self.stored(source));
-            return smoothing::smoothed(&series, extent, frame, (&mut self.budget, &mut self.notes, plan.place));
+            return smoothing::smoothed(
+                &series,
+                extent,
+                frame,
+                (&mut self.budget, &mut self.notes, plan.place),
+            );
         }
         self.selected(source, frame, |point| point.sample.clone())
     }
@@ -147,13 +155,18 @@ impl<'a> Evaluator<'a> {
     }
 
     /// The series of a range, and the time that it has.
-    pub(super) fn range(&mut self, range: &RangeSource<'_>, frame: Frame) -> Result<(RangeSeries<'a>, Extent), Error> {
+    pub(super) fn range(
+        &mut self,
+        range: &RangeSource<'_>,
+        frame: Frame,
+    ) -> Result<(RangeSeries<'a>, Extent), Error> {
         let (shift, lookback) = (range.shift(), self.lookback);
         let extent = Extent { length: range.length, shift, modifier: None, lookback };
         match &range.content {
-            RangeContent::Stored(source) => {
-                Ok((RangeSeries::Stored(self.stored(*source)), Extent { modifier: source.modifier, ..extent }))
-            }
+            RangeContent::Stored(source) => Ok((
+                RangeSeries::Stored(self.stored(*source)),
+                Extent { modifier: source.modifier, ..extent },
+            )),
             RangeContent::Computed { expression, step, .. } => {
                 let inner = self.subquery_frame(&extent, *step, frame)?;
                 let rows = match self.evaluate(expression, inner)? {
@@ -183,7 +196,11 @@ fn in_no_order<'p>(rows: Vec<Row>) -> Evaluated<'p> {
 
 /// The row that a number is in a subquery.
 pub(super) fn of_scalar(values: &Scalars, steps: usize) -> Row {
-    Row { labels: query::promql::Labels::default(), drop_name: false, column: Column::of(values.iter(steps).collect()) }
+    Row {
+        labels: query::promql::Labels::default(),
+        drop_name: false,
+        column: Column::of(values.iter(steps).collect()),
+    }
 }
 
 fn negated(operand: Evaluated<'_>) -> Evaluated<'_> {

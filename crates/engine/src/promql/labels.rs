@@ -52,7 +52,11 @@ pub(super) fn text(labels: &Labels) -> String {
         let separator = if index == 0 { "" } else { ", " };
         let plain = name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
             && !name.starts_with(|first: char| first.is_ascii_digit());
-        let written = if plain { write!(text, "{separator}{name}={value:?}") } else { write!(text, "{separator}{name:?}={value:?}") };
+        let written = if plain {
+            write!(text, "{separator}{name}={value:?}")
+        } else {
+            write!(text, "{separator}{name:?}={value:?}")
+        };
         if written.is_err() {
             break;
         }

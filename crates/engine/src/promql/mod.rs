@@ -12,7 +12,6 @@ mod calls;
 mod column;
 mod evaluator;
 mod functions;
-mod kahan;
 mod labels;
 mod numbers;
 mod plan;
@@ -20,9 +19,6 @@ mod rows;
 mod selecting;
 mod smoothing;
 mod windows;
-
-#[cfg(test)]
-mod cases;
 
 use query::Error;
 use query::promql::{Answer, PromqlRequest, Selection, Series};

@@ -29,7 +29,13 @@ mod tests {
 
     #[test]
     fn numbers_are_written_as_prometheus_writes_them() {
-        let cases = [(2e6, "2000000", "2e+06"), (1.0, "1", "1"), (f64::INFINITY, "+Inf", "+Inf"), (1e-5, "0.00001", "1e-05"), (-0.5, "-0.5", "-0.5")];
+        let cases = [
+            (2e6, "2000000", "2e+06"),
+            (1.0, "1", "1"),
+            (f64::INFINITY, "+Inf", "+Inf"),
+            (1e-5, "0.00001", "1e-05"),
+            (-0.5, "-0.5", "-0.5"),
+        ];
         for (value, as_label, as_message) in cases {
             assert_eq!((plain(value).as_str(), general(value).as_str()), (as_label, as_message));
         }

@@ -102,7 +102,10 @@ impl Between<'_> {
         let Ok(sum) = result.add(before) else { return self.incompatible() };
         for (combined, operation) in [(difference, "subtraction"), (sum, "addition")] {
             if combined.bounds_reconciled {
-                self.notes.inform(format!("mismatched custom buckets were reconciled during {operation}"), self.place);
+                self.notes.inform(
+                    format!("mismatched custom buckets were reconciled during {operation}"),
+                    self.place,
+                );
             }
         }
         Some(result)
@@ -110,14 +113,19 @@ impl Between<'_> {
 
     fn incompatible(&mut self) -> Option<Histogram> {
         let name = self.labels.get(METRIC_NAME);
-        let mix = "vector contains a mix of histograms with exponential and custom buckets schemas for metric name";
+        let mix =
+            "vector contains a mix of histograms with exponential and custom buckets schemas for metric name";
         self.notes.warn(format!("{mix} {name:?}"), self.place);
         None
     }
 }
 
 /// The samples of a range with those of its borders: at the beginning the value there, and at the end.
-pub(super) fn extended(floats: &[FloatPoint], (start, end): (i64, i64), is_smoothed: bool) -> Vec<FloatPoint> {
+pub(super) fn extended(
+    floats: &[FloatPoint],
+    (start, end): (i64, i64),
+    is_smoothed: bool,
+) -> Vec<FloatPoint> {
     let Some(last) = floats.last() else { return Vec::new() };
     if last.time <= start {
         return Vec::new();

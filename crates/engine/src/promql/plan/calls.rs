@@ -18,8 +18,8 @@ impl Planner {
         arguments: &'a [Expression],
         (span, depth): (Span, usize),
     ) -> Result<Plan<'a>, Error> {
-        let function = functions::find(name)
-            .ok_or_else(|| invalid(format!("the function {name} is not there")))?;
+        let function =
+            functions::find(name).ok_or_else(|| invalid(format!("the function {name} is not there")))?;
         let written: Vec<&Expression> = arguments.iter().map(bare).collect();
         let is_info = name == "info";
         let planned = if is_info { written.get(..1).unwrap_or_default() } else { &written };
@@ -58,7 +58,8 @@ fn bare(expression: &Expression) -> &Expression {
 /// Which info series: those asked for by name; if only names that are not wanted are told, all the others that end in
 /// `_info`; else `target_info`.
 fn info_matchers(matchers: &[Matcher]) -> Vec<Matcher> {
-    let name = |operator, value: &str| Matcher { name: METRIC_NAME.to_owned(), operator, value: value.to_owned() };
+    let name =
+        |operator, value: &str| Matcher { name: METRIC_NAME.to_owned(), operator, value: value.to_owned() };
     let mut names = matchers.iter().filter(|matcher| matcher.name == METRIC_NAME).peekable();
     let mut all = matchers.to_vec();
     if names.peek().is_none() {
@@ -100,9 +101,8 @@ fn depends_on_time(name: &str, arguments: &[Plan<'_>]) -> bool {
         "timestamp" => {
             !matches!(arguments, [argument] if matches!(argument.operation, Operation::Selector(_)))
         }
-        "days_in_month" | "day_of_month" | "day_of_week" | "day_of_year" | "hour" | "minute" | "month" | "year" => {
-            arguments.is_empty()
-        }
+        "days_in_month" | "day_of_month" | "day_of_week" | "day_of_year" | "hour" | "minute" | "month"
+        | "year" => arguments.is_empty(),
         _ => false,
     }
 }

@@ -8,8 +8,8 @@ use super::functions::Function;
 use lengths::Lengths;
 use query::Error;
 use query::promql::{
-    Aggregation, At, Binary, Expression, Length, Matcher, Node, PromqlRequest, RangeModifier, Selection, Selector,
-    Steps, Subquery, VectorShift,
+    Aggregation, At, Binary, Expression, Length, Matcher, Node, PromqlRequest, RangeModifier, Selection,
+    Selector, Steps, Subquery, VectorShift,
 };
 use std::ops;
 
@@ -234,7 +234,9 @@ impl Planner {
             }
             Node::Binary(binary) => self.binary(binary, span, depth)?,
             Node::Aggregation(aggregation) => self.aggregation(aggregation, span, depth)?,
-            Node::Call { function, arguments } => return self.call(expression, function, arguments, (span, depth)),
+            Node::Call { function, arguments } => {
+                return self.call(expression, function, arguments, (span, depth));
+            }
         };
         Ok(Plan { operation, place: &expression.place, invariant })
     }
@@ -336,6 +338,3 @@ impl Planner {
 fn invalid(message: impl Into<String>) -> Error {
     Error::Invalid { message: message.into() }
 }
-
-#[cfg(test)]
-mod tests;
