@@ -3,7 +3,7 @@
 use super::labels::LabelMap;
 use super::names::{self, Metric};
 use query::Error;
-use query::promql::{Labels, METRIC_NAME, Matcher, MatcherOperator};
+use query::promql::{CompiledMatcher, Labels, METRIC_NAME, Matcher, MatcherOperator};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -50,7 +50,8 @@ impl Matching {
     pub fn new(matchers: &[Matcher]) -> Result<Self, Error> {
         let (mut names, mut labels) = (Vec::new(), Vec::new());
         for matcher in matchers {
-            let test = Test { compiled: CompiledMatcher::new(matcher)?, matcher: matcher.clone() };
+            let compiled = matcher.compile().map_err(|message| Error::Invalid { message })?;
+            let test = Test { compiled, matcher: matcher.clone() };
             if matcher.name == METRIC_NAME { names.push(test) } else { labels.push(test) }
         }
         let asked = names.iter().filter_map(Test::texts).reduce(|one, other| &one & &other);
@@ -118,32 +119,5 @@ impl Matching {
     pub fn services(&self) -> impl Iterator<Item = (&str, BTreeSet<String>)> {
         let named = self.labels.iter().filter(|test| ["service_name", "job"].contains(&test.matcher.name.as_str()));
         named.filter_map(|test| Some((test.matcher.name.as_str(), test.texts()?)))
-    }
-}
-
-/// STAND-IN
-struct CompiledMatcher {
-    operator: MatcherOperator,
-    value: String,
-    regex: Option<regex::Regex>,
-}
-
-impl CompiledMatcher {
-    fn new(matcher: &Matcher) -> Result<Self, Error> {
-        let is_regex = matches!(matcher.operator, MatcherOperator::Matches | MatcherOperator::MatchesNot);
-        let pattern = format!("^(?s:{})$", matcher.value);
-        let regex = is_regex.then(|| regex::Regex::new(&pattern)).transpose();
-        let regex = regex.map_err(|error| Error::Invalid { message: error.to_string() })?;
-        Ok(Self { operator: matcher.operator, value: matcher.value.clone(), regex })
-    }
-
-    fn matches(&self, value: &str) -> bool {
-        match (self.operator, &self.regex) {
-            (MatcherOperator::Equal, _) => value == self.value,
-            (MatcherOperator::NotEqual, _) => value != self.value,
-            (MatcherOperator::Matches, Some(regex)) => regex.is_match(value),
-            (MatcherOperator::MatchesNot, Some(regex)) => !regex.is_match(value),
-            _ => false,
-        }
     }
 }
