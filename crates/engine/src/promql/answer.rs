@@ -20,6 +20,7 @@ pub(super) fn answer(
 ) -> Result<Answer, Error> {
     let is_instant = planned.times.step == 0;
     let value = if is_instant { instant(&mut evaluator, planned)? } else { range(&mut evaluator, planned)? };
+    evaluator.notes.failed()?;
     let (warnings, infos) = evaluator.notes.finish(text);
     Ok(Answer { value, warnings, infos })
 }

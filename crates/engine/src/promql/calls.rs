@@ -20,7 +20,7 @@ impl Evaluator<'_> {
         place: &'p Range<usize>,
         frame: Frame,
     ) -> Result<Evaluated<'p>, Error> {
-        let call = Call { function: plan.name, arguments: &plan.written, place, frame };
+        let call = Call { arguments: &plan.written, place, frame };
         let vector = match plan.function {
             Function::Range(function) => Vector::of(self.over_range(function, plan, &call)?),
             Function::AbsentOverTime => Vector::of(self.absent_over_time(plan, &call)?),
@@ -207,7 +207,10 @@ impl Evaluator<'_> {
             });
         }
         if let Some(info) = plan.info {
-            let times = self.selected(info, call.frame, |point| Sample::Float(point.time as f64))?;
+            let times = self.selected(info, call.frame, |point| match &point.sample {
+                Sample::Float(_) => Sample::Float(point.time as f64),
+                Sample::Histogram(_) => point.sample.clone(),
+            })?;
             arguments.push(Argument::Vector(times));
         }
         let rows = function(arguments, call, &mut self.notes)?;

@@ -1,8 +1,9 @@
 //! Functions of labels.
 
 use super::{Argument, Call, Notes, Row};
+use crate::promql::labels::with;
 use query::Error;
-use query::promql::{Labels, METRIC_NAME};
+use query::promql::METRIC_NAME;
 use regex::Regex;
 
 /// `label_replace(vector, destination, replacement, source, expression)`.
@@ -21,24 +22,54 @@ pub(super) fn replace(arguments: Vec<Argument<'_>>, _: &Call<'_>, _: &mut Notes)
     };
     let pattern = Regex::new(&format!("^(?s:{expression})$"))
         .map_err(|_| execution(format!("invalid regular expression in label_replace(): {expression}")))?;
-    if destination.is_empty() {
-        return Err(execution(format!("invalid destination label name in label_replace(): {destination}")));
-    }
+    check(destination, "destination", "label_replace")?;
     for row in &mut rows {
         if let Some(captures) = pattern.captures(row.labels.get(source)) {
             let mut value = String::new();
             captures.expand(replacement, &mut value);
-            row.labels = with(&row.labels, destination, &value);
-            row.drop_name = row.drop_name && destination != METRIC_NAME;
+            set(row, destination, &value);
         }
     }
     Ok(rows)
 }
 
-/// The labels with this one set; an empty value takes it off.
-fn with(labels: &Labels, name: &str, value: &str) -> Labels {
-    let others = labels.iter().map(|(name, value)| (name.clone(), value.clone()));
-    Labels::new(others.chain([(name.into(), value.into())]))
+/// `label_join(vector, destination, separator, source, …)`.
+pub(super) fn join(arguments: Vec<Argument<'_>>, _: &Call<'_>, _: &mut Notes) -> Result<Vec<Row>, Error> {
+    let mut texts = Vec::new();
+    let mut joined = Vec::new();
+    for argument in arguments {
+        match argument {
+            Argument::Vector(rows) => joined = rows,
+            Argument::Text(text) => texts.push(text),
+            Argument::Scalar(_) => {}
+        }
+    }
+    let [destination, separator, sources @ ..] = texts.as_slice() else {
+        return Err(Error::Invalid { message: "label_join takes a vector and two texts or more".to_owned() });
+    };
+    for source in sources {
+        check(source, "source", "label_join")?;
+    }
+    check(destination, "destination", "label_join")?;
+    for row in &mut joined {
+        let values: Vec<&str> = sources.iter().map(|source| row.labels.get(source)).collect();
+        let value = values.join(separator);
+        set(row, destination, &value);
+    }
+    Ok(joined)
+}
+
+/// A name that is set stays.
+fn set(row: &mut Row, name: &str, value: &str) {
+    row.labels = with(&row.labels, [(name, value)]);
+    row.drop_name = row.drop_name && name != METRIC_NAME;
+}
+
+fn check(label: &str, which: &str, function: &str) -> Result<(), Error> {
+    if label.is_empty() {
+        return Err(execution(format!("invalid {which} label name in {function}(): {label}")));
+    }
+    Ok(())
 }
 
 fn execution(message: String) -> Error {

@@ -1,15 +1,29 @@
 //! The functions of PromQL, and how each is called.
 
+mod absent;
+mod borders;
+mod classic;
+mod dates;
+mod distributions;
+mod info;
 mod labels;
 mod math;
 mod notes;
+mod over_time;
 mod rate;
+mod remarks;
+mod sorting;
+mod steps;
+mod sums;
+mod timeline;
+mod trend;
 
 pub(crate) use notes::Notes;
 
 use super::column::{Frame, Row, Scalars};
 use query::Error;
 use query::promql::{Expression, Histogram, Labels, RangeModifier, Sample};
+use std::f64::consts::PI;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -23,7 +37,7 @@ pub(crate) enum Function {
     /// Of the floats of a vector, one by one; histograms are left out, and so are values for which it answers nothing.
     /// The metric's name goes. The second argument are the function's scalar arguments. Without a vector (`hour()`) it
     /// is asked of the step's time in seconds.
-    Float(fn(f64, &[f64]) -> Option<f64>),
+    Float(FloatFunction),
     /// Of the native histograms of a vector, one by one; floats are left out. The metric's name goes.
     Histogram(fn(&Histogram) -> f64),
     /// `timestamp`: of a selector the times of its samples, else those of the steps.
@@ -37,6 +51,9 @@ pub(crate) enum Function {
     /// Of whole vectors, over all steps at once.
     Whole(WholeFunction),
 }
+
+/// A function of one float and numbers.
+pub(crate) type FloatFunction = fn(f64, &[f64]) -> Option<f64>;
 
 /// A function over a range.
 #[derive(Debug, Clone, Copy)]
@@ -75,8 +92,6 @@ pub(crate) enum Argument<'a> {
 /// What a function is called with, at all steps.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Call<'a> {
-    /// The function's name.
-    pub(crate) function: &'a str,
     /// The arguments as they were written, without parentheses around them; for their places and matchers.
     pub(crate) arguments: &'a [&'a Expression],
     /// Where the call stands.
@@ -154,15 +169,130 @@ pub(crate) struct Moment {
 
 /// How the function of this name is called; nothing when there is no such function.
 pub(crate) fn find(name: &str) -> Option<Function> {
+    let found = range(name).map(Function::Range).or_else(|| whole(name).map(Function::Whole));
+    found
+        .or_else(|| float(name).map(Function::Float))
+        .or_else(|| date(name).map(Function::Float))
+        .or_else(|| other(name))
+}
+
+fn range(name: &str) -> Option<RangeFunction> {
+    let counter =
+        |compute| RangeFunction { remark: Some(rate::not_a_counter), ..RangeFunction::new(compute) };
+    let named = |compute| RangeFunction { keeps_name: true, ..RangeFunction::new(compute) };
     Some(match name {
-        "abs" => Function::Float(math::absolute),
-        "absent_over_time" => Function::AbsentOverTime,
-        "label_replace" => Function::Whole(labels::replace),
-        "rate" => Function::Range(RangeFunction {
-            remark: Some(rate::not_a_counter),
-            ..RangeFunction::new(rate::rate)
+        "rate" => counter(rate::rate),
+        "increase" => counter(rate::increase),
+        "first_over_time" => named(over_time::first),
+        "last_over_time" => named(over_time::last),
+        name => RangeFunction::new(match name {
+            "avg_over_time" => sums::average,
+            "changes" => steps::changes,
+            "count_over_time" => over_time::count,
+            "delta" => rate::delta,
+            "deriv" => trend::derivative,
+            "double_exponential_smoothing" => trend::smooth,
+            "idelta" => steps::instant_delta,
+            "irate" => steps::instant_rate,
+            "mad_over_time" => over_time::median_deviation,
+            "max_over_time" => over_time::maximum,
+            "min_over_time" => over_time::minimum,
+            "predict_linear" => trend::predict,
+            "present_over_time" => over_time::present,
+            "quantile_over_time" => over_time::quantile,
+            "resets" => steps::resets,
+            "stddev_over_time" => over_time::deviation,
+            "stdvar_over_time" => over_time::variance,
+            "sum_over_time" => sums::sum,
+            "ts_of_first_over_time" => over_time::time_of_first,
+            "ts_of_last_over_time" => over_time::time_of_last,
+            "ts_of_max_over_time" => over_time::time_of_maximum,
+            "ts_of_min_over_time" => over_time::time_of_minimum,
+            _ => return None,
         }),
+    })
+}
+
+fn whole(name: &str) -> Option<WholeFunction> {
+    Some(match name {
+        "absent" => absent::absent,
+        "histogram_fraction" => distributions::fraction,
+        "histogram_quantile" => distributions::quantile,
+        "histogram_quantiles" => distributions::quantiles,
+        "info" => info::info,
+        "label_join" => labels::join,
+        "label_replace" => labels::replace,
+        "sort" => sorting::ascending,
+        "sort_by_label" => sorting::by_label,
+        "sort_by_label_desc" => sorting::by_label_descending,
+        "sort_desc" => sorting::descending,
+        _ => return None,
+    })
+}
+
+fn float(name: &str) -> Option<FloatFunction> {
+    Some(match name {
+        "abs" => math::absolute,
+        "acos" => |value, _| Some(value.acos()),
+        "acosh" => |value, _| Some(value.acosh()),
+        "asin" => |value, _| Some(value.asin()),
+        "asinh" => |value, _| Some(value.asinh()),
+        "atan" => |value, _| Some(value.atan()),
+        "atanh" => |value, _| Some(value.atanh()),
+        "ceil" => |value, _| Some(value.ceil()),
+        "clamp" => math::clamp,
+        "clamp_max" => math::clamp_maximum,
+        "clamp_min" => math::clamp_minimum,
+        "cos" => |value, _| Some(value.cos()),
+        "cosh" => |value, _| Some(value.cosh()),
+        "deg" => |value, _| Some(value * 180.0 / PI),
+        "exp" => |value, _| Some(value.exp()),
+        "floor" => |value, _| Some(value.floor()),
+        "ln" => |value, _| Some(value.ln()),
+        "log10" => |value, _| Some(value.log10()),
+        "log2" => |value, _| Some(value.log2()),
+        "rad" => |value, _| Some(value * PI / 180.0),
+        "round" => math::round,
+        "sgn" => math::sign,
+        "sin" => |value, _| Some(value.sin()),
+        "sinh" => |value, _| Some(value.sinh()),
+        "sqrt" => |value, _| Some(value.sqrt()),
+        "tan" => |value, _| Some(value.tan()),
+        "tanh" => |value, _| Some(value.tanh()),
+        _ => return None,
+    })
+}
+
+fn date(name: &str) -> Option<FloatFunction> {
+    Some(match name {
+        "day_of_month" => dates::day_of_month,
+        "day_of_week" => dates::day_of_week,
+        "day_of_year" => dates::day_of_year,
+        "days_in_month" => dates::days_in_month,
+        "hour" => dates::hour,
+        "minute" => dates::minute,
+        "month" => dates::month,
+        "year" => dates::year,
+        _ => return None,
+    })
+}
+
+fn other(name: &str) -> Option<Function> {
+    Some(match name {
+        "absent_over_time" => Function::AbsentOverTime,
+        "end" => Function::Number(math::end),
+        "histogram_avg" => Function::Histogram(Histogram::mean),
+        "histogram_count" => Function::Histogram(|histogram| histogram.count),
+        "histogram_stddev" => Function::Histogram(Histogram::standard_deviation),
+        "histogram_stdvar" => Function::Histogram(Histogram::variance),
+        "histogram_sum" => Function::Histogram(|histogram| histogram.sum),
+        "max_of" => Function::Number(math::maximum_of),
+        "min_of" => Function::Number(math::minimum_of),
+        "pi" => Function::Number(|_, _| PI),
+        "range" => Function::Number(math::range),
         "scalar" => Function::Scalar,
+        "start" => Function::Number(math::start),
+        "step" => Function::Number(math::step),
         "time" => Function::Number(math::time),
         "timestamp" => Function::Timestamp,
         "vector" => Function::Vector,

@@ -1,44 +1,162 @@
-//! Functions of counters.
+//! How much series grow, taken from the samples within a range and carried on to its borders.
 
-use super::{Call, FloatPoint, Notes, Window};
-use query::promql::{Labels, METRIC_NAME, Sample};
+use super::remarks::{Incompatible, Remarks};
+use super::{Call, FloatPoint, HistogramPoint, Notes, Window, borders};
+use query::promql::{Histogram, Labels, METRIC_NAME, ResetHint, Sample};
+use std::borrow::Cow;
+use std::sync::Arc;
 
-/// `rate`: how much it grows in a second.
-pub(super) fn rate(window: &Window<'_>, _: &Call<'_>, _: &mut Notes) -> Option<Sample> {
-    let [first, .., last] = window.floats else { return None };
-    let grown = last.value - first.value + resets(window.floats);
-    let seconds = (window.end - window.start) as f64 / 1000.0;
-    Some(Sample::Float(grown * extrapolation(window, first, last, grown) / seconds))
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Growth {
+    /// Of a counter, per second.
+    Rate,
+    /// Of a counter.
+    Increase,
+    /// Of a gauge.
+    Delta,
+}
+
+impl Growth {
+    pub(super) fn is_counter(self) -> bool {
+        self != Self::Delta
+    }
+
+    /// What the growth within a range is divided by.
+    pub(super) fn divisor(self, window: &Window<'_>) -> f64 {
+        if self == Self::Rate { seconds(window.start, window.end) } else { 1.0 }
+    }
+}
+
+/// `rate`: how much a counter grows in a second.
+pub(super) fn rate(window: &Window<'_>, call: &Call<'_>, notes: &mut Notes) -> Option<Sample> {
+    growth(window, &mut Remarks::new(window, call, notes), Growth::Rate)
+}
+
+/// `increase`: how much a counter grows.
+pub(super) fn increase(window: &Window<'_>, call: &Call<'_>, notes: &mut Notes) -> Option<Sample> {
+    growth(window, &mut Remarks::new(window, call, notes), Growth::Increase)
+}
+
+/// `delta`: how much a gauge grows.
+pub(super) fn delta(window: &Window<'_>, call: &Call<'_>, notes: &mut Notes) -> Option<Sample> {
+    growth(window, &mut Remarks::new(window, call, notes), Growth::Delta)
+}
+
+fn growth(window: &Window<'_>, remarks: &mut Remarks<'_>, kind: Growth) -> Option<Sample> {
+    match (window.floats, window.histograms) {
+        ([_, ..], [_, ..]) => {
+            remarks.mixed();
+            None
+        }
+        _ if window.modifier.is_some() => borders::growth(window, remarks, kind),
+        ([first, .., last], []) => {
+            let resets = if kind.is_counter() { resets(window.floats) } else { 0.0 };
+            let grown = last.value - first.value + resets;
+            let samples = Sampled { from: first.time, to: last.time, count: window.floats.len() };
+            let zero = kind.is_counter().then_some((first.value, grown));
+            Some(Sample::Float(grown * samples.factor(window, zero) / kind.divisor(window)))
+        }
+        ([], [first, .., last]) => {
+            let mut grown = histogram_growth(window.histograms, remarks, kind).ok()?;
+            let samples = Sampled { from: first.time, to: last.time, count: window.histograms.len() };
+            let zero = kind.is_counter().then_some((first.value.count, grown.count));
+            grown.multiply(samples.factor(window, zero) / kind.divisor(window));
+            Some(Sample::Histogram(Arc::new(grown)))
+        }
+        _ => None,
+    }
 }
 
 /// What was lost when the counter began anew.
 fn resets(floats: &[FloatPoint]) -> f64 {
-    floats
-        .windows(2)
-        .filter_map(|pair| match pair {
-            [before, after] if after.value < before.value => Some(before.value),
-            _ => None,
-        })
-        .sum()
+    let pairs = floats.array_windows();
+    pairs
+        .filter(|[before, after]| after.value < before.value)
+        .fold(0.0, |sum, [before, _]| sum + before.value)
 }
 
-/// How much more the whole window may have than what is between its first and its last sample.
-fn extrapolation(window: &Window<'_>, first: &FloatPoint, last: &FloatPoint, grown: f64) -> f64 {
-    let seconds = |from: i64, to: i64| (to - from) as f64 / 1000.0;
-    let sampled = seconds(first.time, last.time);
-    let average = sampled / (window.floats.len() - 1) as f64;
-    let (mut before, mut after) = (seconds(window.start, first.time), seconds(last.time, window.end));
-    let threshold = average * 1.1;
-    if before >= threshold {
-        before = average / 2.0;
+/// Where in a window the samples are.
+struct Sampled {
+    from: i64,
+    to: i64,
+    count: usize,
+}
+
+impl Sampled {
+    /// How much more the whole window may have than what is between its first and its last sample. `zero` are a counter's
+    /// first value and its growth, from which follows when it may have been zero: it did not grow before that.
+    fn factor(&self, window: &Window<'_>, zero: Option<(f64, f64)>) -> f64 {
+        let sampled = seconds(self.from, self.to);
+        if sampled == 0.0 {
+            return 1.0;
+        }
+        let average = sampled / (self.count - 1) as f64;
+        let to_border = |distance: f64| if distance >= average * 1.1 { average / 2.0 } else { distance };
+        let mut before = to_border(seconds(window.start, self.from));
+        if let Some((first, grown)) = zero
+            && grown > 0.0
+            && first >= 0.0
+        {
+            before = before.min(sampled * (first / grown));
+        }
+        (sampled + before + to_border(seconds(self.to, window.end))) / sampled
     }
-    if grown > 0.0 && first.value >= 0.0 {
-        before = before.min(sampled * (first.value / grown));
+}
+
+fn seconds(from: i64, to: i64) -> f64 {
+    to.saturating_sub(from) as f64 / 1000.0
+}
+
+/// How much histograms grow from the first sample to the last.
+fn histogram_growth(
+    points: &[HistogramPoint],
+    remarks: &mut Remarks<'_>,
+    kind: Growth,
+) -> Result<Histogram, Incompatible> {
+    let [first, rest @ .., last] = points else { return Err(Incompatible) };
+    let base = base(first, rest.first().unwrap_or(last), kind);
+    let between = if kind.is_counter() { rest } else { &[] };
+    let all = || between.iter().chain([last]).map(|point| point.value.as_ref());
+    remark_hints(points, remarks, kind);
+    if all().any(|histogram| histogram.is_custom() != base.is_custom()) {
+        return Err(remarks.mixed_buckets());
     }
-    if after >= threshold {
-        after = average / 2.0;
+    let mut grown = last.value.as_ref().clone();
+    grown.reduce(all().map(|histogram| histogram.schema).fold(base.schema, i32::min));
+    remarks.subtract(&mut grown, &base)?;
+    if kind.is_counter() {
+        let mut before: &Histogram = &base;
+        for point in points.iter().skip(1) {
+            if point.value.is_reset(before) {
+                remarks.add(&mut grown, before)?;
+            }
+            before = &point.value;
+        }
     }
-    (sampled + before + after) / sampled
+    grown.reset_hint = ResetHint::Gauge;
+    grown.compact();
+    Ok(grown)
+}
+
+/// What the counter began with. If it begins anew with the second sample, the first one's buckets do not matter.
+fn base<'p>(first: &'p HistogramPoint, second: &HistogramPoint, kind: Growth) -> Cow<'p, Histogram> {
+    if kind.is_counter() && second.value.is_reset(&first.value) {
+        Cow::Owned(second.value.emptied())
+    } else {
+        Cow::Borrowed(&first.value)
+    }
+}
+
+fn remark_hints(points: &[HistogramPoint], remarks: &mut Remarks<'_>, kind: Growth) {
+    let is_gauge = |point: &HistogramPoint| point.value.reset_hint == ResetHint::Gauge;
+    if kind.is_counter() {
+        if points.iter().any(is_gauge) {
+            remarks.no_counter();
+        }
+    } else if !points.first().is_some_and(is_gauge) || !points.last().is_some_and(is_gauge) {
+        remarks.no_gauge();
+    }
 }
 
 /// Says that what is taken for a counter has no counter's name.
@@ -47,7 +165,7 @@ pub(super) fn not_a_counter(labels: &Labels, call: &Call<'_>, notes: &mut Notes)
     let is_counter = ["_total", "_sum", "_count", "_bucket"].iter().any(|suffix| name.ends_with(suffix));
     if !name.is_empty() && !is_counter {
         let message = format!(
-            "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"{name}\""
+            "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name:?}"
         );
         notes.inform(message, call.place_of(0));
     }
