@@ -71,7 +71,7 @@ class Clew:
             "--otlp-grpc-address", f"127.0.0.1:{self.grpc}",
             "--otlp-http-address", f"127.0.0.1:{self.http}",
             "--query-address", f"127.0.0.1:{self.query}",
-            "--prometheus-address", f"127.0.0.1:{self.prometheus}", *self.extra,
+            "--prometheus-address", f"127.0.0.1:{self.prometheus}" if self.prometheus else "none", *self.extra,
         ]
         self.log = open(f"{self.directory}.log", "ab")
         self.process = subprocess.Popen(

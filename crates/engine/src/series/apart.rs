@@ -2,8 +2,8 @@
 //! program was started anew. Those that are there at the same time get the labels that tell them apart.
 
 use super::expand::Expanded;
-use super::stream::Origin;
-use query::promql::{Labels, Series};
+use super::stream::{Origin, milliseconds};
+use query::promql::{Labels, Point, Series};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -51,15 +51,17 @@ fn is_succession(group: &[Member]) -> bool {
     group.iter().zip(group.iter().skip(1)).all(|(one, next)| one.last < next.first)
 }
 
-/// One series of all; at a time that several have, the sample of the one that began last.
+/// One series of all. What a member says of the time before it was there, when the one before it still was, is left out;
+/// at a time that several have, the sample of the one that began last stays.
 fn joined(group: Vec<Member>) -> Option<Series> {
-    let mut members = group.into_iter().map(|member| member.series);
-    let first = members.next()?;
-    let mut points = first.points;
-    for member in members {
-        points.extend(member.points);
+    let succession = is_succession(&group);
+    let (mut labels, mut points, mut end) = (None, Vec::new(), i64::MIN);
+    for Member { series, last, .. } in group {
+        labels.get_or_insert(series.labels);
+        points.extend(series.points.into_iter().filter(|point| !succession || point.time > end));
+        end = milliseconds(last);
     }
-    if !points.is_sorted_by(|one, next| one.time < next.time) {
+    if !points.is_sorted_by(|one: &Point, next| one.time < next.time) {
         points.sort_by_key(|point| point.time);
         points.dedup_by(|later, kept| {
             let same = later.time == kept.time;
@@ -69,7 +71,7 @@ fn joined(group: Vec<Member>) -> Option<Series> {
             same
         });
     }
-    Some(Series { labels: first.labels, points })
+    Some(Series { labels: labels?, points })
 }
 
 /// The members with further labels, as few as tell all apart that can be told.

@@ -17,19 +17,19 @@ pub struct Expanded {
 /// The series of a stream that are wanted; what is before `from`, in milliseconds, is not.
 pub fn expand(stream: &mut Stream, matching: &Matching, from: i64) -> Vec<Expanded> {
     let points = std::mem::replace(&mut stream.points, Points::Numbers(Vec::new()));
-    let delta = stream.delta.then_some(from);
+    let growth = stream.growth;
     let naming = Naming { stream, matching };
     match points {
         Points::Numbers(points) => {
-            let samples = of_points(totals(points, delta), Sample::Float);
+            let samples = of_points(totals(points, growth, from), Sample::Float);
             naming.labels(0, None).map(|labels| Expanded { labels, points: samples }).into_iter().collect()
         }
         Points::Exponential(points) => {
             let histograms = points.into_iter().filter_map(native::histogram).collect();
-            let samples = of_points(totals(histograms, delta), |histogram| Sample::Histogram(Arc::new(histogram)));
+            let samples = of_points(totals(histograms, growth, from), |histogram| Sample::Histogram(Arc::new(histogram)));
             naming.labels(0, None).map(|labels| Expanded { labels, points: samples }).into_iter().collect()
         }
-        Points::Histograms(points) => distributions(&naming, &totals(points, delta)),
+        Points::Histograms(points) => distributions(&naming, &totals(points, growth, from)),
         Points::Summaries(mut points) => {
             settle(&mut points);
             summaries(&naming, &points)

@@ -5,6 +5,7 @@ use super::labels::{LabelMap, ResourceLabels, scope_labels};
 use super::matching::Matching;
 use super::names::Metric;
 use super::stream::{Origin, Points, Stream};
+use super::totals::Growth;
 use arrow::array::RecordBatch;
 use model::metric::MetricKind;
 use model::otlp;
@@ -158,13 +159,22 @@ impl<'q> Reader<'q> {
         if !self.matching.complete(&mut labels, &|name| origin.other(name)) {
             return None;
         }
-        let delta = context.delta && !matches!(kind, MetricKind::Gauge | MetricKind::Summary);
+        let growth = growth(kind, monotonic, context.delta);
         let (first, last, points) = (u64::MAX, 0, Points::new(kind));
         let number = *self.index.entry(Identity { context, labels: labels.clone() }).or_insert_with(|| {
-            self.streams.push(Stream { names, labels, delta, origin, first, last, points, exemplars: Vec::new() });
+            self.streams.push(Stream { names, labels, growth, origin, first, last, points, exemplars: Vec::new() });
             self.streams.len() - 1
         });
         Some(number)
+    }
+}
+
+const fn growth(kind: MetricKind, monotonic: bool, delta: bool) -> Growth {
+    match kind {
+        MetricKind::Gauge | MetricKind::Summary => Growth::None,
+        _ if delta => Growth::Delta,
+        MetricKind::Sum if !monotonic => Growth::None,
+        _ => Growth::Total,
     }
 }
 

@@ -3,6 +3,7 @@
 use super::cells::Cells;
 use super::exemplars::{self, Bounded};
 use super::labels::{LabelMap, ResourceLabels};
+use super::totals::Growth;
 use model::MetricPoint;
 use model::metric::MetricKind;
 use model::otlp::{self, ExplicitBuckets, ExponentialBuckets};
@@ -15,7 +16,7 @@ pub struct Stream {
     pub names: Vec<Option<Arc<str>>>,
     /// The labels that all its series have.
     pub labels: LabelMap,
-    pub delta: bool,
+    pub growth: Growth,
     pub origin: Origin,
     /// Nanoseconds.
     pub first: u64,

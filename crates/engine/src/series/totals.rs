@@ -1,5 +1,5 @@
-//! Delta points added up: Prometheus' functions are for counters that go on. The total begins with the first point that
-//! was read.
+//! Totals as Prometheus' functions want them: counters that go on from zero. Deltas are added up, from the first point
+//! that was read on.
 
 use super::stream::{Distribution, Timed, milliseconds, settle};
 use query::promql::Histogram;
@@ -59,21 +59,41 @@ impl Total for Histogram {
     }
 }
 
-/// Points in order, each time once; deltas, of which those after `delta` (milliseconds) count, as their running total.
-/// Where a delta begins later than the one before it ended, the total is noted at that moment too, as zero before the
-/// first one: so what it adds is known to have come since then.
-pub fn totals<T: Total>(mut points: Vec<Timed<T>>, delta: Option<i64>) -> Vec<Timed<T>> {
+/// How the values of a stream follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Growth {
+    /// Each stands for itself.
+    None,
+    /// Each is the total since its start.
+    Total,
+    /// Each is what came since its start.
+    Delta,
+}
+
+/// Points in order, each time once; deltas as their running total.
+///
+/// Where a total begins, it is noted to be zero at its start: then the first value is known to have come since, and a
+/// counter that began anew is known to have done so, however large it is. Likewise the running total is noted at the
+/// start of a delta that begins later than the one before it ended. Starts before `from` (milliseconds) are not noted.
+pub fn totals<T: Total>(mut points: Vec<Timed<T>>, growth: Growth, from: i64) -> Vec<Timed<T>> {
     settle(&mut points);
-    let Some(from) = delta else { return points };
-    let (mut summed, mut total, mut end) = (Vec::with_capacity(points.len()), None::<T>, 0);
+    if growth == Growth::None {
+        return points;
+    }
+    let (mut summed, mut total, mut end) = (Vec::with_capacity(points.len() + 1), None::<T>, 0);
     for point in points {
         let Some(value) = &point.value else {
             summed.push(point);
             continue;
         };
-        if begins_late(&point, end) && milliseconds(point.start) >= from {
-            let before = total.clone().unwrap_or_else(|| value.emptied());
+        if begins_late(&point, end, growth) && milliseconds(point.start) >= from {
+            let before = total.clone().filter(|_| growth == Growth::Delta).unwrap_or_else(|| value.emptied());
             summed.push(Timed { start: point.start, time: point.start, value: Some(before) });
+        }
+        end = point.time;
+        if growth == Growth::Total {
+            summed.push(point);
+            continue;
         }
         let sum = match total.take() {
             Some(mut total) => {
@@ -82,21 +102,22 @@ pub fn totals<T: Total>(mut points: Vec<Timed<T>>, delta: Option<i64>) -> Vec<Ti
             }
             None => value.clone(),
         };
-        (total, end) = (Some(sum.clone()), point.time);
+        total = Some(sum.clone());
         summed.push(Timed { value: Some(sum), ..point });
     }
     summed
 }
 
-/// Whether there is a gap before a point: more than clocks that differ make.
-fn begins_late<T>(point: &Timed<T>, end: u64) -> bool {
+/// Whether a point starts after the one before it ended; for deltas, later than clocks that differ make it.
+fn begins_late<T>(point: &Timed<T>, end: u64, growth: Growth) -> bool {
     let covers = point.time.saturating_sub(point.start);
-    point.start > 0 && covers > 0 && point.start.saturating_sub(end) > covers / 2
+    let gap = point.start.saturating_sub(end);
+    point.start > 0 && covers > 0 && if growth == Growth::Delta { gap > covers / 2 } else { gap > 0 }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Distribution, Timed, totals};
+    use super::{Distribution, Growth, Timed, totals};
 
     fn delta(start: u64, time: u64, value: f64) -> Timed<f64> {
         Timed { start: start * 1_000_000, time: time * 1_000_000, value: Some(value) }
@@ -123,9 +144,20 @@ mod tests {
             (60, Some(3.0)),
             (70, Some(7.0)),
         ];
-        assert_eq!(shown(&totals(points.clone(), Some(5))), expect);
-        assert_eq!(shown(&totals(points.clone(), Some(15)))[0], (20, Some(1.0)));
-        assert_eq!(shown(&totals(points, None))[1], (30, Some(2.0)));
+        assert_eq!(shown(&totals(points.clone(), Growth::Delta, 5)), expect);
+        assert_eq!(shown(&totals(points.clone(), Growth::Delta, 15))[0], (20, Some(1.0)));
+        assert_eq!(shown(&totals(points, Growth::None, 0))[1], (30, Some(2.0)));
+    }
+
+    #[test]
+    fn totals_begin_with_zero() {
+        let points = vec![delta(1, 10, 3.0), delta(1, 20, 4.0), delta(25, 30, 9.0), delta(0, 40, 10.0)];
+        let expect = [(1, 0.0), (10, 3.0), (20, 4.0), (25, 0.0), (30, 9.0), (40, 10.0)];
+        assert_eq!(
+            shown(&totals(points.clone(), Growth::Total, 0)),
+            expect.map(|(time, value)| (time, Some(value)))
+        );
+        assert_eq!(shown(&totals(points, Growth::Total, 2))[0], (10, Some(3.0)));
     }
 
     #[test]
@@ -142,7 +174,7 @@ mod tests {
         };
         let points =
             vec![point(1, &[1.0, 2.0], &[5.0]), point(2, &[1.0, 1.0], &[5.0]), point(3, &[1.0, 0.0], &[6.0])];
-        let totals = totals(points, Some(0));
+        let totals = totals(points, Growth::Delta, 0);
         let counts: Vec<f64> = totals.iter().map(|point| point.value.as_ref().unwrap().count).collect();
         assert_eq!(counts, [3.0, 5.0, 1.0]);
         assert_eq!(totals[1].value.as_ref().unwrap().counts, [2.0, 3.0]);

@@ -102,7 +102,7 @@ async fn a_counter_is_found_by_either_name_whether_sealed_or_not() {
     fixture.storage.seal().await.unwrap();
     // The second one was sent again.
     fixture.send_json(&request(&SERVICE, "s", &sum("myapp.requests.total", 2, &[(1, 20, 2), (1, 30, 3)]))).await;
-    let expect = "{status=ok} 1@10 2@20 3@30";
+    let expect = "{status=ok} 0@1 1@10 2@20 3@30";
     for name in ["myapp_requests_total", "myapp.requests.total"] {
         assert_eq!(fixture.named(name).await, [format!("{name}{expect}")]);
     }
@@ -209,22 +209,27 @@ async fn streams_are_not_mixed() {
     // Started anew: one series. At the same time: two.
     fixture.send_json(&of("7", "s", &[(1, 10, 5), (1, 20, 9)])).await;
     fixture.send_json(&of("8", "s", &[(21, 30, 1)])).await;
-    assert_eq!(fixture.named("requests_total").await, ["requests_total{status=ok} 5@10 9@20 1@30"]);
+    assert_eq!(fixture.named("requests_total").await, ["requests_total{status=ok} 0@1 5@10 9@20 0@21 1@30"]);
+    // The next one was there while the last was, but said so later: that is no reset.
+    fixture.send_json(&of("10", "s", &[(29, 40, 3)])).await;
+    let expect = "requests_total{status=ok} 0@1 5@10 9@20 0@21 1@30 3@40";
+    assert_eq!(fixture.named("requests_total").await, [expect]);
     fixture.send_json(&of("9", "s", &[(1, 15, 4)])).await;
     assert_eq!(
         fixture.named("requests_total").await,
         [
-            "requests_total{process_pid=7,status=ok} 5@10 9@20",
-            "requests_total{process_pid=8,status=ok} 1@30",
-            "requests_total{process_pid=9,status=ok} 4@15",
+            "requests_total{process_pid=10,status=ok} 0@29 3@40",
+            "requests_total{process_pid=7,status=ok} 0@1 5@10 9@20",
+            "requests_total{process_pid=8,status=ok} 0@21 1@30",
+            "requests_total{process_pid=9,status=ok} 0@1 4@15",
         ]
     );
     let one = [("__name__", MatcherOperator::Equal, "requests_total"), ("process_pid", MatcherOperator::Equal, "9")];
     assert_eq!(fixture.load(&one, (0, 99)).await.len(), 1);
     fixture.send_json(&of("7", "other", &[(1, 12, 2)])).await;
     let found = fixture.named("requests_total").await;
-    assert_eq!(found.len(), 4, "{found:?}");
-    assert!(found.contains(&"requests_total{otel_scope_name=other,process_pid=7,status=ok} 2@12".to_owned()), "{found:?}");
+    assert_eq!(found.len(), 5, "{found:?}");
+    assert!(found.contains(&"requests_total{otel_scope_name=other,process_pid=7,status=ok} 0@1 2@12".to_owned()), "{found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
