@@ -66,12 +66,18 @@ fn promql(criterion: &mut Criterion) {
         let request = request(text);
         let selections = selections(&request).unwrap_or_else(|error| panic!("{error}"));
         let metric = |matchers: &[query::promql::Matcher]| {
-            matchers.iter().find(|matcher| matcher.name == "__name__").map_or("", |matcher| &matcher.value).to_owned()
+            matchers
+                .iter()
+                .find(|matcher| matcher.name == "__name__")
+                .map_or("", |matcher| &matcher.value)
+                .to_owned()
         };
         let loaded: Vec<Vec<Series>> =
             selections.iter().map(|selection| series(&metric(&selection.matchers))).collect();
         group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
-            bencher.iter(|| evaluate(black_box(&request), &loaded, &|| false).unwrap_or_else(|error| panic!("{error}")));
+            bencher.iter(|| {
+                evaluate(black_box(&request), &loaded, &|| false).unwrap_or_else(|error| panic!("{error}"))
+            });
         });
     }
     group.finish();

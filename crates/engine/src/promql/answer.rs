@@ -85,10 +85,11 @@ fn elements(vector: Vector) -> Result<Vec<(Labels, Sample)>, Error> {
 
 fn series(rows: Vec<Row>, frame: Frame) -> Vec<Series> {
     let points = |column: &Column| {
-        column
-            .iter()
-            .map(|(step, sample)| Point { time: frame.time(step), sample: sample.to_sample() })
-            .collect()
+        let mut points = Vec::with_capacity(column.len());
+        points.extend(
+            column.iter().map(|(step, sample)| Point { time: frame.time(step), sample: sample.to_sample() }),
+        );
+        points
     };
     let mut series: Vec<Series> =
         rows.into_iter().map(|row| Series { points: points(&row.column), labels: row.labels }).collect();

@@ -3,7 +3,8 @@
 use super::column::{Column, Frame, Row, SampleRef, Scalars};
 use super::evaluator::{Evaluated, Evaluator, of_scalar};
 use super::functions::{self, Argument, Call, Function, Moment, RangeFunction, WholeFunction, Window};
-use super::plan::{CallPlan, Operation, Plan, RangeSource};
+use super::labels::text;
+use super::plan::{CallPlan, Operation, Plan, RangeSource, Source};
 use super::rows::{Vector, execution, united};
 use super::windows::{Extent, Moving, Points};
 use query::Error;
@@ -188,6 +189,21 @@ impl Evaluator<'_> {
         Ok(Scalars::Each((0..frame.steps).map(value).collect()))
     }
 
+    /// Info series, with the times of their samples in milliseconds.
+    fn info_series(&mut self, info: Source, frame: Frame) -> Result<Vec<Row>, Error> {
+        let times = self.selected(info, frame, |point| match &point.sample {
+            Sample::Float(_) => Sample::Float(point.time as f64),
+            histogram @ Sample::Histogram(_) => histogram.clone(),
+        })?;
+        match times.iter().find(|row| row.column.has_histograms()) {
+            Some(row) => {
+                let labels = text(&row.labels);
+                Err(execution(format!("this should be an info metric, with float samples: {labels}")))
+            }
+            None => Ok(times),
+        }
+    }
+
     fn whole(
         &mut self,
         function: WholeFunction,
@@ -207,11 +223,7 @@ impl Evaluator<'_> {
             });
         }
         if let Some(info) = plan.info {
-            let times = self.selected(info, call.frame, |point| match &point.sample {
-                Sample::Float(_) => Sample::Float(point.time as f64),
-                Sample::Histogram(_) => point.sample.clone(),
-            })?;
-            arguments.push(Argument::Vector(times));
+            arguments.push(Argument::Vector(self.info_series(info, call.frame)?));
         }
         let rows = function(arguments, call, &mut self.notes)?;
         let ordered = plan.name.starts_with("sort") || (ordered && plan.name.starts_with("label_"));

@@ -135,7 +135,8 @@ fn rank(values: &mut [(f64, usize)], count: usize, highest_first: bool) {
 /// Whether any of them asks for a series at all.
 fn check_counts(counts: &Scalars, steps: usize) -> Result<bool, Error> {
     let (least, most) = extent(counts, steps);
-    if most < 1.0 {
+    let is_wrong = matches!(counts, Scalars::Same(count) if count.is_nan());
+    if most < 1.0 && !is_wrong {
         return Ok(false);
     }
     if counts.iter(steps).any(f64::is_nan) {

@@ -1,6 +1,6 @@
 //! Calls of functions made ready.
 
-use super::super::functions::{self, Function};
+use super::super::functions;
 use super::{CallPlan, Operation, Plan, Planner, RangeContent, Shift, Source, Span, invalid};
 use query::Error;
 use query::promql::{Expression, METRIC_NAME, Matcher, MatcherOperator, Node, RangeModifier};
@@ -128,11 +128,4 @@ fn allowed(name: &str, arguments: &[Plan<'_>]) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-impl Function {
-    /// Whether it answers a number and no vector.
-    pub(in super::super) const fn is_scalar(&self) -> bool {
-        matches!(self, Self::Number(_) | Self::Scalar)
-    }
 }
