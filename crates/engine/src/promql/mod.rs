@@ -20,6 +20,9 @@ mod selecting;
 mod smoothing;
 mod windows;
 
+#[cfg(test)]
+mod tests;
+
 use query::Error;
 use query::promql::{Answer, PromqlRequest, Selection, Series};
 

@@ -11,6 +11,7 @@ mod literal;
 mod matcher;
 mod operators;
 mod parser;
+mod pretty;
 mod print;
 mod regex;
 mod request;
@@ -29,6 +30,7 @@ pub use histogram::{
 pub use labels::{Labels, METRIC_NAME};
 pub use listing::{Exemplar, MetricMetadata, SeriesExemplars};
 pub use matcher::CompiledMatcher;
+pub use pretty::print_pretty;
 pub use print::print;
 pub use regex::anchored as regex;
 pub use request::{Answer, PromqlRequest, SeriesRequest, Steps, Value};

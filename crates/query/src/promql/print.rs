@@ -90,12 +90,11 @@ fn matching(matching: &Matching) -> String {
 }
 
 fn fill(fill: &Fill) -> String {
-    let same = |one: f64, other: f64| one.to_bits() == other.to_bits();
     let one = |side: &str, value: Option<f64>| {
         value.map_or_else(String::new, |value| format!(" fill{side} ({})", number(value)))
     };
     match (fill.left, fill.right) {
-        (Some(left), Some(right)) if same(left, right) => one("", Some(left)),
+        (Some(left), Some(right)) if left == right => one("", Some(left)),
         (left, right) => one("_left", left) + &one("_right", right),
     }
 }

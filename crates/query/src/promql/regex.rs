@@ -92,8 +92,24 @@ fn escape(characters: &mut Peekable<Chars<'_>>, text: &mut String, in_class: boo
         Some('B') if !in_class => text.push_str("(?-u:\\B)"),
         Some('Q') if !in_class => quoted(characters, text),
         Some(angle @ ('<' | '>')) => text.push(angle),
+        Some(braced @ ('p' | 'P' | 'x')) => {
+            text.extend(['\\', braced]);
+            if characters.peek() == Some(&'{') {
+                braces(characters, text);
+            }
+        }
         Some(other) => text.extend(['\\', other]),
         None => text.push('\\'),
+    }
+}
+
+/// `{…}` after `\p` or `\x`.
+fn braces(characters: &mut Peekable<Chars<'_>>, text: &mut String) {
+    for character in characters {
+        text.push(character);
+        if character == '}' {
+            return;
+        }
     }
 }
 

@@ -18,6 +18,9 @@ mod sums;
 mod timeline;
 mod trend;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use notes::Notes;
 
 use super::column::{Frame, Row, Scalars};
@@ -257,6 +260,8 @@ fn float(name: &str) -> Option<FloatFunction> {
         "sin" => |value, _| Some(value.sin()),
         "sinh" => |value, _| Some(value.sinh()),
         "sqrt" => |value, _| Some(value.sqrt()),
+        // No sample knows when its counter began, as with Prometheus unless that is asked for.
+        "start_timestamp" => |_, _| None,
         "tan" => |value, _| Some(value.tan()),
         "tanh" => |value, _| Some(value.tanh()),
         _ => return None,

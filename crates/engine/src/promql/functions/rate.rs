@@ -118,7 +118,9 @@ fn histogram_growth(
     let base = base(first, rest.first().unwrap_or(last), kind);
     let between = if kind.is_counter() { rest } else { &[] };
     let all = || between.iter().chain([last]).map(|point| point.value.as_ref());
-    remark_hints(points, remarks, kind);
+    if kind.is_counter() && points.iter().any(is_gauge) {
+        remarks.no_counter();
+    }
     if all().any(|histogram| histogram.is_custom() != base.is_custom()) {
         return Err(remarks.mixed_buckets());
     }
@@ -133,6 +135,8 @@ fn histogram_growth(
             }
             before = &point.value;
         }
+    } else if !is_gauge(first) || !is_gauge(last) {
+        remarks.no_gauge();
     }
     grown.reset_hint = ResetHint::Gauge;
     grown.compact();
@@ -148,15 +152,8 @@ fn base<'p>(first: &'p HistogramPoint, second: &HistogramPoint, kind: Growth) ->
     }
 }
 
-fn remark_hints(points: &[HistogramPoint], remarks: &mut Remarks<'_>, kind: Growth) {
-    let is_gauge = |point: &HistogramPoint| point.value.reset_hint == ResetHint::Gauge;
-    if kind.is_counter() {
-        if points.iter().any(is_gauge) {
-            remarks.no_counter();
-        }
-    } else if !points.first().is_some_and(is_gauge) || !points.last().is_some_and(is_gauge) {
-        remarks.no_gauge();
-    }
+fn is_gauge(point: &HistogramPoint) -> bool {
+    point.value.reset_hint == ResetHint::Gauge
 }
 
 /// Says that what is taken for a counter has no counter's name.

@@ -243,9 +243,9 @@ fn fractions_are_interpolated() {
 fn a_histogram_is_cut() {
     let cut = |mut histogram: Histogram, limit: f64, above: bool| {
         if above {
-            histogram.keep_above(limit)
+            histogram.keep_above(limit);
         } else {
-            histogram.keep_below(limit)
+            histogram.keep_below(limit);
         }
         (histogram.count, histogram.sum, bounds(&histogram).len())
     };

@@ -94,7 +94,7 @@ impl Parser<'_> {
 fn unknown(name: &str) -> String {
     let names = functions::all().map(|function| function.name).chain(Aggregator::all().map(|(name, _)| name));
     let mend = functions::nearest(name, names).map_or_else(
-        || "see docs/promql.md for all there are".to_owned(),
+        || "Prometheus 3.14 has no such function".to_owned(),
         |near| format!("did you mean {near}?"),
     );
     format!("unknown function with name {name:?}; {mend}")

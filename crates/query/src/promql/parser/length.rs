@@ -108,7 +108,9 @@ impl Parser<'_> {
                 self.advance();
                 let (inner, height) = self.length(0)?;
                 self.expect(")", context)?;
-                return Ok((LengthExpression::Parentheses(Box::new(inner)), height + 1));
+                let again = matches!(inner, LengthExpression::Parentheses(_));
+                let length = if again { inner } else { LengthExpression::Parentheses(Box::new(inner)) };
+                return Ok((length, height + 1));
             }
             Token::Word(word) => return self.called_length(&word.to_ascii_lowercase(), context, expected),
             _ => return Err(self.unexpected(context, expected)),
