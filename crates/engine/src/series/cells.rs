@@ -89,11 +89,17 @@ impl<'a> Cells<'a> {
     }
 
     fn text(column: Option<&'a ArrayRef>, row: usize) -> &'a str {
-        column.filter(|column| column.is_valid(row)).and_then(|column| text_at(column, row)).unwrap_or_default()
+        column
+            .filter(|column| column.is_valid(row))
+            .and_then(|column| text_at(column, row))
+            .unwrap_or_default()
     }
 
     fn bytes(column: Option<&'a ArrayRef>, row: usize) -> &'a [u8] {
-        column.filter(|column| column.is_valid(row)).and_then(|column| bytes_at(column, row)).unwrap_or_default()
+        column
+            .filter(|column| column.is_valid(row))
+            .and_then(|column| bytes_at(column, row))
+            .unwrap_or_default()
     }
 
     pub fn name(&self, row: usize) -> &'a str {

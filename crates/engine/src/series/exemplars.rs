@@ -33,9 +33,10 @@ pub async fn exemplars(
     }
     let sorted = |(labels, mut exemplars): (Labels, Vec<Exemplar>)| {
         exemplars.sort_by(|one, other| {
-            one.time.cmp(&other.time).then_with(|| one.trace_id.cmp(&other.trace_id)).then_with(|| {
-                one.span_id.cmp(&other.span_id).then_with(|| one.value.total_cmp(&other.value))
-            })
+            one.time
+                .cmp(&other.time)
+                .then_with(|| one.trace_id.cmp(&other.trace_id))
+                .then_with(|| one.span_id.cmp(&other.span_id).then_with(|| one.value.total_cmp(&other.value)))
         });
         exemplars.dedup();
         SeriesExemplars { labels, exemplars }

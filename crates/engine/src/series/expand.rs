@@ -26,7 +26,9 @@ pub fn expand(stream: &mut Stream, matching: &Matching, from: i64) -> Vec<Expand
         }
         Points::Exponential(points) => {
             let histograms = points.into_iter().filter_map(native::histogram).collect();
-            let samples = of_points(totals(histograms, growth, from), |histogram| Sample::Histogram(Arc::new(histogram)));
+            let samples = of_points(totals(histograms, growth, from), |histogram| {
+                Sample::Histogram(Arc::new(histogram))
+            });
             naming.labels(0, None).map(|labels| Expanded { labels, points: samples }).into_iter().collect()
         }
         Points::Histograms(points) => distributions(&naming, &totals(points, growth, from)),

@@ -114,7 +114,8 @@ pub fn of_attributes<'a>(attributes: impl IntoIterator<Item = &'a Attribute>) ->
     let mut labels: BTreeMap<Arc<str>, String> = BTreeMap::new();
     for attribute in sorted {
         let value = text(&attribute.value);
-        let Some(name) = names::label(&attribute.key).filter(|name| name != query::promql::METRIC_NAME) else {
+        let Some(name) = names::label(&attribute.key).filter(|name| name != query::promql::METRIC_NAME)
+        else {
             continue;
         };
         if value.is_empty() {

@@ -99,15 +99,16 @@ impl Matching {
                 continue;
             }
             let escaped = names::label(name).filter(|escaped| escaped != name);
-            let of_escaped = |escaped: String| {
-                labels.get(escaped.as_str()).cloned().or_else(|| others(&escaped))
-            };
+            let of_escaped =
+                |escaped: String| labels.get(escaped.as_str()).cloned().or_else(|| others(&escaped));
             if let Some(value) = others(name).or_else(|| escaped.and_then(of_escaped)) {
                 labels.insert(name.into(), value);
             }
         }
         let early = self.labels.iter().filter(|test| !LATE.contains(&test.matcher.name.as_str()));
-        early.into_iter().all(|test| test.holds(labels.get(test.matcher.name.as_str()).map_or("", |value| value)))
+        early
+            .into_iter()
+            .all(|test| test.holds(labels.get(test.matcher.name.as_str()).map_or("", |value| value)))
     }
 
     /// Whether a series is wanted, by all its labels but its name.
@@ -117,7 +118,8 @@ impl Matching {
 
     /// The services that alone can satisfy it, each by a label and its values.
     pub fn services(&self) -> impl Iterator<Item = (&str, BTreeSet<String>)> {
-        let named = self.labels.iter().filter(|test| ["service_name", "job"].contains(&test.matcher.name.as_str()));
+        let named =
+            self.labels.iter().filter(|test| ["service_name", "job"].contains(&test.matcher.name.as_str()));
         named.filter_map(|test| Some((test.matcher.name.as_str(), test.texts()?)))
     }
 }

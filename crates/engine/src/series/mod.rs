@@ -92,7 +92,11 @@ async fn read(
     let matching = Arc::new(Matching::new(asked.matchers)?);
     let keeps_points = left.is_some();
     let mut unlimited = u64::MAX;
-    let mut reader = Reader::new(&matching, if keeps_points { Keeps::Points } else { Keeps::Outlines }, left.unwrap_or(&mut unlimited));
+    let mut reader = Reader::new(
+        &matching,
+        if keeps_points { Keeps::Points } else { Keeps::Outlines },
+        left.unwrap_or(&mut unlimited),
+    );
     sources::read(scanner, snapshot, range, &matching, &mut reader).await?;
     let streams = std::mem::take(&mut reader.streams);
     let targets = sources::targets(scanner, snapshot, range, &matching).await?;

@@ -99,7 +99,8 @@ pub fn unit(unit: &str) -> String {
 /// Whether the metric that OTLP calls `stored` can have series of this name. Its unit and kind are not known here, so
 /// this says yes too often, but never wrongly no.
 pub fn may_be_called(stored: &str, asked: &str) -> bool {
-    let raw = ["", "_bucket", "_sum", "_count"].iter().any(|suffix| asked.strip_suffix(suffix) == Some(stored));
+    let raw =
+        ["", "_bucket", "_sum", "_count"].iter().any(|suffix| asked.strip_suffix(suffix) == Some(stored));
     raw || {
         let mut asked = tokens(asked);
         let mut kept = tokens(stored).filter(|token| !["total", "ratio"].contains(token));
@@ -109,8 +110,10 @@ pub fn may_be_called(stored: &str, asked: &str) -> bool {
 
 /// An attribute's key as the name of a label. Nothing when it has no letter or digit.
 pub fn label(key: &str) -> Option<String> {
-    let name: String =
-        key.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '_' }).collect();
+    let name: String = key
+        .chars()
+        .map(|character| if character.is_ascii_alphanumeric() { character } else { '_' })
+        .collect();
     if name.chars().all(|character| character == '_') {
         return None;
     }
@@ -227,9 +230,13 @@ mod tests {
 
     #[test]
     fn units_are_written_out() {
-        for (short, long) in
-            [("s", "seconds"), ("By/s", "bytes_per_second"), ("{token}", ""), ("1", ""), ("1/s", "per_second")]
-        {
+        for (short, long) in [
+            ("s", "seconds"),
+            ("By/s", "bytes_per_second"),
+            ("{token}", ""),
+            ("1", ""),
+            ("1/s", "per_second"),
+        ] {
             assert_eq!(unit(short), long, "{short}");
         }
     }

@@ -11,7 +11,9 @@ const ZERO_THRESHOLD: f64 = 1e-128;
 #[expect(clippy::cast_precision_loss, reason = "Prometheus has floats only")]
 pub fn histogram(point: Timed<Exponential>) -> Option<Timed<Histogram>> {
     let Timed { start, time, value } = point;
-    let Some(Exponential { count, sum, buckets }) = value else { return Some(Timed { start, time, value: None }) };
+    let Some(Exponential { count, sum, buckets }) = value else {
+        return Some(Timed { start, time, value: None });
+    };
     let (positive, negative) = (floats(&buckets.positive), floats(&buckets.negative));
     let layout = Histogram::with_exponential_buckets(buckets.scale, positive, negative).ok()?;
     let value = Histogram {

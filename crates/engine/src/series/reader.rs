@@ -162,7 +162,16 @@ impl<'q> Reader<'q> {
         let growth = growth(kind, monotonic, context.delta);
         let (first, last, points) = (u64::MAX, 0, Points::new(kind));
         let number = *self.index.entry(Identity { context, labels: labels.clone() }).or_insert_with(|| {
-            self.streams.push(Stream { names, labels, growth, origin, first, last, points, exemplars: Vec::new() });
+            self.streams.push(Stream {
+                names,
+                labels,
+                growth,
+                origin,
+                first,
+                last,
+                points,
+                exemplars: Vec::new(),
+            });
             self.streams.len() - 1
         });
         Some(number)

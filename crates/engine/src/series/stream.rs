@@ -149,7 +149,9 @@ impl Stream {
             Points::Exponential(points) => points.clear(),
             Points::Histograms(points) => forget_last(points, |one, other| one.bounds == other.bounds),
             Points::Summaries(points) => forget_last(points, |one, other| {
-                let numbers = |summary: &Summary| summary.quantiles.iter().map(|(number, _)| *number).collect::<Vec<_>>();
+                let numbers = |summary: &Summary| {
+                    summary.quantiles.iter().map(|(number, _)| *number).collect::<Vec<_>>()
+                };
                 numbers(one) == numbers(other)
             }),
         }

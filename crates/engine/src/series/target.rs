@@ -69,8 +69,10 @@ fn named(mut labels: LabelMap) -> Labels {
 }
 
 fn points(times: &Times) -> Vec<Point> {
-    let mut points: Vec<Point> =
-        times.values().flat_map(|(first, last)| [Point::from((*first, 1.0)), Point::from((*last, 1.0))]).collect();
+    let mut points: Vec<Point> = times
+        .values()
+        .flat_map(|(first, last)| [Point::from((*first, 1.0)), Point::from((*last, 1.0))])
+        .collect();
     points.dedup_by_key(|point| point.time);
     points
 }

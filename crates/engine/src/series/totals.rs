@@ -136,14 +136,8 @@ mod tests {
             Timed { start: 0, time: 35_000_000, value: None },
             delta(60, 70, 4.0),
         ];
-        let expect = [
-            (10, Some(0.0)),
-            (20, Some(1.0)),
-            (30, Some(3.0)),
-            (35, None),
-            (60, Some(3.0)),
-            (70, Some(7.0)),
-        ];
+        let expect =
+            [(10, Some(0.0)), (20, Some(1.0)), (30, Some(3.0)), (35, None), (60, Some(3.0)), (70, Some(7.0))];
         assert_eq!(shown(&totals(points.clone(), Growth::Delta, 5)), expect);
         assert_eq!(shown(&totals(points.clone(), Growth::Delta, 15))[0], (20, Some(1.0)));
         assert_eq!(shown(&totals(points, Growth::None, 0))[1], (30, Some(2.0)));

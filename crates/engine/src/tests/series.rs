@@ -41,7 +41,8 @@ const SERVICE: [(&str, &str); 2] = [("service.name", "shop"), ("service.instance
 impl Fixture {
     async fn send_json(&self, request: &Json) {
         let wire = otlp::from_json(Signal::Metrics, request.to_string().as_bytes()).unwrap();
-        let batch = otlp::decode(TenantId::default(), Signal::Metrics, Encoding::Protobuf, wire.into()).unwrap();
+        let batch =
+            otlp::decode(TenantId::default(), Signal::Metrics, Encoding::Protobuf, wire.into()).unwrap();
         assert_eq!(batch.rejected.count, 0);
         self.storage.append(batch).await.unwrap();
     }
@@ -98,10 +99,14 @@ fn shown(series: &[Series]) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_counter_is_found_by_either_name_whether_sealed_or_not() {
     let fixture = Fixture::new().await;
-    fixture.send_json(&request(&SERVICE, "s", &sum("myapp.requests.total", 2, &[(1, 10, 1), (1, 20, 2)]))).await;
+    fixture
+        .send_json(&request(&SERVICE, "s", &sum("myapp.requests.total", 2, &[(1, 10, 1), (1, 20, 2)])))
+        .await;
     fixture.storage.seal().await.unwrap();
     // The second one was sent again.
-    fixture.send_json(&request(&SERVICE, "s", &sum("myapp.requests.total", 2, &[(1, 20, 2), (1, 30, 3)]))).await;
+    fixture
+        .send_json(&request(&SERVICE, "s", &sum("myapp.requests.total", 2, &[(1, 20, 2), (1, 30, 3)])))
+        .await;
     let expect = "{status=ok} 0@1 1@10 2@20 3@30";
     for name in ["myapp_requests_total", "myapp.requests.total"] {
         assert_eq!(fixture.named(name).await, [format!("{name}{expect}")]);
@@ -109,7 +114,8 @@ async fn a_counter_is_found_by_either_name_whether_sealed_or_not() {
     assert!(fixture.named("myapp_requests").await.is_empty());
     let found = fixture.load(&[("__name__", MatcherOperator::Matches, "myapp.*")], (15, 20)).await;
     assert_eq!(shown(&found), ["myapp_requests_total{status=ok} 2@20"]);
-    let found = fixture.load(&[("__name__", MatcherOperator::NotEqual, "myapp_requests_total")], (0, 99)).await;
+    let found =
+        fixture.load(&[("__name__", MatcherOperator::NotEqual, "myapp_requests_total")], (0, 99)).await;
     assert!(found.is_empty(), "{found:?}");
 }
 
@@ -120,7 +126,9 @@ async fn labels_are_those_of_point_and_resource() {
     fixture.send_json(&request(&resource, "s", &sum("requests", 2, &[(1, 10, 1)]))).await;
     let all = |label, operator, value| {
         let fixture = &fixture;
-        async move { fixture.load(&[("status", MatcherOperator::Equal, "ok"), (label, operator, value)], (0, 99)).await }
+        async move {
+            fixture.load(&[("status", MatcherOperator::Equal, "ok"), (label, operator, value)], (0, 99)).await
+        }
     };
     let found = all("job", MatcherOperator::Equal, "eu/shop").await;
     let expect = "__name__=requests_total job=eu/shop service_name=shop service_namespace=eu status=ok";
@@ -162,9 +170,10 @@ async fn a_histogram_becomes_buckets_sum_and_count() {
             "chat_duration_seconds_bucket{le=10} 3@10 4@20 stale@30",
         ]
     );
-    assert_eq!(fixture.named("chat_duration_seconds_sum").await, [
-        "chat_duration_seconds_sum{} 2.5@10 2.5@20 stale@30"
-    ]);
+    assert_eq!(
+        fixture.named("chat_duration_seconds_sum").await,
+        ["chat_duration_seconds_sum{} 2.5@10 2.5@20 stale@30"]
+    );
     assert_eq!(fixture.named("chat.duration_count").await, ["chat.duration_count{} 6@10 7@20 stale@30"]);
     assert!(fixture.named("chat_duration_seconds").await.is_empty());
     let late = [("__name__", MatcherOperator::Matches, "chat.+"), ("le", MatcherOperator::Equal, "10")];
@@ -184,7 +193,10 @@ async fn deltas_become_totals() {
     let metric = json!({"name": "latency", "exponentialHistogram":
         {"aggregationTemporality": 1, "dataPoints": [point(10, 20, 1, 0), point(20, 30, 0, 0)]}});
     fixture.send_json(&request(&SERVICE, "s", &metric)).await;
-    assert_eq!(fixture.named("latency").await, ["latency{} [0 0 []]@10 [4 1.5 [1.0, 2.0]]@20 [8 3 [4.0, 2.0]]@30"]);
+    assert_eq!(
+        fixture.named("latency").await,
+        ["latency{} [0 0 []]@10 [4 1.5 [1.0, 2.0]]@20 [8 3 [4.0, 2.0]]@30"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -224,12 +236,18 @@ async fn streams_are_not_mixed() {
             "requests_total{process_pid=9,status=ok} 0@1 4@15",
         ]
     );
-    let one = [("__name__", MatcherOperator::Equal, "requests_total"), ("process_pid", MatcherOperator::Equal, "9")];
+    let one = [
+        ("__name__", MatcherOperator::Equal, "requests_total"),
+        ("process_pid", MatcherOperator::Equal, "9"),
+    ];
     assert_eq!(fixture.load(&one, (0, 99)).await.len(), 1);
     fixture.send_json(&of("7", "other", &[(1, 12, 2)])).await;
     let found = fixture.named("requests_total").await;
     assert_eq!(found.len(), 5, "{found:?}");
-    assert!(found.contains(&"requests_total{otel_scope_name=other,process_pid=7,status=ok} 0@1 2@12".to_owned()), "{found:?}");
+    assert!(
+        found.contains(&"requests_total{otel_scope_name=other,process_pid=7,status=ok} 0@1 2@12".to_owned()),
+        "{found:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -262,8 +280,13 @@ async fn series_are_listed() {
         }
     };
     let all = matchers(&[("__name__", MatcherOperator::Matches, ".+")]);
-    let expect =
-        ["requests_total{status=ok}", "wait_bucket{le=+Inf}", "wait_bucket{le=1}", "wait_count{}", "wait_sum{}"];
+    let expect = [
+        "requests_total{status=ok}",
+        "wait_bucket{le=+Inf}",
+        "wait_bucket{le=1}",
+        "wait_count{}",
+        "wait_sum{}",
+    ];
     let twice = vec![all.clone(), matchers(&[("le", MatcherOperator::Equal, "1")])];
     let mut found = listed(twice, 0).await;
     found.retain(|series| series != "wait_sum{}");
@@ -299,5 +322,8 @@ async fn metadata_have_names_of_prometheus() {
     fixture.send_json(&request(&SERVICE, "s", &metric)).await;
     let found = fixture.engine.metadata(&TenantId::default()).await.unwrap();
     let found = &found[0];
-    assert_eq!((&*found.name, found.kind, &*found.help, &*found.unit), ("io_bytes_total", "counter", "what was read", "bytes"));
+    assert_eq!(
+        (&*found.name, found.kind, &*found.help, &*found.unit),
+        ("io_bytes_total", "counter", "what was read", "bytes")
+    );
 }

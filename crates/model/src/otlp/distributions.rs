@@ -121,8 +121,9 @@ mod tests {
 
     /// The bytes of the one point of a metric that is written in OTLP's JSON.
     fn point(metric: &str) -> Vec<u8> {
-        let json =
-            format!(r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"name":"m",{metric}}}]}}]}}]}}"#);
+        let json = format!(
+            r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"name":"m",{metric}}}]}}]}}]}}"#
+        );
         let batch = otlp::decode(TenantId::default(), Signal::Metrics, Encoding::Json, json.into()).unwrap();
         otlp::metric_points(&batch.columns[0]).remove(0).wire
     }

@@ -28,12 +28,14 @@ impl<S: Send + Sync> FromRequest<S> for Asked {
         let of_address = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
         let of_address = of_address.map_err(|error| Failure::bad(error.body_text()))?.0;
         let has_form = parts.method == Method::POST
-            && parts.headers.get("content-type").is_some_and(|kind| {
-                kind.as_bytes().starts_with(b"application/x-www-form-urlencoded")
-            });
+            && parts
+                .headers
+                .get("content-type")
+                .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
         let mut parameters = Vec::new();
         if has_form {
-            let form = Form::<Vec<(String, String)>>::from_request(Request::from_parts(parts, body), state).await;
+            let form =
+                Form::<Vec<(String, String)>>::from_request(Request::from_parts(parts, body), state).await;
             parameters = form.map_err(|error| Failure::bad(error.body_text()))?.0;
         }
         parameters.extend(of_address);
@@ -107,8 +109,7 @@ impl Asked {
     /// The selectors of `match[]`.
     pub fn selectors(&self) -> Result<Vec<Vec<Matcher>>, Failure> {
         let read = |text: &str| {
-            parse_selector(text)
-                .map_err(|error| Failure::of_parameter("match[]", &syntax(text, &error)))
+            parse_selector(text).map_err(|error| Failure::of_parameter("match[]", &syntax(text, &error)))
         };
         self.texts("match[]").map(read).collect()
     }

@@ -97,7 +97,8 @@ impl IntoResponse for Failure {
             tracing::error!(message = self.message, "a question could not be answered");
         }
         let body = json!({"status": "error", "errorType": name, "error": self.message});
-        (self.told_as.unwrap_or(status), [(CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+        (self.told_as.unwrap_or(status), [(CONTENT_TYPE, "application/json")], body.to_string())
+            .into_response()
     }
 }
 

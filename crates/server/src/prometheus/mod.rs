@@ -38,7 +38,10 @@ pub fn router() -> Router<State> {
         .route("/-/healthy", get(status::healthy))
         .route("/-/ready", get(status::ready))
         .fallback(|| async {
-            Failure::new(ErrorType::NotFound, "no such path; docs/promql.md lists those of Prometheus that are here")
+            Failure::new(
+                ErrorType::NotFound,
+                "no such path; docs/promql.md lists those of Prometheus that are here",
+            )
         })
         .method_not_allowed_fallback(|| async { Failure::wrong_method() })
 }

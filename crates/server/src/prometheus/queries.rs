@@ -5,9 +5,7 @@ use super::envelope::{Failure, Success, syntax};
 use super::{syntax as tree, write};
 use crate::api::State;
 use axum::extract::State as From;
-use query::promql::{
-    Expression, Matcher, Node, PromqlRequest, SeriesRequest, Steps, parse as read, print,
-};
+use query::promql::{Expression, Matcher, Node, PromqlRequest, SeriesRequest, Steps, parse as read, print};
 use serde_json::json;
 
 /// How old a sample may be to count as the present one, as Prometheus' `--query.lookback-delta`.
@@ -51,7 +49,8 @@ async fn answer(state: &State, asked: &Asked, steps: Steps, limit: usize) -> Res
     let expression = parsed(asked)?;
     let kind = expression.value_type();
     if matches!(steps, Steps::Range { .. }) && !is_instant(&expression) {
-        let why = format!("invalid expression type \"{kind}\" for range query, must be Scalar or instant Vector");
+        let why =
+            format!("invalid expression type \"{kind}\" for range query, must be Scalar or instant Vector");
         return Err(Failure::of_parameter("query", &why));
     }
     let request = PromqlRequest { text, expression, steps, lookback, deadline };

@@ -129,27 +129,17 @@ fn length(length: Option<&Length>) -> (Value, Value) {
 }
 
 fn length_node(expression: &LengthExpression) -> Value {
-    let literal = |number: f64, duration: bool| {
-        json!({"type": "numberLiteral", "val": number_text(number), "duration": duration})
-    };
-    let operation = |operator: &str, left: Value, right: Value| {
-        json!({"type": "durationExpr", "op": operator, "lhs": left, "rhs": right, "wrapped": false})
-    };
+    let literal = |number: f64, duration: bool| json!({"type": "numberLiteral", "val": number_text(number), "duration": duration});
+    let operation = |operator: &str, left: Value, right: Value| json!({"type": "durationExpr", "op": operator, "lhs": left, "rhs": right, "wrapped": false});
     match expression {
         LengthExpression::Seconds(number) => literal(*number, false),
         LengthExpression::Duration(number) => literal(*number, true),
-        LengthExpression::Parentheses(inner) => {
-            with(length_node(inner), &[("wrapped", json!(true))])
-        }
+        LengthExpression::Parentheses(inner) => with(length_node(inner), &[("wrapped", json!(true))]),
         LengthExpression::Step => operation("step", Value::Null, Value::Null),
         LengthExpression::Range => operation("range", Value::Null, Value::Null),
         LengthExpression::Negative(inner) => operation("-", Value::Null, length_node(inner)),
-        LengthExpression::Minimum(left, right) => {
-            operation("min_of", length_node(left), length_node(right))
-        }
-        LengthExpression::Maximum(left, right) => {
-            operation("max_of", length_node(left), length_node(right))
-        }
+        LengthExpression::Minimum(left, right) => operation("min_of", length_node(left), length_node(right)),
+        LengthExpression::Maximum(left, right) => operation("max_of", length_node(left), length_node(right)),
         LengthExpression::Binary(operator, left, right) => {
             operation(operator.text(), length_node(left), length_node(right))
         }

@@ -67,8 +67,11 @@ fn histogram(histogram: &Histogram) -> String {
         format!("[{rule},\"{lower}\",\"{upper}\",\"{count}\"]")
     };
     let buckets: Vec<String> = histogram.buckets().map(bucket).collect();
-    let buckets =
-        if buckets.is_empty() { String::new() } else { format!(",\"buckets\":{}", list(buckets.into_iter())) };
+    let buckets = if buckets.is_empty() {
+        String::new()
+    } else {
+        format!(",\"buckets\":{}", list(buckets.into_iter()))
+    };
     format!("{{\"count\":\"{count}\",\"sum\":\"{sum}\"{buckets}}}")
 }
 
@@ -92,7 +95,11 @@ pub fn exemplars(series: &[SeriesExemplars]) -> String {
             labels.extend(exemplar.trace_id.map(|id| ("trace_id".to_owned(), json!(id.to_string()))));
             labels.extend(exemplar.span_id.map(|id| ("span_id".to_owned(), json!(id.to_string()))));
             let value = number_text(exemplar.value);
-            format!("{{\"labels\":{},\"value\":\"{value}\",\"timestamp\":{}}}", Json::Object(labels), time(exemplar.time))
+            format!(
+                "{{\"labels\":{},\"value\":\"{value}\",\"timestamp\":{}}}",
+                Json::Object(labels),
+                time(exemplar.time)
+            )
         });
         format!("{{\"seriesLabels\":{},\"exemplars\":{}}}", metric(&series.labels), list(exemplars))
     };
@@ -154,8 +161,7 @@ mod tests {
 
     #[test]
     fn histograms_are_written_with_their_buckets() {
-        let mut histogram =
-            Histogram::with_custom_buckets([1.0, 2.0].into(), vec![1.0, 0.0, 3.0]).unwrap();
+        let mut histogram = Histogram::with_custom_buckets([1.0, 2.0].into(), vec![1.0, 0.0, 3.0]).unwrap();
         (histogram.count, histogram.sum) = (4.0, 9.5);
         let vector = vec![(Labels::new([("a", "\"")]), Sample::Histogram(Arc::new(histogram)))];
         assert_eq!(

@@ -14,8 +14,8 @@ use model::{
 use query::filter::{Comparison, Expression, Field, Operator};
 use query::findings::{FindingExample, FindingGroup, FindingKind, FindingsResult};
 use query::promql::{
-    Answer, Exemplar, Labels, MetricMetadata, PromqlRequest, Sample, Series, SeriesExemplars, SeriesRequest, Steps,
-    Value as PromqlValue,
+    Answer, Exemplar, Labels, MetricMetadata, PromqlRequest, Sample, Series, SeriesExemplars, SeriesRequest,
+    Steps, Value as PromqlValue,
 };
 use query::result::{
     Change, EntitiesResult, Entity, Field as NamedField, FieldScope, FieldValues, LogResult, MetricName,
@@ -274,7 +274,9 @@ impl Engine for FakeEngine {
         let (Steps::Instant(at) | Steps::Range { start: at, .. }) = request.steps;
         let one = |name: &str| (Labels::new([("__name__", name)]), Sample::Float(0.5));
         let value = match request.steps {
-            _ if request.text == "slow" => return Err(Error::DeadlineExceeded { seconds: request.deadline.0.as_secs() }),
+            _ if request.text == "slow" => {
+                return Err(Error::DeadlineExceeded { seconds: request.deadline.0.as_secs() });
+            }
             _ if request.text == "wrong" => {
                 return Err(Error::Execution { message: "many-to-many matching not allowed".to_owned() });
             }
@@ -296,7 +298,8 @@ impl Engine for FakeEngine {
     }
 
     async fn exemplars(&self, _: &TenantId, request: SeriesRequest) -> Result<Vec<SeriesExemplars>, Error> {
-        let labels = Labels::new(request.selectors.iter().flatten().map(|matcher| (&*matcher.name, &*matcher.value)));
+        let labels =
+            Labels::new(request.selectors.iter().flatten().map(|matcher| (&*matcher.name, &*matcher.value)));
         let labels_of_one = Labels::new([("user", "ada")]);
         let exemplar =
             Exemplar { time: 1_500, value: 3.0, trace_id: Some(TRACE), span_id: None, labels: labels_of_one };

@@ -39,15 +39,50 @@ async fn errors_are_prometheus_own() {
     for (path, status, kind, message) in [
         ("/query?query=rate(up)", 400, "bad_data", "invalid parameter \"query\": 1:6: parse error: "),
         ("/query", 400, "bad_data", "invalid parameter \"query\": 1:1: parse error: "),
-        ("/query?query=up&time=soon", 400, "bad_data", "invalid parameter \"time\": invalid time value for 'time': cannot parse \"soon\" to a valid timestamp"),
-        ("/query?query=up&limit=-1", 400, "bad_data", "invalid parameter \"limit\": limit must be non-negative"),
+        (
+            "/query?query=up&time=soon",
+            400,
+            "bad_data",
+            "invalid parameter \"time\": invalid time value for 'time': cannot parse \"soon\" to a valid timestamp",
+        ),
+        (
+            "/query?query=up&limit=-1",
+            400,
+            "bad_data",
+            "invalid parameter \"limit\": limit must be non-negative",
+        ),
         ("/query?query=wrong", 422, "execution", "many-to-many matching not allowed"),
         ("/query?query=slow&timeout=3s", 503, "timeout", "the query took longer than 3 s"),
-        ("/query_range?query=up&start=5&end=4&step=1", 400, "bad_data", "invalid parameter \"end\": end timestamp must not be before start time"),
-        ("/query_range?query=up&start=5&end=9&step=0", 400, "bad_data", "invalid parameter \"step\": zero or negative"),
-        ("/query_range?query=up&end=9&step=0", 400, "bad_data", "invalid parameter \"start\": cannot parse \"\""),
-        ("/query_range?query=up&start=0&end=11002&step=1", 400, "bad_data", "exceeded maximum resolution of 11,000 points"),
-        ("/query_range?query=up[5m]&start=0&end=1&step=1", 400, "bad_data", "invalid parameter \"query\": invalid expression type \"range vector\" for range query"),
+        (
+            "/query_range?query=up&start=5&end=4&step=1",
+            400,
+            "bad_data",
+            "invalid parameter \"end\": end timestamp must not be before start time",
+        ),
+        (
+            "/query_range?query=up&start=5&end=9&step=0",
+            400,
+            "bad_data",
+            "invalid parameter \"step\": zero or negative",
+        ),
+        (
+            "/query_range?query=up&end=9&step=0",
+            400,
+            "bad_data",
+            "invalid parameter \"start\": cannot parse \"\"",
+        ),
+        (
+            "/query_range?query=up&start=0&end=11002&step=1",
+            400,
+            "bad_data",
+            "exceeded maximum resolution of 11,000 points",
+        ),
+        (
+            "/query_range?query=up[5m]&start=0&end=1&step=1",
+            400,
+            "bad_data",
+            "invalid parameter \"query\": invalid expression type \"range vector\" for range query",
+        ),
         ("/series", 400, "bad_data", "no match[] parameter provided"),
         ("/series?match[]=up%7B", 400, "bad_data", "invalid parameter \"match[]\": 1:3: parse error: "),
         ("/series?match[]=%7B%7D", 400, "bad_data", "invalid parameter \"match[]\": "),
@@ -88,19 +123,28 @@ async fn what_there_is_is_listed() {
 #[tokio::test]
 async fn exemplars_are_shown() {
     let found = data("/query_exemplars?query=sum(rate(up%5B5m%5D))&start=1&end=2").await;
-    let exemplar = json!({"labels": {"user": "ada", "trace_id": super::TRACE}, "value": "3", "timestamp": 1.5});
+    let exemplar =
+        json!({"labels": {"user": "ada", "trace_id": super::TRACE}, "value": "3", "timestamp": 1.5});
     assert_eq!(found, json!([{"seriesLabels": {"__name__": "up"}, "exemplars": [exemplar]}]));
 }
 
 #[tokio::test]
 async fn expressions_are_printed_and_taken_apart() {
     assert_eq!(data("/format_query?query=sum%20by(a)(up)").await, json!("sum by (a) (up)"));
-    let tree = data("/parse_query?query=rate(up%7Ba%3D%22b%22%7D%5B5m%5D%20offset%201m)%20%2B%20on(x)%20-down").await;
+    let tree =
+        data("/parse_query?query=rate(up%7Ba%3D%22b%22%7D%5B5m%5D%20offset%201m)%20%2B%20on(x)%20-down")
+            .await;
     assert_eq!((&tree["type"], &tree["op"]), (&json!("binaryExpr"), &json!("+")));
     assert_eq!(tree["matching"]["card"], "one-to-one");
-    assert_eq!(tree["lhs"]["func"], json!({"name": "rate", "argTypes": ["matrix"], "variadic": 0, "returnType": "vector"}));
+    assert_eq!(
+        tree["lhs"]["func"],
+        json!({"name": "rate", "argTypes": ["matrix"], "variadic": 0, "returnType": "vector"})
+    );
     let selector = &tree["lhs"]["args"][0];
-    assert_eq!((&selector["type"], &selector["range"], &selector["offset"]), (&json!("matrixSelector"), &json!(300_000), &json!(60_000)));
+    assert_eq!(
+        (&selector["type"], &selector["range"], &selector["offset"]),
+        (&json!("matrixSelector"), &json!(300_000), &json!(60_000))
+    );
     let matcher = json!({"name": "a", "value": "b", "type": "="});
     assert!(selector["matchers"].as_array().unwrap().contains(&matcher), "{selector}");
     assert_eq!(tree["rhs"], json!({"type": "unaryExpr", "op": "-", "expr": tree["rhs"]["expr"]}));
