@@ -64,11 +64,6 @@ impl Matching {
         asked.is_none_or(|asked| asked.iter().any(|asked| names::may_be_called(stored, asked)))
     }
 
-    /// Whether the name alone tells which metrics can be wanted.
-    pub const fn asks_for_names(&self) -> bool {
-        self.asked.is_some()
-    }
-
     /// Whether a series of this name is wanted, as far as the name goes.
     pub fn wants_name(&self, name: &str) -> bool {
         self.names.iter().all(|test| test.holds(name))

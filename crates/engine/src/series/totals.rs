@@ -5,6 +5,9 @@ use super::stream::{Distribution, Timed, milliseconds, settle};
 use query::promql::Histogram;
 use std::sync::Arc;
 
+/// In nanoseconds.
+const MILLISECOND: u64 = 1_000_000;
+
 /// What can be added up.
 pub trait Total: Clone {
     /// The same, with nothing in it.
@@ -86,9 +89,12 @@ pub fn totals<T: Total>(mut points: Vec<Timed<T>>, growth: Growth, from: i64) ->
             summed.push(point);
             continue;
         };
-        if begins_late(&point, end, growth) && milliseconds(point.start) >= from {
+        // Series have one sample a millisecond.
+        let start = point.start.min(point.time.saturating_sub(MILLISECOND));
+        let is_noted = milliseconds(start) >= from && (end == 0 || milliseconds(start) > milliseconds(end));
+        if is_noted && begins_late(&point, end, growth) {
             let before = total.clone().filter(|_| growth == Growth::Delta).unwrap_or_else(|| value.emptied());
-            summed.push(Timed { start: point.start, time: point.start, value: Some(before) });
+            summed.push(Timed { start, time: start, value: Some(before) });
         }
         end = point.time;
         if growth == Growth::Total {
@@ -152,6 +158,8 @@ mod tests {
             expect.map(|(time, value)| (time, Some(value)))
         );
         assert_eq!(shown(&totals(points, Growth::Total, 2))[0], (10, Some(3.0)));
+        let brief = Timed { start: 5_000_001, time: 5_000_002, value: Some(1.0) };
+        assert_eq!(shown(&totals(vec![brief], Growth::Total, 0)), [(4, Some(0.0)), (5, Some(1.0))]);
     }
 
     #[test]

@@ -5,7 +5,9 @@ use crate::scan::Scanner;
 use crate::series;
 use model::batch::Encoding;
 use model::{Signal, TenantId, otlp};
-use query::promql::{Labels, Matcher, MatcherOperator, Sample, Selection, Series, SeriesRequest};
+use query::promql::{
+    Labels, Matcher, MatcherOperator, PromqlRequest, Sample, Selection, Series, SeriesRequest, Steps, Value, parse,
+};
 use query::{Deadline, Error};
 use serde_json::{Value as Json, json};
 
@@ -326,4 +328,35 @@ async fn metadata_have_names_of_prometheus() {
         (&*found.name, found.kind, &*found.help, &*found.unit),
         ("io_bytes_total", "counter", "what was read", "bytes")
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expressions_are_computed_over_what_is_stored() {
+    let fixture = Fixture::new().await;
+    let seconds = |points: &[(u64, u64, i64)]| -> Vec<(u64, u64, i64)> {
+        points.iter().map(|(start, time, value)| (start * 1_000, time * 1_000, *value)).collect()
+    };
+    fixture.send_json(&request(&SERVICE, "s", &sum("hits", 1, &seconds(&[(30, 60, 6), (60, 90, 6)])))).await;
+    fixture.storage.seal().await.unwrap();
+    fixture.send_json(&request(&SERVICE, "s", &sum("calls", 2, &seconds(&[(30, 90, 30)])))).await;
+    let computed = |text: &'static str, steps: Steps| {
+        let expression = parse(text).unwrap();
+        let (text, deadline) = (text.to_owned(), Deadline::default());
+        let request = PromqlRequest { text, expression, steps, lookback: 300_000, deadline };
+        let fixture = &fixture;
+        async move { fixture.engine.promql(&TenantId::default(), request).await.unwrap().value }
+    };
+    let Value::Vector(at, found) =
+        computed("sum by (status) (increase(hits_total[1m]))", Steps::Instant(90_000)).await
+    else {
+        panic!("no vector")
+    };
+    assert_eq!((at, found.len(), found[0].0.get("status")), (90_000, 1, "ok"));
+    // One sample within the minute would be no increase: the delta's start gives the other.
+    assert_eq!(found[0].1, Sample::Float(12.0));
+    let ratio = "sum(increase(calls_total[2m])) / on () sum(hits_total)";
+    let steps = Steps::Range { start: 60_000, end: 120_000, step: 30_000 };
+    let Value::Matrix(found) = computed(ratio, steps).await else { panic!("no matrix") };
+    assert_eq!(found[0].points.iter().map(|point| point.time).collect::<Vec<_>>(), [90_000, 120_000]);
+    assert!(matches!(found[0].points[0].sample, Sample::Float(value) if (2.0..4.0).contains(&value)));
 }
