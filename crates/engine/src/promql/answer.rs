@@ -1,6 +1,6 @@
 //! The end of a query: metrics' names go where they must, and the result gets its order.
 
-use super::column::{Column, Frame, Row, SampleRef};
+use super::column::{Column, Frame, Row, SampleRef, is_absent};
 use super::evaluator::{Evaluated, Evaluator, of_scalar};
 use super::functions::FloatPoint;
 use super::labels::nameless;
@@ -84,17 +84,30 @@ fn elements(vector: Vector) -> Result<Vec<(Labels, Sample)>, Error> {
 }
 
 fn series(rows: Vec<Row>, frame: Frame) -> Vec<Series> {
-    let points = |column: &Column| {
-        let mut points = Vec::with_capacity(column.len());
+    let mut series: Vec<Series> = rows
+        .into_iter()
+        .map(|row| Series { points: points(&row.column, frame), labels: row.labels })
+        .collect();
+    series.sort_unstable_by(|one, other| one.labels.cmp(&other.labels));
+    series
+}
+
+fn points(column: &Column, frame: Frame) -> Vec<Point> {
+    let mut points = Vec::with_capacity(column.len());
+    if column.has_histograms() {
         points.extend(
             column.iter().map(|(step, sample)| Point { time: frame.time(step), sample: sample.to_sample() }),
         );
-        points
-    };
-    let mut series: Vec<Series> =
-        rows.into_iter().map(|row| Series { points: points(&row.column), labels: row.labels }).collect();
-    series.sort_unstable_by(|one, other| one.labels.cmp(&other.labels));
-    series
+        return points;
+    }
+    let mut time = frame.start;
+    for value in column.floats() {
+        if !is_absent(*value) {
+            points.push(Point { time, sample: Sample::Float(*value) });
+        }
+        time = time.saturating_add(frame.step);
+    }
+    points
 }
 
 /// The samples of a range as they are.
@@ -106,7 +119,7 @@ fn matrix(
     let (found, extent) = evaluator.range(range, frame)?;
     let found = match found {
         RangeSeries::Computed(rows, inner) => RangeSeries::Computed(united(named(rows))?, inner),
-        stored @ RangeSeries::Stored(_) => stored,
+        stored @ RangeSeries::Stored(..) => stored,
     };
     let mut matrix = Vec::new();
     let mut points = Points::default();

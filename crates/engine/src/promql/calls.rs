@@ -175,11 +175,9 @@ impl Evaluator<'_> {
         let (vector, _) = self.arguments(&plan.arguments, frame)?;
         let vector = vector.ok_or_else(|| missing(plan.name))?;
         let mut only = Column::empty(frame.steps);
-        for row in &vector.rows {
-            for (step, sample) in row.column.iter() {
-                if let SampleRef::Float(value) = sample {
-                    only.set_float(step, if only.has(step) { f64::NAN } else { value });
-                }
+        for (step, sample) in vector.rows.iter().flat_map(|row| row.column.iter()) {
+            if let SampleRef::Float(value) = sample {
+                only.set_float(step, if only.has(step) { f64::NAN } else { value });
             }
         }
         let value = |step| match only.get(step) {

@@ -10,6 +10,7 @@ use super::smoothing;
 use super::windows::{Extent, RangeSeries};
 use query::Error;
 use query::promql::{Point, PromqlRequest, RangeModifier, Sample, Series};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What a query is computed with.
@@ -17,7 +18,7 @@ pub(super) struct Evaluator<'a> {
     /// The query's own steps.
     pub(super) times: Times,
     /// The series of each selection.
-    pub(super) loaded: &'a [Vec<Series>],
+    pub(super) loaded: &'a [Cow<'a, [Series]>],
     /// How old a sample may be, in milliseconds.
     pub(super) lookback: i64,
     /// What it may need.
@@ -52,7 +53,7 @@ impl<'a> Evaluator<'a> {
     pub(super) fn new(
         request: &PromqlRequest,
         times: Times,
-        loaded: &'a [Vec<Series>],
+        loaded: &'a [Cow<'a, [Series]>],
         interrupted: &'a dyn Fn() -> bool,
     ) -> Self {
         let budget = Budget::new(interrupted, request.deadline);
@@ -128,7 +129,7 @@ impl<'a> Evaluator<'a> {
         if source.modifier == Some(RangeModifier::Smoothed) {
             let extent =
                 Extent { length: 0, shift: source.shift, modifier: source.modifier, lookback: self.lookback };
-            let series = RangeSeries::Stored(self.stored(source));
+            let series = RangeSeries::Stored(self.stored(source), source.finds_resets);
             return smoothing::smoothed(
                 &series,
                 extent,
@@ -146,12 +147,13 @@ impl<'a> Evaluator<'a> {
         frame: Frame,
         value: impl Fn(&Point) -> Sample,
     ) -> Result<Vec<Row>, Error> {
-        let look = Look { frame, shift: source.shift, lookback: self.lookback };
+        let (shift, finds_resets) = (source.shift, source.finds_resets);
+        let look = Look { frame, shift, lookback: self.lookback, finds_resets };
         selecting::select(self.stored(source), look, &mut self.budget, value)
     }
 
     fn stored(&self, source: Source) -> &'a [Series] {
-        self.loaded.get(source.index).map_or(&[], Vec::as_slice)
+        self.loaded.get(source.index).map_or(&[], AsRef::as_ref)
     }
 
     /// The series of a range, and the time that it has.
@@ -164,7 +166,7 @@ impl<'a> Evaluator<'a> {
         let extent = Extent { length: range.length, shift, modifier: None, lookback };
         match &range.content {
             RangeContent::Stored(source) => Ok((
-                RangeSeries::Stored(self.stored(*source)),
+                RangeSeries::Stored(self.stored(*source), source.finds_resets),
                 Extent { modifier: source.modifier, ..extent },
             )),
             RangeContent::Computed { expression, step, .. } => {

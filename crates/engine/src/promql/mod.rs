@@ -18,8 +18,11 @@ mod plan;
 mod rows;
 mod selecting;
 mod smoothing;
+mod summaries;
 mod windows;
 
+#[cfg(test)]
+mod cases;
 #[cfg(test)]
 mod tests;
 
@@ -46,6 +49,7 @@ pub fn evaluate(
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Answer, Error> {
     let planned = plan::plan(request)?;
-    let evaluator = evaluator::Evaluator::new(request, planned.times, loaded, interrupted);
+    let loaded = summaries::without_buckets(&planned.plan, loaded);
+    let evaluator = evaluator::Evaluator::new(request, planned.times, &loaded, interrupted);
     answer::answer(evaluator, &planned, &request.text)
 }

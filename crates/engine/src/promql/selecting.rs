@@ -4,7 +4,9 @@ use super::budget::Budget;
 use super::column::{Column, Frame, Row};
 use super::plan::Shift;
 use query::Error;
-use query::promql::{Point, Sample, Series};
+use query::promql::{Histogram, Point, ResetHint, Sample, Series};
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Whether this sample says that the series ends.
 pub(super) fn is_stale(sample: &Sample) -> bool {
@@ -12,6 +14,27 @@ pub(super) fn is_stale(sample: &Sample) -> bool {
         Sample::Float(value) => value.to_bits() == Sample::STALE,
         Sample::Histogram(histogram) => histogram.sum.to_bits() == Sample::STALE,
     }
+}
+
+/// The samples of a series; if resets of histograms are to be found, their hints say what was found.
+pub(super) fn points(series: &Series, finds_resets: bool) -> Cow<'_, [Point]> {
+    let is_unknown = |point: &Point| matches!(&point.sample, Sample::Histogram(histogram) if histogram.reset_hint == ResetHint::Unknown);
+    if !finds_resets || !series.points.iter().any(is_unknown) {
+        return Cow::Borrowed(&series.points);
+    }
+    let mut points = series.points.clone();
+    let mut before: Option<Arc<Histogram>> = None;
+    for point in points.iter_mut().filter(|point| !is_stale(&point.sample)) {
+        if let Sample::Histogram(histogram) = &mut point.sample {
+            if let (Some(before), ResetHint::Unknown) = (&before, histogram.reset_hint) {
+                let is_reset = histogram.is_reset(before);
+                let reset_hint = if is_reset { ResetHint::Reset } else { ResetHint::NotReset };
+                *histogram = Arc::new(Histogram { reset_hint, ..histogram.as_ref().clone() });
+            }
+            before = Some(Arc::clone(histogram));
+        }
+    }
+    Cow::Owned(points)
 }
 
 /// When a series is looked at.
@@ -23,6 +46,8 @@ pub(super) struct Look {
     pub(super) shift: Shift,
     /// How old a sample may be, in milliseconds.
     pub(super) lookback: i64,
+    /// Whether resets of histograms are found.
+    pub(super) finds_resets: bool,
 }
 
 /// The rows of the series that have a sample at any step; `value` is what to take of a sample.
@@ -34,7 +59,7 @@ pub(super) fn select(
 ) -> Result<Vec<Row>, Error> {
     let mut rows = Vec::new();
     for one in series {
-        if let Some(column) = column(&one.points, look, &value) {
+        if let Some(column) = column(&points(one, look.finds_resets), look, &value) {
             budget.hold(column.steps())?;
             rows.push(Row { labels: one.labels.clone(), drop_name: false, column });
         }

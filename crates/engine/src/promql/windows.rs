@@ -3,7 +3,7 @@
 use super::column::{Column, Frame, Row, SampleRef};
 use super::functions::{FloatPoint, HistogramPoint};
 use super::plan::Shift;
-use super::selecting::is_stale;
+use super::selecting::{self, is_stale};
 use query::promql::{Histogram, Point, RangeModifier, ResetHint, Sample, Series};
 use std::sync::Arc;
 
@@ -61,8 +61,8 @@ fn without_hint(histogram: &Arc<Histogram>) -> Arc<Histogram> {
 
 /// The series of a range, wherever they come from.
 pub(super) enum RangeSeries<'a> {
-    /// Stored.
-    Stored(&'a [Series]),
+    /// Stored; and whether resets of histograms are found.
+    Stored(&'a [Series], bool),
     /// Of a subquery, with its steps.
     Computed(Vec<Row>, Frame),
 }
@@ -71,7 +71,7 @@ impl RangeSeries<'_> {
     /// How many.
     pub(super) const fn len(&self) -> usize {
         match self {
-            Self::Stored(series) => series.len(),
+            Self::Stored(series, _) => series.len(),
             Self::Computed(rows, _) => rows.len(),
         }
     }
@@ -80,9 +80,9 @@ impl RangeSeries<'_> {
     pub(super) fn take(&self, index: usize, points: &mut Points) -> Option<Row> {
         let column = Column::default();
         match self {
-            Self::Stored(series) => {
+            Self::Stored(series, finds_resets) => {
                 let series = series.get(index)?;
-                points.take_stored(&series.points);
+                points.take_stored(&selecting::points(series, *finds_resets));
                 Some(Row { labels: series.labels.clone(), drop_name: false, column })
             }
             Self::Computed(rows, frame) => {

@@ -2,12 +2,22 @@
 
 use query::promql::{Combined, Histogram, IncompatibleBuckets, Kahan, Number, ResetHint};
 
+/// What is kept of numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Their sum, for itself.
+    Sum,
+    /// Their sum, from which the mean is computed in the end.
+    Average,
+    /// Their mean so far: the sum is too large.
+    Mean,
+}
+
 /// What is kept of histograms while they are aggregated.
 pub(super) struct HistogramFold {
     sum: Histogram<Kahan>,
     count: f64,
-    averages: bool,
-    is_mean: bool,
+    kind: Kind,
     has_reset: bool,
     has_no_reset: bool,
 }
@@ -16,8 +26,8 @@ impl HistogramFold {
     /// With the first one; a sum, or a mean.
     pub(super) fn first(histogram: &Histogram, averages: bool) -> Self {
         let sum = histogram.map(Kahan::new);
-        let mut fold =
-            Self { sum, count: 1.0, averages, is_mean: false, has_reset: false, has_no_reset: false };
+        let kind = if averages { Kind::Average } else { Kind::Sum };
+        let mut fold = Self { sum, count: 1.0, kind, has_reset: false, has_no_reset: false };
         fold.see(histogram.reset_hint);
         fold
     }
@@ -31,14 +41,14 @@ impl HistogramFold {
     pub(super) fn add(&mut self, histogram: &Histogram) -> Result<Combined, IncompatibleBuckets> {
         self.see(histogram.reset_hint);
         self.count += 1.0;
-        if !self.is_mean {
+        if self.kind != Kind::Mean {
             let mut sum = self.sum.clone();
             let combined = sum.add(histogram)?;
-            if !self.averages || !sum.overflows() {
+            if self.kind == Kind::Sum || !sum.overflows() {
                 self.sum = sum;
                 return Ok(combined);
             }
-            self.is_mean = true;
+            self.kind = Kind::Mean;
             self.sum.divide(self.count - 1.0);
         }
         self.sum.multiply((self.count - 1.0) / self.count);
@@ -54,7 +64,7 @@ impl HistogramFold {
 
     /// The result.
     pub(super) fn finish(mut self) -> Histogram {
-        if self.averages && !self.is_mean {
+        if self.kind == Kind::Average {
             self.sum.divide(self.count);
         }
         let mut result = self.sum.map(Number::value);

@@ -95,7 +95,7 @@ impl Evaluator<'_> {
             Aggregator::StandardVariance => self.fold::<Variance>(&input, &groups),
             Aggregator::Quantile => self.quantile(&input, &groups, &number(parameter)?),
             Aggregator::CountValues => {
-                let label = label(parameter)?;
+                let label = label(parameter.as_ref())?;
                 return values::count_values(&input, &aggregation.grouping, label, &mut self.budget)
                     .map(Vector::of);
             }
@@ -114,7 +114,7 @@ fn number(parameter: Option<Evaluated<'_>>) -> Result<Scalars, Error> {
     }
 }
 
-fn label(parameter: Option<Evaluated<'_>>) -> Result<&str, Error> {
+fn label<'p>(parameter: Option<&Evaluated<'p>>) -> Result<&'p str, Error> {
     match parameter {
         Some(Evaluated::Text("")) => Err(execution("invalid label name \"\"")),
         Some(Evaluated::Text(text)) => Ok(text),

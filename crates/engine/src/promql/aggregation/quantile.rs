@@ -20,16 +20,7 @@ impl Evaluator<'_> {
             self.budget.hold(input.steps)?;
             let mut column = Column::empty(input.steps);
             for step in 0..input.steps {
-                values.clear();
-                for sample in rows.iter().filter_map(|row| row.column.get(step)) {
-                    match sample {
-                        SampleRef::Float(value) => values.push(value),
-                        SampleRef::Histogram(_) => {
-                            self.notes
-                                .inform("ignored histogram in quantile aggregation", input.vector_place);
-                        }
-                    }
-                }
+                self.floats_at(input, &rows, step, &mut values);
                 if !values.is_empty() {
                     column.set_float(step, quantile(parts.at(step), &mut values));
                 }
@@ -40,6 +31,19 @@ impl Evaluator<'_> {
             }
         }
         Ok(results)
+    }
+
+    /// The floats of a step.
+    fn floats_at(&mut self, input: &Input<'_>, rows: &[&Row], step: usize, floats: &mut Vec<f64>) {
+        floats.clear();
+        for sample in rows.iter().filter_map(|row| row.column.get(step)) {
+            match sample {
+                SampleRef::Float(value) => floats.push(value),
+                SampleRef::Histogram(_) => {
+                    self.notes.inform("ignored histogram in quantile aggregation", input.vector_place);
+                }
+            }
+        }
     }
 
     fn check_parts(&mut self, input: &Input<'_>, parts: &Scalars) {

@@ -26,8 +26,7 @@ impl Evaluator<'_> {
         if !check_counts(counts, input.steps)? {
             return Ok(Vector::default());
         }
-        let mut columns: Vec<Option<Column>> = vec![None; input.rows.len()];
-        let mut order = Vec::new();
+        let mut taken = Taken { columns: vec![None; input.rows.len()], order: Vec::new() };
         let mut ranking = Vec::new();
         for members in &groups.members {
             self.budget.go_on()?;
@@ -38,18 +37,11 @@ impl Evaluator<'_> {
                     rank(&mut ranking, count, input.aggregator == Aggregator::TopK);
                 }
                 for (_, index) in ranking.iter().take(count) {
-                    if let (Some(column), Some(row)) = (columns.get_mut(*index), input.rows.get(*index)) {
-                        let column = column.get_or_insert_with(|| {
-                            order.push(*index);
-                            Column::empty(input.steps)
-                        });
-                        if let Some(sample) = row.column.get(step) {
-                            column.set(step, sample.to_sample());
-                        }
-                    }
+                    taken.take(input, *index, step);
                 }
             }
         }
+        let Taken { mut columns, order } = taken;
         self.budget.hold(order.len().saturating_mul(input.steps))?;
         let rows = order.into_iter().filter_map(|index| {
             let row = input.rows.get(index)?;
@@ -114,6 +106,28 @@ impl Evaluator<'_> {
         }
         rows.retain(|row| !row.column.is_empty());
         Ok(Vector::of(rows))
+    }
+}
+
+/// What was taken of the rows.
+struct Taken {
+    columns: Vec<Option<Column>>,
+    /// The rows' numbers, as they were taken first.
+    order: Vec<usize>,
+}
+
+impl Taken {
+    fn take(&mut self, input: &Input<'_>, index: usize, step: usize) {
+        let row = input.rows.get(index);
+        if let (Some(column), Some(row)) = (self.columns.get_mut(index), row) {
+            let column = column.get_or_insert_with(|| {
+                self.order.push(index);
+                Column::empty(input.steps)
+            });
+            if let Some(sample) = row.column.get(step) {
+                column.set(step, sample.to_sample());
+            }
+        }
     }
 }
 

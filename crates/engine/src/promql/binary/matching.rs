@@ -185,17 +185,20 @@ impl Matched<'_> {
             results.entry((!one_to_one).then_some(labels)).or_default().push((many, one));
         }
         for same in results.into_values().filter(|same| same.len() > 1) {
-            let mut taken = vec![false; self.steps];
-            for (many, one) in same {
-                for (step, taken) in taken.iter_mut().enumerate() {
-                    if many.column.has(step) && one.column.has(step) && std::mem::replace(taken, true) {
-                        return Err(too_many_matches(one_to_one));
-                    }
-                }
+            if overlap(&same, self.steps) {
+                return Err(too_many_matches(one_to_one));
             }
         }
         Ok(())
     }
+}
+
+/// Whether two of the pairs are there at the same step.
+fn overlap(pairs: &[(&Row, &Row)], steps: usize) -> bool {
+    let mut taken = vec![false; steps];
+    let mut is_new = |step: usize| taken.get_mut(step).is_none_or(|taken| !std::mem::replace(taken, true));
+    let is_there = |(many, one): &(&Row, &Row), step| many.column.has(step) && one.column.has(step);
+    pairs.iter().any(|pair| (0..steps).any(|step| is_there(pair, step) && !is_new(step)))
 }
 
 fn too_many_matches(one_to_one: bool) -> Error {

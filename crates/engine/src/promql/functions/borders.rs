@@ -60,7 +60,12 @@ fn of_floats(window: &Window<'_>, kind: Growth) -> Option<f64> {
 /// The value at a time between two samples; a counter that begins anew there begins at zero.
 fn between(before: &FloatPoint, after: &FloatPoint, time: i64, kind: Growth) -> f64 {
     let start = if kind.is_counter() && after.value < before.value { 0.0 } else { before.value };
-    start + (after.value - start) * (time - before.time) as f64 / (after.time - before.time) as f64
+    start + (after.value - start) * part(before.time, time, after.time)
+}
+
+/// How much of the time between two others has gone by.
+fn part(from: i64, time: i64, to: i64) -> f64 {
+    time.saturating_sub(from) as f64 / to.saturating_sub(from) as f64
 }
 
 /// What was lost when the counter began anew.
@@ -144,7 +149,7 @@ fn histogram_between(
     if time == after.time {
         return Ok(result);
     }
-    let fraction = (time - before.time) as f64 / (after.time - before.time) as f64;
+    let fraction = part(before.time, time, after.time);
     if kind.is_counter() && after.value.is_reset(&before.value) {
         result.multiply(fraction);
         return Ok(result);

@@ -3,8 +3,7 @@
 use super::{Argument, Call, Notes, Row};
 use crate::promql::labels::with;
 use query::Error;
-use query::promql::METRIC_NAME;
-use regex::Regex;
+use query::promql::{METRIC_NAME, regex};
 
 /// `label_replace(vector, destination, replacement, source, expression)`.
 pub(super) fn replace(arguments: Vec<Argument<'_>>, _: &Call<'_>, _: &mut Notes) -> Result<Vec<Row>, Error> {
@@ -20,7 +19,7 @@ pub(super) fn replace(arguments: Vec<Argument<'_>>, _: &Call<'_>, _: &mut Notes)
     else {
         return Err(Error::Invalid { message: "label_replace takes a vector and four texts".to_owned() });
     };
-    let pattern = Regex::new(&format!("^(?s:{expression})$"))
+    let pattern = regex(expression)
         .map_err(|_| execution(format!("invalid regular expression in label_replace(): {expression}")))?;
     check(destination, "destination", "label_replace")?;
     for row in &mut rows {

@@ -150,13 +150,6 @@ pub(crate) struct Window<'a> {
     pub(crate) scalars: &'a [f64],
 }
 
-impl Window<'_> {
-    /// The metric's name for warnings; empty if it has none.
-    pub(crate) fn metric(&self) -> &str {
-        self.labels.get(query::promql::METRIC_NAME)
-    }
-}
-
 /// A step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {

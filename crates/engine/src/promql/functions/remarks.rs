@@ -1,14 +1,14 @@
 //! What is said about the samples of a series, in Prometheus' words.
 
 use super::{Call, Notes, Window};
-use query::promql::{Combined, Histogram, Number};
+use query::promql::{Combined, Histogram, Labels, METRIC_NAME, Number};
 use std::ops::Range;
 
 /// Says things about one series.
 pub(super) struct Remarks<'a> {
     notes: &'a mut Notes,
     place: &'a Range<usize>,
-    metric: &'a str,
+    labels: &'a Labels,
 }
 
 /// Exponential and custom buckets were to be put together; it has been said.
@@ -17,12 +17,18 @@ pub(super) struct Incompatible;
 impl<'a> Remarks<'a> {
     /// About the series of a window, at the place of the call's first argument.
     pub(super) fn new(window: &'a Window<'_>, call: &'a Call<'_>, notes: &'a mut Notes) -> Self {
-        Self { notes, place: call.place_of(0), metric: window.metric() }
+        Self { notes, place: call.place_of(0), labels: window.labels }
+    }
+
+    /// The metric's name; empty if it has none.
+    fn metric(&self) -> &'a str {
+        self.labels.get(METRIC_NAME)
     }
 
     /// There are floats and histograms.
     pub(super) fn mixed(&mut self) {
-        let message = format!("encountered a mix of histograms and floats for metric name {:?}", self.metric);
+        let message =
+            format!("encountered a mix of histograms and floats for metric name {:?}", self.metric());
         self.notes.warn(message, self.place);
     }
 
@@ -30,7 +36,7 @@ impl<'a> Remarks<'a> {
     pub(super) fn histograms_left_out(&mut self) {
         let message = format!(
             "ignored histograms in a range containing both floats and histograms for metric name {:?}",
-            self.metric
+            self.metric()
         );
         self.notes.inform(message, self.place);
     }
@@ -38,20 +44,20 @@ impl<'a> Remarks<'a> {
     /// A gauge is taken for a counter.
     pub(super) fn no_counter(&mut self) {
         self.notes
-            .warn(format!("this native histogram metric is not a counter: {:?}", self.metric), self.place);
+            .warn(format!("this native histogram metric is not a counter: {:?}", self.metric()), self.place);
     }
 
     /// A counter is taken for a gauge.
     pub(super) fn no_gauge(&mut self) {
         self.notes
-            .warn(format!("this native histogram metric is not a gauge: {:?}", self.metric), self.place);
+            .warn(format!("this native histogram metric is not a gauge: {:?}", self.metric()), self.place);
     }
 
     /// There are exponential and custom buckets.
     pub(super) fn mixed_buckets(&mut self) -> Incompatible {
         let message = format!(
             "vector contains a mix of histograms with exponential and custom buckets schemas for metric name {:?}",
-            self.metric
+            self.metric()
         );
         self.notes.warn(message, self.place);
         Incompatible

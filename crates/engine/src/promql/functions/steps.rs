@@ -41,7 +41,7 @@ fn count(window: &Window<'_>, counts: fn(SampleRef<'_>, SampleRef<'_>) -> bool) 
 /// `irate`: how much a counter grows in a second, between its last two samples.
 pub(super) fn instant_rate(window: &Window<'_>, call: &Call<'_>, notes: &mut Notes) -> Option<Sample> {
     let [(from, before), (to, after)] = Timeline::last_two(window)?;
-    let seconds = (to - from) as f64 / 1000.0;
+    let seconds = to.saturating_sub(from) as f64 / 1000.0;
     if seconds == 0.0 {
         return None;
     }

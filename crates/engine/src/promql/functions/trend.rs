@@ -57,7 +57,7 @@ fn line(points: &[FloatPoint], time: i64) -> (f64, f64) {
         let level = first.value;
         return if level.is_infinite() { (f64::NAN, f64::NAN) } else { (0.0, level) };
     }
-    let at = |point: &FloatPoint| (point.time - time) as f64 / 1000.0;
+    let at = |point: &FloatPoint| point.time.saturating_sub(time) as f64 / 1000.0;
     let sum = |of: &dyn Fn(&FloatPoint) -> f64| {
         let sum: Kahan = points.iter().map(of).collect();
         sum.sum + sum.rest

@@ -23,10 +23,15 @@ impl Planner {
         let written: Vec<&Expression> = arguments.iter().map(bare).collect();
         let is_info = name == "info";
         let planned = if is_info { written.get(..1).unwrap_or_default() } else { &written };
+        let outer = self.reading;
+        self.reading.statistics |= matches!(name, "histogram_count" | "histogram_sum" | "histogram_avg");
+        self.reading.buckets |=
+            matches!(name, "histogram_quantile" | "histogram_quantiles" | "histogram_fraction");
         let mut plans = Vec::with_capacity(planned.len());
         for argument in planned {
             plans.push(self.plan(argument, span, depth)?);
         }
+        self.reading = outer;
         let info = if is_info { self.info(&plans, &written, span) } else { None };
         allowed(name, &plans)?;
         let invariant = plans.iter().all(|plan| plan.invariant) && !depends_on_time(name, &plans);

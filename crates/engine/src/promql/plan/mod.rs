@@ -8,8 +8,8 @@ use super::functions::Function;
 use lengths::Lengths;
 use query::Error;
 use query::promql::{
-    Aggregation, At, Binary, Expression, Length, Matcher, Node, PromqlRequest, RangeModifier, Selection,
-    Selector, Steps, Subquery, VectorShift,
+    Aggregation, At, Binary, BinaryOperator, Expression, Length, Matcher, Node, PromqlRequest, RangeModifier,
+    Selection, Selector, Steps, Subquery, VectorShift,
 };
 use std::ops;
 
@@ -76,6 +76,9 @@ pub(super) struct Source {
     pub(super) shift: Shift,
     /// What is taken for the value between samples.
     pub(super) modifier: Option<RangeModifier>,
+    /// Whether resets of histograms are found when they are read. Prometheus does so where only sums and counts of
+    /// histograms matter, which decides about warnings of resets that collide.
+    pub(super) finds_resets: bool,
 }
 
 /// `offset` and `@`.
@@ -177,7 +180,13 @@ pub(super) struct Planned<'a> {
 pub(super) fn plan(request: &PromqlRequest) -> Result<Planned<'_>, Error> {
     let times = Times::of(request.steps)?;
     let lengths = Lengths { step: times.step, range: times.end - times.frame.start };
-    let mut planner = Planner { times, lengths, lookback: request.lookback, selections: Vec::new() };
+    let mut planner = Planner {
+        times,
+        lengths,
+        lookback: request.lookback,
+        selections: Vec::new(),
+        reading: Reading::default(),
+    };
     let span = Span { from: times.frame.start, to: times.frame.end() };
     let plan = planner.plan(&request.expression, span, 0)?;
     Ok(Planned { plan, times, selections: planner.selections })
@@ -202,6 +211,16 @@ struct Planner {
     lengths: Lengths,
     lookback: i64,
     selections: Vec<Selection>,
+    reading: Reading,
+}
+
+/// What is needed of the histograms that are read.
+#[derive(Debug, Clone, Copy, Default)]
+struct Reading {
+    /// Something asks for their sums or counts.
+    statistics: bool,
+    /// Something needs their buckets.
+    buckets: bool,
 }
 
 impl Planner {
@@ -247,8 +266,12 @@ impl Planner {
         span: Span,
         depth: usize,
     ) -> Result<(Operation<'a>, bool), Error> {
+        let trims = matches!(binary.operator, BinaryOperator::TrimUpper | BinaryOperator::TrimLower);
+        let outer = self.reading;
+        self.reading.buckets |= trims;
         let left = Box::new(self.plan(&binary.left, span, depth)?);
         let right = Box::new(self.plan(&binary.right, span, depth)?);
+        self.reading = outer;
         let invariant = left.invariant && right.invariant;
         Ok((Operation::Binary { binary, left, right }, invariant))
     }
@@ -282,7 +305,10 @@ impl Planner {
         let shift = self.shift(&subquery.shift)?;
         let Span { from, to } = span.shifted(shift);
         let inner = Span { from: from.saturating_sub(length), to };
+        let outer = self.reading;
+        self.reading.buckets = true;
         let expression = Box::new(self.plan(&subquery.expression, inner, depth)?);
+        self.reading = outer;
         let content = RangeContent::Computed { expression, step, shift };
         Ok((Operation::Range(RangeSource { length, content }), shift.at.is_some()))
     }
@@ -320,7 +346,8 @@ impl Planner {
     ) -> Source {
         let index = self.selections.len();
         self.selections.push(Selection { matchers, from: wanted.from.saturating_add(1), to: wanted.to });
-        Source { index, shift, modifier }
+        let finds_resets = self.reading.statistics && !self.reading.buckets;
+        Source { index, shift, modifier, finds_resets }
     }
 
     fn shift(&self, shift: &VectorShift) -> Result<Shift, Error> {

@@ -37,7 +37,9 @@ fn vector(found: &[(Labels, Sample)], expected: &[Described], ordered: bool) -> 
             return Err(format!("{} is at place {place}, not {index}", name(labels)));
         }
         let wanted = expected.get(index).and_then(|series| series.values.first());
-        let Some(Some(wanted)) = wanted else { return Err(format!("{} was expected without a value", name(labels))) };
+        let Some(Some(wanted)) = wanted else {
+            return Err(format!("{} was expected without a value", name(labels)));
+        };
         same(sample, wanted).map_err(|error| format!("{} {error}", name(labels)))?;
     }
     let missing = expected.iter().find(|series| !found.iter().any(|(labels, _)| *labels == series.labels));
@@ -46,17 +48,27 @@ fn vector(found: &[(Labels, Sample)], expected: &[Described], ordered: bool) -> 
 
 fn matrix(found: &[Series], expected: &[Described], when: Option<When>) -> Result<(), String> {
     let Some(When::Range { start, step, .. }) = when else {
-        return Err(format!("is a matrix: {}", found.iter().map(|series| name(&series.labels)).collect::<String>()));
+        return Err(format!(
+            "is a matrix: {}",
+            found.iter().map(|series| name(&series.labels)).collect::<String>()
+        ));
     };
     for series in found {
         let wanted = expected.iter().rfind(|described| described.labels == series.labels);
         let label = name(&series.labels);
-        let Some(wanted) = wanted else { return Err(format!("{label} {} was not expected", points(&series.points))) };
+        let Some(wanted) = wanted else {
+            return Err(format!("{label} {} was not expected", points(&series.points)));
+        };
         let times = (0..).map(|index| start + index * step);
         let wanted: Vec<(i64, &Written)> =
             times.zip(&wanted.values).filter_map(|(time, value)| Some((time, value.as_ref()?))).collect();
         if wanted.len() != series.points.len() {
-            return Err(format!("{label} has {} points, not {}: {}", series.points.len(), wanted.len(), points(&series.points)));
+            return Err(format!(
+                "{label} has {} points, not {}: {}",
+                series.points.len(),
+                wanted.len(),
+                points(&series.points)
+            ));
         }
         for (point, (time, wanted)) in series.points.iter().zip(wanted) {
             if point.time != time {

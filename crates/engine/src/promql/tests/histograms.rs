@@ -14,7 +14,8 @@ pub fn read(item: &str, values: &mut Vec<Option<Written>>) {
     for index in 0..=times.unwrap_or(0) {
         if let Some((step, _)) = step.as_ref().filter(|_| index > 0) {
             assert!(histogram.schema <= step.schema, "the first histogram is finer: {item}");
-            let combined = if second.starts_with('-') { histogram.subtract(step) } else { histogram.add(step) };
+            let combined =
+                if second.starts_with('-') { histogram.subtract(step) } else { histogram.add(step) };
             combined.unwrap_or_else(|_| panic!("these cannot be combined: {item}"));
         }
         values.push(Some(written(histogram.clone(), with_hint)));

@@ -33,10 +33,10 @@ fn scripts(folder: &str) -> Vec<PathBuf> {
     paths
 }
 
-fn run(path: &Path) -> Outcome {
+fn run(text: &str) -> Outcome {
     let mut outcome = Outcome::default();
     let mut world = World::default();
-    for command in script::read(&std::fs::read_to_string(path).unwrap()) {
+    for command in script::read(text) {
         match command {
             Command::Clear => world = World::default(),
             Command::Load(load) => world.load(load),
@@ -56,7 +56,7 @@ fn run_all(folder: &str) -> (usize, String) {
     let paths = scripts(folder);
     for path in &paths {
         let name = path.file_name().unwrap().to_string_lossy();
-        let outcome = run(path);
+        let outcome = run(&std::fs::read_to_string(path).unwrap());
         println!(
             "{name}: {} passed, {} failed, {} skipped",
             outcome.passed,
@@ -75,6 +75,35 @@ fn our_scripts() {
     let (count, failures) = run_all("scripts");
     assert!(count > 0, "no scripts were found");
     assert!(failures.is_empty(), "{failures}");
+}
+
+/// Each of these is wrong, and is seen.
+#[test]
+fn what_is_wrong_fails() {
+    let load = "load 1m\n  v{a=\"1\"} 1 2 3\n  h {{schema:0 count:1 sum:1 buckets:[1]}}\n\n";
+    for query in [
+        "eval instant at 1m v\n  v{a=\"1\"} 2.00001",
+        "eval instant at 1m v\n  v{a=\"2\"} 2",
+        "eval instant at 1m v\n  v{a=\"1\"} 2\n  v{a=\"2\"} 2",
+        "eval instant at 1m v",
+        "eval instant at 1m v\n  expect fail",
+        "eval instant at 1m v +\n  v{a=\"1\"} 2",
+        "eval instant at 1m sum(v)\n  expect warn\n  {} 2",
+        "eval instant at 1m sum(v)\n  2",
+        "eval instant at 1m quantile(2, v)\n  expect no_warn\n  {} Inf",
+        "eval instant at 1m quantile(2, v)\n  expect warn msg: another\n  {} Inf",
+        "eval instant at 1m sort(v or h)\n  expect ordered\n  h 1\n  v{a=\"1\"} 2",
+        "eval instant at 0 h\n  h {{schema:0 count:1 sum:1 buckets:[2]}}",
+        "eval instant at 0 h\n  h {{schema:0 count:1 sum:1 offset:1 buckets:[1]}}",
+        "eval instant at 0 h\n  h {{schema:0 count:1 sum:1 buckets:[1] counter_reset_hint:gauge}}",
+        "eval range from 0 to 2m step 1m v\n  v{a=\"1\"} 1 2",
+        "eval range from 0 to 2m step 1m v\n  v{a=\"1\"} 1 _ 3",
+        "eval instant at 0 \"a\"\n  expect string \"b\"",
+        "eval instant at 0 1\n  2",
+    ] {
+        let outcome = run(&format!("{load}{query}\n"));
+        assert_eq!((outcome.passed, outcome.failed.len()), (0, 1), "{query}");
+    }
 }
 
 #[test]

@@ -56,7 +56,9 @@ fn by_query(text: &str) -> bool {
 fn answered(world: &World, query: &Query, text: &str, steps: Steps) -> Result<Option<Answer>, String> {
     let answer = match (compute(world, text, steps), &query.expectations.fails) {
         (Err(error), Some(expected)) if expected.matches(&error) => return Ok(None),
-        (Err(error), Some(Text::Exact(expected))) => return Err(format!("fails with {error:?}, not {expected:?}")),
+        (Err(error), Some(Text::Exact(expected))) => {
+            return Err(format!("fails with {error:?}, not {expected:?}"));
+        }
         (Err(error), _) => return Err(format!("fails: {error}")),
         (Ok(_), Some(_)) => return Err("does not fail".to_owned()),
         (Ok(answer), None) => answer,

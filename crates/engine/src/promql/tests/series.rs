@@ -1,7 +1,7 @@
 //! Reads descriptions of series: `name{label="value"} 1 2+3x4 _ stale {{schema:0 …}}`.
 
 use super::histograms;
-use query::promql::{Labels, Sample, parse_selector};
+use query::promql::{Labels, MatcherOperator, Sample, parse_selector};
 use std::sync::Arc;
 
 /// A series in a script.
@@ -54,7 +54,7 @@ fn labels(metric: &str) -> Labels {
         None => format!("{metric}{{{some}}}"),
     };
     let matchers = parse_selector(&selector).unwrap_or_else(|error| panic!("{metric}: {}", error.message));
-    let named = matchers.into_iter().filter(|matcher| matcher.value != ".+");
+    let named = matchers.into_iter().filter(|matcher| matcher.operator == MatcherOperator::Equal);
     Labels::new(named.map(|matcher| (matcher.name, matcher.value)))
 }
 
@@ -64,7 +64,11 @@ fn values_of(text: &str) -> Vec<Option<Written>> {
     while !rest.is_empty() {
         let end = item_end(rest);
         let (item, after) = rest.split_at(end);
-        if item.starts_with("{{") { histograms::read(item, &mut values) } else { floats(item, &mut values) }
+        if item.starts_with("{{") {
+            histograms::read(item, &mut values);
+        } else {
+            floats(item, &mut values);
+        }
         rest = after.trim_start();
     }
     values
@@ -93,7 +97,8 @@ fn floats(item: &str, values: &mut Vec<Option<Written>>) {
     }
     // After the first character, and not in an exponent.
     let signs = value.char_indices().skip(1).filter(|(_, character)| matches!(character, '+' | '-'));
-    let sign = signs.map(|(at, _)| at).find(|at| !value[..*at].ends_with(['e', 'E']));
+    let exponent = |at: usize| value.get(..at).is_some_and(|before| before.ends_with(['e', 'E']));
+    let sign = signs.map(|(at, _)| at).find(|at| !exponent(*at));
     let (start, step) = sign.map_or((value, "0"), |at| value.split_at(at));
     let (mut start, step) = (float(start), float(step));
     for _ in 0..=times.unwrap_or(0) {

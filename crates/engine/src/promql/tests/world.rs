@@ -20,9 +20,9 @@ impl World {
         let mut loaded: BTreeMap<Labels, Vec<Point>> = BTreeMap::new();
         for Described { labels, values } in load.series {
             let times = (0..).map(|index| index * load.step);
-            let points = times.zip(values).filter_map(|(time, value)| {
-                value.map(|written| Point { time, sample: written.sample })
-            });
+            let points = times
+                .zip(values)
+                .filter_map(|(time, value)| value.map(|written| Point { time, sample: written.sample }));
             loaded.insert(labels, points.collect());
         }
         if load.make_histograms {
@@ -44,9 +44,10 @@ impl World {
             .iter()
             .map(|matcher| (matcher.name.as_str(), matcher.compile().unwrap()))
             .collect();
-        let selected = self.series.iter().filter(|(labels, _)| {
-            matchers.iter().all(|(name, matcher)| matcher.matches(labels.get(name)))
-        });
+        let selected = self
+            .series
+            .iter()
+            .filter(|(labels, _)| matchers.iter().all(|(name, matcher)| matcher.matches(labels.get(name))));
         let within = |point: &&Point| (selection.from..=selection.to).contains(&point.time);
         selected
             .map(|(labels, points)| Series {
@@ -102,7 +103,8 @@ fn made_histograms(loaded: &BTreeMap<Labels, Vec<Point>>) -> BTreeMap<Labels, Ve
     for (labels, points) in loaded {
         let name = labels.get(METRIC_NAME);
         let suffix = ["_bucket", "_count", "_sum"].into_iter().find(|suffix| name.ends_with(suffix));
-        let Some((suffix, base)) = suffix.and_then(|suffix| Some((suffix, name.strip_suffix(suffix)?))) else {
+        let Some((suffix, base)) = suffix.and_then(|suffix| Some((suffix, name.strip_suffix(suffix)?)))
+        else {
             continue;
         };
         let bound = labels.get("le").parse::<f64>().ok().filter(|bound| !bound.is_nan());

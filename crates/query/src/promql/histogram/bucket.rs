@@ -46,7 +46,7 @@ impl Histogram {
     pub(super) fn populated_positive(&self) -> impl DoubleEndedIterator<Item = (i32, Bucket)> {
         let populated = self.positive.iter().filter(|(_, count)| !count.is_empty());
         populated.map(|(index, count)| {
-            let (lower, upper) = (self.bound(index - 1), self.bound(index));
+            let (lower, upper) = (self.bound(index.saturating_sub(1)), self.bound(index));
             let rule = if self.is_custom() && index == 0 { Rule::Closed } else { Rule::LeftOpen };
             (index, Bucket { lower, upper, rule, count })
         })
@@ -56,7 +56,7 @@ impl Histogram {
     pub(super) fn populated_negative(&self) -> impl DoubleEndedIterator<Item = (i32, Bucket)> {
         let populated = self.negative.iter().filter(|(_, count)| !count.is_empty());
         populated.map(|(index, count)| {
-            let (lower, upper) = (-self.bound(index), -self.bound(index - 1));
+            let (lower, upper) = (-self.bound(index), -self.bound(index.saturating_sub(1)));
             (index, Bucket { lower, upper, rule: Rule::RightOpen, count })
         })
     }

@@ -51,7 +51,7 @@ impl<N: Number> Buckets<N> {
     pub(super) fn reduced(&self, levels: u32) -> Self {
         let mut reduced = Self::default();
         for (index, count) in self.iter() {
-            reduced.join(((index - 1) >> levels) + 1, count);
+            reduced.join((index.saturating_sub(1) >> levels) + 1, count);
         }
         reduced
     }

@@ -28,14 +28,14 @@ impl<N: Number> Histogram<N> {
 
     /// The end of the bucket that this value is inside of, if there is something in it; else the value.
     fn whole_bucket(&self, buckets: &Buckets<N>, value: f64) -> f64 {
-        let mut inner = buckets.iter().take_while(|(index, _)| self.bound(index - 1) < value);
+        let mut inner = buckets.iter().take_while(|(index, _)| self.bound(index.saturating_sub(1)) < value);
         let around = inner.find(|(index, count)| !count.is_empty() && self.bound(*index) > value);
         around.map_or(value, |(index, _)| self.bound(index))
     }
 
     /// The first bucket that has nothing nearer to zero than this value.
     fn first_beyond(&self, value: f64, buckets: &Buckets<N>) -> i32 {
-        let inner = buckets.iter().take_while(|(index, _)| self.bound(index - 1) < value);
+        let inner = buckets.iter().take_while(|(index, _)| self.bound(index.saturating_sub(1)) < value);
         inner.last().map_or(buckets.offset, |(index, _)| index.saturating_add(1))
     }
 

@@ -21,7 +21,7 @@ impl Parser<'_> {
         let start = self.start();
         let (length, _) = self.length(0)?;
         match length {
-            LengthExpression::Seconds(seconds) | LengthExpression::Duration(seconds) if !(seconds > 0.0) => {
+            LengthExpression::Seconds(seconds) | LengthExpression::Duration(seconds) if seconds <= 0.0 => {
                 Err(self.error_from(start, "duration must be greater than 0"))
             }
             length => Ok(finished(length)),

@@ -60,6 +60,32 @@ fn parts_of_classic_histograms() {
 }
 
 #[test]
+fn counts_and_sums_need_no_buckets() {
+    let grown = |count: f64| {
+        let positive = Buckets { offset: 1, counts: vec![count] };
+        Histogram { count, sum: 2.0 * count, positive, ..Histogram::default() }
+    };
+    let stored = [
+        histograms("x_total{a=\"1\"}", [1.0, 3.0, 2.0, 4.0, 5.0].map(grown)),
+        histograms("x_total{a=\"2\"}", [1.0, 2.0, 3.0, 4.0, 2.0].map(grown)),
+    ];
+    let warning = "PromQL warning: conflicting counter resets during histogram aggregation (1:21)";
+    check(
+        &stored,
+        &[
+            ("histogram_count(increase(x_total{a=\"1\"}[5m]))", "{a=\"1\"} 8"),
+            ("histogram_sum(x_total{a=\"1\"})", "{a=\"1\"} 10"),
+            ("histogram_count(sum(x_total))", &format!("7; {warning}")),
+            (
+                "histogram_count(sum(x_total)) * 0 + histogram_quantile(1, sum(x_total))",
+                &format!("2; {warning}"),
+            ),
+            ("histogram_count(sum(x_total) </ 1)", "0"),
+        ],
+    );
+}
+
+#[test]
 fn what_is_wrong_is_told() {
     let same = histogram();
     let no_number = Histogram { count: 8.0, sum: f64::NAN, ..histogram() };
