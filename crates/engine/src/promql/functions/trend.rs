@@ -2,7 +2,7 @@
 
 use super::remarks::Remarks;
 use super::{Call, FloatPoint, Notes, Window};
-use query::promql::{Kahan, Sample};
+use query::promql::{Kahan, Number, Sample};
 
 /// `deriv`: the slope of the line through the samples, per second.
 pub(super) fn derivative(window: &Window<'_>, call: &Call<'_>, notes: &mut Notes) -> Option<Sample> {
@@ -57,14 +57,16 @@ fn line(points: &[FloatPoint], time: i64) -> (f64, f64) {
         let level = first.value;
         return if level.is_infinite() { (f64::NAN, f64::NAN) } else { (0.0, level) };
     }
-    let at = |point: &FloatPoint| point.time.saturating_sub(time) as f64 / 1000.0;
-    let sum = |of: &dyn Fn(&FloatPoint) -> f64| {
-        let sum: Kahan = points.iter().map(of).collect();
-        sum.sum + sum.rest
-    };
+    let mut sums = [Kahan::default(); 4];
+    for point in points {
+        let at = point.time.saturating_sub(time) as f64 / 1000.0;
+        let terms = [at, point.value, at * point.value, at * at];
+        for (sum, term) in sums.iter_mut().zip(terms) {
+            *sum = sum.plus(term);
+        }
+    }
     let count = points.len() as f64;
-    let (x, y) = (sum(&at), sum(&|point| point.value));
-    let (products, squares) = (sum(&|point| at(point) * point.value), sum(&|point| at(point) * at(point)));
+    let [x, y, products, squares] = sums.map(|sum| sum.sum + sum.rest);
     let slope = (products - x * y / count) / (squares - x * x / count);
     (slope, y / count - slope * x / count)
 }

@@ -82,12 +82,6 @@ impl<N: Number> Buckets<N> {
     pub(super) fn map<M: Number>(&self, change: impl Fn(N) -> M) -> Buckets<M> {
         Buckets { offset: self.offset, counts: self.counts.iter().copied().map(change).collect() }
     }
-
-    /// What is in the bucket with this index.
-    pub(super) fn at(&self, index: i32) -> N {
-        let place = usize::try_from(i64::from(index) - i64::from(self.offset)).ok();
-        place.and_then(|place| self.counts.get(place)).copied().unwrap_or_default()
-    }
 }
 
 impl Buckets {
@@ -121,6 +115,6 @@ fn index_at(offset: i32, place: usize) -> i32 {
 }
 
 /// Zero when `to` is before `from`.
-fn distance(from: i32, to: i32) -> usize {
+pub(super) fn distance(from: i32, to: i32) -> usize {
     usize::try_from(i64::from(to) - i64::from(from)).unwrap_or_default()
 }

@@ -1,5 +1,6 @@
 //! Whether a counter began anew.
 
+use super::buckets::distance;
 use super::custom::intersection;
 use super::{Buckets, Histogram, ResetHint};
 use std::borrow::Cow;
@@ -57,5 +58,8 @@ impl Histogram {
 
 /// Whether some bucket has less in it than before.
 fn is_less(now: &Buckets, before: &Buckets) -> bool {
-    before.iter().any(|(index, count)| now.at(index) < count)
+    let (gone, rest) = before.counts.split_at(distance(before.offset, now.offset).min(before.counts.len()));
+    let mut now = now.counts.iter().skip(distance(now.offset, before.offset));
+    gone.iter().any(|count| *count > 0.0)
+        || rest.iter().any(|count| now.next().copied().unwrap_or_default() < *count)
 }
