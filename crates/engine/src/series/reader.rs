@@ -159,7 +159,7 @@ impl<'q> Reader<'q> {
         if !self.matching.complete(&mut labels, &|name| origin.other(name)) {
             return None;
         }
-        let growth = growth(kind, monotonic, context.delta);
+        let growth = growth(&metric, context.delta);
         let (first, last, points) = (u64::MAX, 0, Points::new(kind));
         let number = *self.index.entry(Identity { context, labels: labels.clone() }).or_insert_with(|| {
             self.streams.push(Stream {
@@ -178,11 +178,11 @@ impl<'q> Reader<'q> {
     }
 }
 
-const fn growth(kind: MetricKind, monotonic: bool, delta: bool) -> Growth {
-    match kind {
+const fn growth(metric: &Metric<'_>, delta: bool) -> Growth {
+    match metric.kind {
         MetricKind::Gauge | MetricKind::Summary => Growth::None,
         _ if delta => Growth::Delta,
-        MetricKind::Sum if !monotonic => Growth::None,
+        MetricKind::Sum if !metric.monotonic => Growth::None,
         _ => Growth::Total,
     }
 }
