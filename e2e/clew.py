@@ -54,7 +54,7 @@ class Clew:
         self.directory = directory
         self.extra = list(extra)
         self.environment = environment or {}
-        self.grpc, self.http, self.query = free_ports(3)
+        self.grpc, self.http, self.query, self.prometheus = free_ports(4)
         self.process = None
 
     @property
@@ -70,7 +70,8 @@ class Clew:
             BINARY, "serve", "--data-directory", str(self.directory),
             "--otlp-grpc-address", f"127.0.0.1:{self.grpc}",
             "--otlp-http-address", f"127.0.0.1:{self.http}",
-            "--query-address", f"127.0.0.1:{self.query}", *self.extra,
+            "--query-address", f"127.0.0.1:{self.query}",
+            "--prometheus-address", f"127.0.0.1:{self.prometheus}" if self.prometheus else "none", *self.extra,
         ]
         self.log = open(f"{self.directory}.log", "ab")
         self.process = subprocess.Popen(
@@ -108,6 +109,15 @@ class Clew:
         answer = requests.get(self.api + path, params=parameters, timeout=60)
         assert answer.status_code == 200, f"{answer.status_code} {path}: {answer.text[:500]}"
         return answer.json()
+
+    def promql(self, query, **parameters):
+        """What an expression answers through Prometheus' API: the list of its series, or of its samples."""
+        path = "query_range" if "start" in parameters else "query"
+        answer = requests.get(
+            f"http://127.0.0.1:{self.prometheus}/api/v1/{path}", params={"query": query, **parameters}, timeout=60
+        )
+        assert answer.status_code == 200, f"{answer.status_code} {query}: {answer.text[:500]}"
+        return answer.json()["data"]["result"]
 
     def post(self, path, body):
         """Sends OTLP's JSON."""

@@ -562,7 +562,12 @@ def test_ah07_metrics(hub):
     def sent():
         series = hub.clew.get("/api/v1/metrics/events_published_total")["series"]
         return {each["service"]: True for each in series if each["points"][-1]["value"] >= 1}
-    wait_until(lambda: sent().keys() >= {"agenthub-broker", "agenthub-subscriber", "agenthub-publisher"}, 20, "metrics are stored")
+    services = {"agenthub-broker", "agenthub-subscriber", "agenthub-publisher"}
+    wait_until(lambda: sent().keys() >= services, 20, "metrics are stored")
+    published = hub.clew.promql("sum by (service_name) (events_published_total) >= 1")
+    assert {series["metric"]["service_name"] for series in published} >= services
+    processed = 'histogram_quantile(0.95, sum by (le) (rate(event_processing_duration_seconds_bucket[5m])))'
+    assert float(hub.clew.promql(processed)[0]["value"][1]) > 0
 
 
 def test_ah07_health(hub):

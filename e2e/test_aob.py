@@ -584,6 +584,9 @@ def test_sampling(make, sampler):
     # Metrics are told twice a second: the last of them counts all.
     told = wait_until(lambda: sampling(system) if abs(sampling(system)["actual"] - 0.1) <= 0.01 else None, 20, f"a tenth: {told}")
     assert told["configured"] == pytest.approx(0.1)
+    pair = system.clew.promql('clew_traces_sampling_ratio{service_name="%s"}' % system.service)
+    shares = {series["metric"]["kind"]: float(series["value"][1]) for series in pair}
+    assert shares["configured"] == pytest.approx(0.1) and abs(shares["actual"] - 0.1) <= 0.01
     callers = [uuid.uuid4().hex for _ in range(200)]
     ask_often(system, 200, lambda number: {"traceparent": f"00-{callers[number]}-{CALLER}-01"})
     system.stop()

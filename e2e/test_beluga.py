@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -148,8 +149,11 @@ def test_bel_03_the_tree_of_packages(beluga, own_clew):
     shown(clew, trace)
 
 
-# PromQL is not answered yet: what it would be asked is asked of `/api/v1/metrics`.
-def test_bel_04_the_chat_service_its_metrics_by_our_api(beluga, own_clew):
+def by_label(result, label):
+    return {series["metric"].get(label, ""): float(series["value"][1]) for series in result}
+
+
+def test_bel_04_the_chat_service_and_its_metrics(beluga, own_clew):
     clew = own_clew().start()
     joined = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
     with chat_service(beluga, clew) as url:
@@ -188,6 +192,10 @@ def test_bel_04_the_chat_service_its_metrics_by_our_api(beluga, own_clew):
     assert samples['chat_request_duration_count{status="success"}'] == "2"
     assert samples['myapp_request_duration_seconds_count{endpoint="/chat"}'] == "4"
     assert samples["myapp_requests_active"] == "0"
+    assert by_label(clew.promql("sum by (status)(chat_requests_total)"), "status") == {"success": 2, "error": 2}
+    quantile = "histogram_quantile(0.95, sum by (le,status)(rate(chat_request_duration_bucket[5m])))"
+    quantiles = by_label(clew.promql(quantile), "status")
+    assert quantiles.keys() == {"success", "error"} and all(seconds > 0 for seconds in quantiles.values())
     assert values(clew, "chat.requests.total") == {(("status", "success"),): 2, (("status", "error"),): 2}
     assert values(clew, "chat.request.duration") == {(("status", "success"),): 2, (("status", "error"),): 2}
     described = {each["name"]: each for each in clew.get("/api/v1/metrics")["metrics"]}
@@ -292,8 +300,7 @@ def test_bel_06_logs_belong_to_the_span_they_were_written_in(beluga, own_clew, t
     shown(clew, trace)
 
 
-# PromQL is not answered yet: what it would be asked is asked of `/api/v1/metrics`, under the instruments' own names.
-def test_bel_07_requests_in_flight_and_done_by_our_api(beluga, own_clew):
+def test_bel_07_requests_in_flight_and_done(beluga, own_clew):
     clew = own_clew().start()
     port = free_ports(1)[0]
     with serving(beluga, "provider", port=port, path="/waiting") as provider, chat_service(
@@ -309,11 +316,22 @@ def test_bel_07_requests_in_flight_and_done_by_our_api(beluga, own_clew):
             thread.start()
         active = "myapp.requests.active"
         wait_until(lambda: values(clew, active) == {(): 3}, message="three are in flight")
+        assert clew.promql("myapp_requests_active == 3")
         wait_until(lambda: requests.get(f"{provider}/waiting", timeout=5).text == "3", message="three wait")
         requests.post(f"{provider}/release", timeout=5).raise_for_status()
         for thread in held:
             thread.join(30)
         wait_until(lambda: values(clew, active) == {(): 0}, message="none is in flight")
+        assert clew.promql("myapp_requests_active == 0")
+    (done,) = clew.promql('sum(myapp_requests_total{status="success"})')
+    (waited,) = clew.promql('myapp_request_duration_seconds_count{endpoint="/chat"} == 10')
+    assert done["value"][1] == waited["value"][1] == "10"
+    found = requests.get(
+        f"http://127.0.0.1:{clew.prometheus}/api/v1/query_exemplars", timeout=20,
+        params={"query": "myapp_request_duration_seconds_bucket", "start": time.time() - 600, "end": time.time() + 60},
+    ).json()["data"]
+    told = {exemplar["labels"]["trace_id"] for series in found for exemplar in series["exemplars"]}
+    assert told and told <= {trace.id for trace in traces(clew, service="ai-chat-service", limit=100)}
     assert values(clew, "myapp.requests.total") == {(("endpoint", "/chat"), ("status", "success")): 10}
     assert values(clew, "myapp.request.duration") == {(("endpoint", "/chat"),): 10}
     described = {each["name"]: each for each in clew.get("/api/v1/metrics")["metrics"]}

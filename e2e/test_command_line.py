@@ -79,7 +79,8 @@ def test_port_taken_names_port_key_and_holder(own_clew):
         holder.listen()
         done = subprocess.run(
             [BINARY, "serve", "--data-directory", str(clew.directory), "--otlp-http-address", f"127.0.0.1:{clew.http}",
-             "--otlp-grpc-address", f"127.0.0.1:{clew.grpc}", "--query-address", f"127.0.0.1:{clew.query}"],
+             "--otlp-grpc-address", f"127.0.0.1:{clew.grpc}", "--query-address", f"127.0.0.1:{clew.query}",
+             "--prometheus-address", "none"],
             capture_output=True, text=True, timeout=20)
     assert done.returncode != 0
     for part in (str(clew.http), "otlp.http-address", str(os.getpid())):
@@ -109,7 +110,8 @@ def test_second_server_on_the_same_data_is_refused(own_clew):
     other = own_clew(name="unused")
     done = subprocess.run(
         [BINARY, "serve", "--data-directory", str(clew.directory), "--otlp-http-address", f"127.0.0.1:{other.http}",
-         "--otlp-grpc-address", f"127.0.0.1:{other.grpc}", "--query-address", f"127.0.0.1:{other.query}"],
+         "--otlp-grpc-address", f"127.0.0.1:{other.grpc}", "--query-address", f"127.0.0.1:{other.query}",
+         "--prometheus-address", "none"],
         capture_output=True, text=True, timeout=20)
     assert done.returncode == 1 and "in use" in done.stderr
 

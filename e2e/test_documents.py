@@ -26,13 +26,15 @@ def commands():
 
 @pytest.mark.parametrize("command", commands())
 def test_command(command, clew, tmp_path):
-    ports = free_ports(3)
+    ports = free_ports(4)
     variables = {
         **os.environ, "CLEW_SERVER": clew.api, "OTEL_EXPORTER_OTLP_ENDPOINT": clew.otlp_http,
         "CLEW_STORAGE_DIRECTORY": str(tmp_path / "data"), "CLEW_OTLP_GRPC_ADDRESS": f"127.0.0.1:{ports[0]}",
         "CLEW_OTLP_HTTP_ADDRESS": f"127.0.0.1:{ports[1]}", "CLEW_QUERY_ADDRESS": f"127.0.0.1:{ports[2]}",
+        "CLEW_PROMETHEUS_ADDRESS": f"127.0.0.1:{ports[3]}",
     }
     command = command.replace("target/release/clew", os.path.abspath(BINARY))
+    command = command.replace("127.0.0.1:9090", f"127.0.0.1:{clew.prometheus}")
     if command != "cargo xtask run":
         done = subprocess.run(command, shell=True, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=900)
         assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"

@@ -6,11 +6,13 @@ use std::net::SocketAddr;
 use thiserror::Error;
 use tokio::net::TcpListener;
 
-/// The three bound ports.
+/// The bound ports.
 pub struct Listeners {
     pub otlp_grpc: TcpListener,
     pub otlp_http: TcpListener,
     pub query: TcpListener,
+    /// Nothing where it is not wanted, or taken: a Prometheus that runs already is no reason not to start.
+    pub prometheus: Option<TcpListener>,
 }
 
 /// The addresses that were bound: the port is known even where 0 was asked for.
@@ -19,6 +21,7 @@ pub struct Addresses {
     pub otlp_grpc: SocketAddr,
     pub otlp_http: SocketAddr,
     pub query: SocketAddr,
+    pub prometheus: Option<SocketAddr>,
 }
 
 #[derive(Debug, Error)]
@@ -44,6 +47,7 @@ impl Listeners {
             otlp_grpc: bind("otlp.grpc-address", config.otlp.grpc_address).await?,
             otlp_http: bind("otlp.http-address", config.otlp.http_address).await?,
             query: bind("query.address", config.query.address).await?,
+            prometheus: bind_if_free(PROMETHEUS, config.prometheus.address).await?,
         })
     }
 
@@ -52,6 +56,7 @@ impl Listeners {
             otlp_grpc: self.otlp_grpc.local_addr()?,
             otlp_http: self.otlp_http.local_addr()?,
             query: self.query.local_addr()?,
+            prometheus: self.prometheus.as_ref().map(TcpListener::local_addr).transpose()?,
         })
     }
 }
@@ -65,6 +70,21 @@ async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, Err
     Err(Error::Bind { address, key, source })
 }
 
+/// The key of the port that is not needed: the page's port answers the same.
+const PROMETHEUS: &str = "prometheus.address";
+
+async fn bind_if_free(key: &'static str, address: Option<SocketAddr>) -> Result<Option<TcpListener>, Error> {
+    let Some(address) = address else { return Ok(None) };
+    match bind(key, address).await {
+        Err(taken @ Error::Taken { .. }) => {
+            let instead = "until then Prometheus' API is under /prometheus on the page's port alone";
+            tracing::warn!("{}; or none for no such port; {instead}", taken.to_string().replace('\n', ": "));
+            Ok(None)
+        }
+        bound => bound.map(Some),
+    }
+}
+
 fn taken(key: &'static str, address: SocketAddr) -> Error {
     let port = address.port();
     let holder = port_holder::find(port).map_or_else(String::new, |holder| format!(" by {holder}"));
@@ -75,7 +95,16 @@ fn taken(key: &'static str, address: SocketAddr) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::bind;
+    use super::{PROMETHEUS, bind, bind_if_free};
+
+    #[tokio::test]
+    async fn a_prometheus_that_runs_already_is_no_error() {
+        let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        assert!(bind_if_free(PROMETHEUS, holder.local_addr().ok()).await.unwrap().is_none());
+        assert!(bind_if_free(PROMETHEUS, None).await.unwrap().is_none());
+        let free = "127.0.0.1:0".parse().ok();
+        assert!(bind_if_free(PROMETHEUS, free).await.unwrap().is_some());
+    }
 
     #[tokio::test]
     async fn a_taken_port_is_explained() {

@@ -48,6 +48,7 @@ pub async fn wire(config: &Config, listeners: Listeners) -> anyhow::Result<Super
     );
     let deletion = Arc::new(StorageDeletion { storage: storage.clone() });
     let ports = Ports { engine, application: Arc::new(application), deletion };
+    let prometheus = server::prometheus_router(ports.clone(), config.query.allowed_hosts.clone());
     let page = server::router(ports, config.query.allowed_hosts.clone())
         .merge(pipeline::otlp::page_router(Arc::clone(&intake)));
 
@@ -62,17 +63,25 @@ pub async fn wire(config: &Config, listeners: Listeners) -> anyhow::Result<Super
             Ok(pipeline::serve(listener, name, router, diagnostics, stop).await?)
         });
     }
-    supervisor.add("page and API", Stage::Doors, |stop| serve_page(listeners.query, page, diagnostics, stop));
+    if let Some(listener) = listeners.prometheus {
+        let diagnostics = diagnostics.clone();
+        supervisor.add("Prometheus' API", Stage::Doors, |stop| {
+            serve_answers((listener, "Prometheus"), prometheus, diagnostics, stop)
+        });
+    }
+    supervisor.add("page and API", Stage::Doors, |stop| {
+        serve_answers((listeners.query, "page"), page, diagnostics, stop)
+    });
     Ok(supervisor)
 }
 
-async fn serve_page(
-    listener: TcpListener,
+async fn serve_answers(
+    (listener, name): (TcpListener, &'static str),
     router: Router,
     diagnostics: Diagnostics,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let serving = pipeline::serve(listener, "page", router, diagnostics, stop.clone());
+    let serving = pipeline::serve(listener, name, router, diagnostics, stop.clone());
     tokio::select! {
         ended = serving => Ok(ended?),
         () = async { stop.cancelled().await; tokio::time::sleep(ANSWER_TIME).await } => Ok(()),

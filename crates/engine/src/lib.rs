@@ -21,6 +21,7 @@ mod row;
 mod run;
 mod scan;
 mod search;
+mod series;
 mod skeleton;
 mod summary;
 mod table;
@@ -37,6 +38,7 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use model::{Signal, Span, SpanId, TenantId, TimeRange, TraceId, otlp};
 use query::findings::FindingsResult;
+use query::promql::{Answer, Labels, MetricMetadata, PromqlRequest, SeriesExemplars, SeriesRequest};
 use query::result::{
     Change, EntitiesResult, Field, FieldValues, LogResult, MetricName, MetricResult, Operation,
     OperationsResult, SearchResult, Skeleton, Stored, TraceSummary,
@@ -60,6 +62,8 @@ const CONCURRENT: usize = 8;
 const WAIT: Duration = Duration::from_secs(5);
 /// Countings of what agents, models and so on did that are under way at the same time: each keeps many spans.
 const COUNTS: usize = 2;
+/// Expressions of PromQL that are computed at the same time: each may keep many samples.
+const COMPUTING: usize = 4;
 /// Exports that are under way at the same time; each keeps what it reads from being deleted.
 const EXPORTS: usize = 2;
 /// Traces that are summed up at the same time.
@@ -71,9 +75,9 @@ const SUMMARIES: usize = 8;
 /// When the query engine cannot be set up.
 pub fn open(storage: Storage, prices: PriceTable) -> Result<Arc<dyn Engine>, Error> {
     let (turns, exports) = (Semaphore::new(CONCURRENT), Arc::new(Semaphore::new(EXPORTS)));
-    let counts = Semaphore::new(COUNTS);
+    let (counts, computing) = (Semaphore::new(COUNTS), Semaphore::new(COMPUTING));
     let (scanner, prices) = (Scanner::new()?, Arc::new(prices));
-    Ok(Arc::new(StoredEngine { storage, scanner, prices, turns, counts, exports }))
+    Ok(Arc::new(StoredEngine { storage, scanner, prices, turns, counts, computing, exports }))
 }
 
 fn busy() -> Error {
@@ -86,6 +90,7 @@ struct StoredEngine {
     prices: Arc<PriceTable>,
     turns: Semaphore,
     counts: Semaphore,
+    computing: Semaphore,
     exports: Arc<Semaphore>,
 }
 
@@ -254,6 +259,35 @@ impl Engine for StoredEngine {
     async fn metric_points(&self, tenant: &TenantId, request: MetricRequest) -> Result<MetricResult, Error> {
         let snapshot = self.storage.snapshot(tenant, Signal::Metrics);
         self.answer(request.deadline, metrics::points(&self.scanner, &snapshot, &request)).await
+    }
+
+    async fn promql(&self, tenant: &TenantId, request: PromqlRequest) -> Result<Answer, Error> {
+        let snapshot = self.storage.snapshot(tenant, Signal::Metrics);
+        let deadline = request.deadline;
+        let answering = async {
+            let _turn = self.computing.acquire().await.map_err(internal)?;
+            series::promql(&self.scanner, &snapshot, request).await
+        };
+        self.answer(deadline, answering).await
+    }
+
+    async fn series(&self, tenant: &TenantId, request: SeriesRequest) -> Result<Vec<Labels>, Error> {
+        let snapshot = self.storage.snapshot(tenant, Signal::Metrics);
+        self.answer(request.deadline, series::list(&self.scanner, &snapshot, &request)).await
+    }
+
+    async fn exemplars(
+        &self,
+        tenant: &TenantId,
+        request: SeriesRequest,
+    ) -> Result<Vec<SeriesExemplars>, Error> {
+        let snapshot = self.storage.snapshot(tenant, Signal::Metrics);
+        self.answer(request.deadline, series::exemplars(&self.scanner, &snapshot, &request)).await
+    }
+
+    async fn metadata(&self, tenant: &TenantId) -> Result<Vec<MetricMetadata>, Error> {
+        let snapshot = self.storage.snapshot(tenant, Signal::Metrics);
+        self.answer(Deadline::default(), series::metadata(&self.scanner, &snapshot)).await
     }
 
     async fn services(&self, tenant: &TenantId) -> Result<Vec<String>, Error> {

@@ -26,7 +26,8 @@ pub async fn names(scanner: &Scanner, snapshot: &Snapshot) -> Result<Vec<MetricN
             entry.points += operation.rows;
         }
         if unseen {
-            let columns = [schema::NAME, schema::UNIT, schema::DESCRIPTION, schema::METRIC_KIND];
+            let columns =
+                [schema::NAME, schema::UNIT, schema::DESCRIPTION, schema::METRIC_KIND, schema::MONOTONIC];
             let all = Wanted { signal: Signal::Metrics, filter: &Expression::All, range: TimeRange::ALL };
             let described = scanner.each(&source, all, &columns, |batch| describe(&mut names, batch)).await;
             described.or_else(|error| source.forgive(error))?;
@@ -50,7 +51,8 @@ fn describe(names: &mut BTreeMap<String, MetricName>, batch: &RecordBatch) {
     let points = take_record_batch(batch, &rows).map(|rows| otlp::metric_points(&rows)).unwrap_or_default();
     for point in points {
         if let Some(name) = names.get_mut(&point.name) {
-            (name.unit, name.description, name.kind) = (point.unit, point.description, point.kind);
+            (name.unit, name.description) = (point.unit, point.description);
+            (name.kind, name.monotonic) = (point.kind, point.monotonic);
         }
     }
 }

@@ -8,6 +8,7 @@ mod logs;
 mod metrics;
 mod resent;
 mod runs;
+mod series;
 mod trees;
 
 use model::batch::Encoding;

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::findings::{FindingsRequest, FindingsResult};
+use crate::promql::{Answer, Labels, MetricMetadata, PromqlRequest, SeriesExemplars, SeriesRequest};
 use crate::request::{
     EntitiesRequest, ExportRequest, FieldValuesRequest, LogRequest, MetricRequest, OperationsRequest,
     SearchRequest,
@@ -50,6 +51,22 @@ pub trait Engine: Send + Sync {
 
     /// The points of one metric; an unknown metric is [`Error::NotFound`].
     async fn metric_points(&self, tenant: &TenantId, request: MetricRequest) -> Result<MetricResult, Error>;
+
+    /// What a PromQL expression computes over the metrics stored.
+    async fn promql(&self, tenant: &TenantId, request: PromqlRequest) -> Result<Answer, Error>;
+
+    /// The labels of the series that data points become for PromQL, sorted.
+    async fn series(&self, tenant: &TenantId, request: SeriesRequest) -> Result<Vec<Labels>, Error>;
+
+    /// The exemplars of these series, sorted by labels.
+    async fn exemplars(
+        &self,
+        tenant: &TenantId,
+        request: SeriesRequest,
+    ) -> Result<Vec<SeriesExemplars>, Error>;
+
+    /// The metrics stored, by their names in PromQL; of a name that several have there is one entry for each kind.
+    async fn metadata(&self, tenant: &TenantId) -> Result<Vec<MetricMetadata>, Error>;
 
     /// The services that sent spans, sorted.
     async fn services(&self, tenant: &TenantId) -> Result<Vec<String>, Error>;

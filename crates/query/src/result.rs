@@ -162,6 +162,8 @@ pub struct MetricName {
     pub description: String,
     /// What kind of metric.
     pub kind: model::metric::MetricKind,
+    /// Of sums: whether it only grows.
+    pub monotonic: bool,
     /// Its data points; how many, where it is a number.
     pub points: u64,
 }

@@ -1,4 +1,4 @@
-//! Who may ask, over what: our API, Jaeger's JSON, live events, the page. `docs/api.md` is the contract.
+//! Who may ask, over what: our API, Jaeger's JSON, Prometheus' API, live events, the page. `docs/api.md` is the contract.
 
 mod api;
 mod computing;
@@ -7,6 +7,7 @@ mod extract;
 mod jaeger;
 mod page;
 pub mod ports;
+mod prometheus;
 mod security;
 mod tenant;
 
@@ -29,7 +30,18 @@ pub fn router(ports: Ports, allowed_hosts: Vec<String>) -> Router {
     Router::new()
         .nest("/api/v1", api::router())
         .nest("/api", jaeger::router())
+        .nest("/prometheus", prometheus::router())
         .merge(page::router())
+        .with_state(api::State::new(ports))
+        .layer(DefaultBodyLimit::max(REQUEST_BYTES))
+        .layer(from_fn(security::headers))
+        .layer(from_fn_with_state(hosts, security::known_host))
+}
+
+/// Everything on Prometheus' port, likewise.
+pub fn prometheus_router(ports: Ports, allowed_hosts: Vec<String>) -> Router {
+    let hosts = std::sync::Arc::new(allowed_hosts);
+    prometheus::router()
         .with_state(api::State::new(ports))
         .layer(DefaultBodyLimit::max(REQUEST_BYTES))
         .layer(from_fn(security::headers))

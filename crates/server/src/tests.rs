@@ -7,6 +7,7 @@ mod fake;
 mod jaeger;
 mod live;
 mod messages;
+mod prometheus;
 mod spans;
 
 use axum::body::Body;

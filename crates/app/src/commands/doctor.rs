@@ -119,8 +119,8 @@ fn check_configuration(effective: &Effective) -> Vec<Finding> {
     );
     let open = |address: &SocketAddr| !address.ip().is_loopback();
     let config = &effective.config;
-    let exposed =
-        [config.otlp.grpc_address, config.otlp.http_address, config.query.address].into_iter().find(open);
+    let needed = [config.otlp.grpc_address, config.otlp.http_address, config.query.address];
+    let exposed = needed.into_iter().chain(config.prometheus.address).find(open);
     findings.extend(exposed.map(|address| {
         let what = format!("{address} can be reached from other machines, and nobody is asked who they are");
         Finding::new("configuration", Verdict::Note, what)
@@ -173,6 +173,12 @@ fn check_stopped(config: &Config, why: &Failure) -> Vec<Finding> {
         ("query.address", config.query.address),
     ];
     findings.extend(ports.map(|(key, address)| check_port(key, address)));
+    findings.extend(config.prometheus.address.map(|address| {
+        let finding = check_port("prometheus.address", address);
+        // Without it, Prometheus' API is on the page's port alone.
+        let is_good = finding.verdict == Verdict::Good;
+        Finding { verdict: if is_good { Verdict::Good } else { Verdict::Note }, ..finding }
+    }));
     findings.extend(check_directory(&config.storage.directory));
     findings
 }

@@ -57,6 +57,9 @@ fn say_where(addresses: &Addresses, output: &Output) -> Result<(), Failure> {
         "Send to  OTEL_EXPORTER_OTLP_ENDPOINT=http://{}  (OTLP/gRPC: {})",
         addresses.otlp_http, addresses.otlp_grpc
     ))?;
+    if let Some(prometheus) = addresses.prometheus {
+        output.line(format!("PromQL   http://{prometheus}  (Prometheus' API, as a data source)"))?;
+    }
     Ok(output.line("Try      clew demo")?)
 }
 

@@ -132,11 +132,13 @@ impl Effective {
 impl Config {
     /// What no single value shows: two listeners cannot have one address. Port 0 means any free one.
     fn check(&self) -> Result<(), Error> {
-        let addresses = [
+        let fixed = [
             ("otlp.grpc-address", self.otlp.grpc_address),
             ("otlp.http-address", self.otlp.http_address),
             ("query.address", self.query.address),
         ];
+        let own = self.prometheus.address.map(|address| ("prometheus.address", address));
+        let addresses: Vec<_> = fixed.into_iter().chain(own).collect();
         for (row, (second, address)) in addresses.iter().enumerate() {
             let same = addresses[..row].iter().find(|(_, other)| other == address && address.port() != 0);
             if let Some((first, _)) = same {

@@ -22,6 +22,7 @@ use std::path::PathBuf;
 pub struct Config {
     pub otlp: Otlp,
     pub query: Query,
+    pub prometheus: Prometheus,
     pub storage: Storage,
     pub limits: Limits,
     pub prices: Prices,
@@ -39,6 +40,12 @@ pub struct Query {
     pub address: SocketAddr,
     /// Names other than the address itself under which the page may be asked for.
     pub allowed_hosts: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prometheus {
+    /// `None` for no port of its own.
+    pub address: Option<SocketAddr>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -60,7 +60,7 @@ const fn max_bytes_of<const SIGNAL: usize>() -> Access {
 }
 
 /// All settings, in the order of the file.
-pub static TABLE: [Key; 21] = [
+pub static TABLE: [Key; 22] = [
     Key::new(
         "otlp.grpc-address",
         "HOST:PORT",
@@ -95,6 +95,15 @@ pub static TABLE: [Key; 21] = [
         (
             |config, text| host_names(text).map(|it| config.query.allowed_hosts = it),
             |config| config.query.allowed_hosts.join(","),
+        ),
+    ),
+    Key::new(
+        "prometheus.address",
+        "HOST:PORT",
+        "Where Prometheus' HTTP API is served, beside /prometheus on the page's port; none for nowhere else",
+        (
+            |config, text| optional_address(text).map(|it| config.prometheus.address = it),
+            |config| config.prometheus.address.map_or_else(|| NONE.to_owned(), |address| address.to_string()),
         ),
     ),
     Key::new(
@@ -250,6 +259,7 @@ impl Config {
         Self {
             otlp: super::Otlp { grpc_address: local(4317), http_address: local(4318) },
             query: super::Query { address: local(16686), allowed_hosts: Vec::new() },
+            prometheus: super::Prometheus { address: Some(local(9090)) },
             storage: super::Storage {
                 directory: data_home.join("clew"),
                 blocks_url: None,
@@ -272,6 +282,16 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     let literal =
         text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
     literal.parse().map_err(|_| "an IP address and a port, such as 127.0.0.1:4317 or 0.0.0.0:4317".to_owned())
+}
+
+/// Says that there is to be no such port.
+const NONE: &str = "none";
+
+fn optional_address(text: &str) -> Result<Option<SocketAddr>, String> {
+    match text {
+        "" | NONE | "off" => Ok(None),
+        text => address(text).map(Some).map_err(|expected| format!("{expected}; or none")),
+    }
 }
 
 fn host_names(text: &str) -> Result<Vec<String>, String> {

@@ -101,7 +101,8 @@ impl<'a> Columns<'a> {
 }
 
 /// Text of a cell that is not null, however the column is laid out: Parquet and DataFusion choose for themselves.
-fn text_at(array: &ArrayRef, row: usize) -> Option<&str> {
+#[must_use]
+pub fn text_at(array: &ArrayRef, row: usize) -> Option<&str> {
     match array.data_type() {
         DataType::Utf8 => Some(array.as_string_opt::<i32>()?.value(row)),
         DataType::LargeUtf8 => Some(array.as_string_opt::<i64>()?.value(row)),
@@ -115,7 +116,8 @@ fn text_at(array: &ArrayRef, row: usize) -> Option<&str> {
 }
 
 /// Bytes of a cell that is not null, likewise.
-fn bytes_at(array: &ArrayRef, row: usize) -> Option<&[u8]> {
+#[must_use]
+pub fn bytes_at(array: &ArrayRef, row: usize) -> Option<&[u8]> {
     match array.data_type() {
         DataType::Binary => Some(array.as_binary_opt::<i32>()?.value(row)),
         DataType::LargeBinary => Some(array.as_binary_opt::<i64>()?.value(row)),

@@ -4,6 +4,7 @@ pub mod attributes;
 mod chunk;
 pub mod columns;
 mod decode;
+mod distributions;
 mod error;
 mod json;
 mod json_plain;
@@ -22,6 +23,9 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use distributions::{
+    ExplicitBuckets, ExponentialBuckets, IndexedCounts, explicit_buckets, exponential_buckets, quantiles,
+};
 pub use error::DecodeError;
 pub use metrics::exemplars;
 pub use spans::{events, links};

@@ -6,6 +6,7 @@ mod functions;
 mod histogram;
 mod labels;
 mod lexer;
+mod listing;
 mod literal;
 mod matcher;
 mod operators;
@@ -27,6 +28,7 @@ pub use histogram::{
     Unsupported,
 };
 pub use labels::{Labels, METRIC_NAME};
+pub use listing::{Exemplar, MetricMetadata, SeriesExemplars};
 pub use matcher::CompiledMatcher;
 pub use pretty::print_pretty;
 pub use print::print;

@@ -13,6 +13,10 @@ use model::{
 };
 use query::filter::{Comparison, Expression, Field, Operator};
 use query::findings::{FindingExample, FindingGroup, FindingKind, FindingsResult};
+use query::promql::{
+    Answer, Exemplar, Labels, MetricMetadata, PromqlRequest, Sample, Series, SeriesExemplars, SeriesRequest,
+    Steps, Value as PromqlValue,
+};
 use query::result::{
     Change, EntitiesResult, Entity, Field as NamedField, FieldScope, FieldValues, LogResult, MetricName,
     MetricResult, Operation, OperationStatistics, OperationsResult, SearchResult, Skeleton, SkeletonRow,
@@ -264,6 +268,47 @@ impl Engine for FakeEngine {
             point(Number::Int(i64::MIN), "/a"),
         ];
         Ok(MetricResult { points, complete: true })
+    }
+
+    async fn promql(&self, _: &TenantId, request: PromqlRequest) -> Result<Answer, Error> {
+        let (Steps::Instant(at) | Steps::Range { start: at, .. }) = request.steps;
+        let one = |name: &str| (Labels::new([("__name__", name)]), Sample::Float(0.5));
+        let value = match request.steps {
+            _ if request.text == "slow" => {
+                return Err(Error::DeadlineExceeded { seconds: request.deadline.0.as_secs() });
+            }
+            _ if request.text == "wrong" => {
+                return Err(Error::Execution { message: "many-to-many matching not allowed".to_owned() });
+            }
+            Steps::Instant(_) => PromqlValue::Vector(at, vec![one("a"), one("b")]),
+            Steps::Range { end, .. } => {
+                let points = vec![(at, f64::NAN).into(), (end, 1.0).into()];
+                PromqlValue::Matrix(vec![Series { labels: one("a").0, points }])
+            }
+        };
+        Ok(Answer { value, warnings: Vec::new(), infos: vec![format!("lookback {}", request.lookback)] })
+    }
+
+    async fn series(&self, _: &TenantId, request: SeriesRequest) -> Result<Vec<Labels>, Error> {
+        let labels = |number: usize| {
+            let name = ("__name__", format!("requests_total_{number}"));
+            Labels::new([name, ("job", format!("{:?} {:?}", request.from, request.to))])
+        };
+        Ok((0..request.selectors.len()).map(labels).collect())
+    }
+
+    async fn exemplars(&self, _: &TenantId, request: SeriesRequest) -> Result<Vec<SeriesExemplars>, Error> {
+        let labels =
+            Labels::new(request.selectors.iter().flatten().map(|matcher| (&*matcher.name, &*matcher.value)));
+        let labels_of_one = Labels::new([("user", "ada")]);
+        let exemplar =
+            Exemplar { time: 1_500, value: 3.0, trace_id: Some(TRACE), span_id: None, labels: labels_of_one };
+        Ok(vec![SeriesExemplars { labels, exemplars: vec![exemplar] }])
+    }
+
+    async fn metadata(&self, _: &TenantId) -> Result<Vec<MetricMetadata>, Error> {
+        let (name, help, unit) = ("requests_total".to_owned(), "what was asked".to_owned(), String::new());
+        Ok(vec![MetricMetadata { name, kind: "counter", help, unit }])
     }
 
     async fn services(&self, _: &TenantId) -> Result<Vec<String>, Error> {
