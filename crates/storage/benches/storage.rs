@@ -92,6 +92,7 @@ fn options(directory: &Path) -> Options {
         seal_age: Duration::from_secs(86_400),
         hot_limit_bytes: 1 << 40,
         min_free_bytes: 0,
+        sampling: None,
     }
 }
 

@@ -34,6 +34,7 @@ fn options(directory: &Path) -> Options {
         seal_age: Duration::from_secs(3_600),
         hot_limit_bytes: 1 << 30,
         min_free_bytes: 0,
+        sampling: None,
     }
 }
 
