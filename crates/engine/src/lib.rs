@@ -18,6 +18,7 @@ pub mod prices;
 mod pruning;
 mod row;
 mod run;
+mod sampling;
 mod scan;
 mod search;
 mod skeleton;
@@ -29,6 +30,8 @@ mod trace;
 #[cfg(test)]
 mod tests;
 
+pub use sampling::span_test;
+
 use crate::prices::PriceTable;
 use crate::scan::{Scanner, Wanted};
 use crate::trace::{Width, internal, load, load_spans};
@@ -38,7 +41,7 @@ use model::{Signal, Span, SpanId, TenantId, TimeRange, TraceId, otlp};
 use query::findings::FindingsResult;
 use query::result::{
     Change, EntitiesResult, Field, FieldValues, LogResult, MetricName, MetricResult, Operation,
-    OperationsResult, SearchResult, Skeleton, Stored, TraceSummary,
+    OperationsResult, Sampled, SearchResult, Skeleton, Stored, TraceSummary,
 };
 use query::run::Run;
 use query::{
@@ -170,6 +173,17 @@ impl StoredEngine {
                 .collect::<Vec<_>>()
         };
         Ok(rows.batches.iter().flat_map(ids).collect())
+    }
+}
+
+fn sampled(of: storage::Sampled) -> Sampled {
+    Sampled {
+        kept_traces: of.kept_traces,
+        dropped_traces: of.dropped_traces,
+        kept_spans: of.kept_spans,
+        dropped_spans: of.dropped_spans,
+        early_traces: of.early_traces,
+        late_traces: of.late_traces,
     }
 }
 
@@ -336,6 +350,7 @@ impl Engine for StoredEngine {
             hot_bytes: usage.hot_bytes,
             blocks: usage.blocks,
             damaged_blocks: usage.damaged_blocks,
+            sampled: self.storage.sampled(tenant).map(sampled),
         })
     }
 

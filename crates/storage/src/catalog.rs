@@ -15,7 +15,8 @@ use arrow::ipc::writer::DictionaryTracker;
 use model::{Signal, TenantId, Timestamp, TraceId};
 use sqlx::Row;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
 };
 use std::collections::HashMap;
 use std::path::Path;

@@ -4,6 +4,7 @@ mod content;
 pub(crate) mod crash;
 mod object_store;
 mod rewriting;
+mod sampling;
 
 use crate::place::list_files;
 use crate::{Error, Limits, Options, Storage};

@@ -58,7 +58,10 @@ impl Sampler {
             verdicts.entry(*trace).and_modify(Verdict::keep);
         }
         if moment.unripe == Unripe::Kept {
-            verdicts.values_mut().filter(|verdict| !verdict.is_known && !verdict.is_ripe).for_each(Verdict::keep);
+            verdicts
+                .values_mut()
+                .filter(|verdict| !verdict.is_known && !verdict.is_ripe)
+                .for_each(Verdict::keep);
         }
         for block in snapshot.blocks.iter().filter(|block| block.id < complete_from) {
             look_up(block, &mut verdicts)?;
