@@ -91,6 +91,8 @@ pub struct Sampling {
     #[serde(deserialize_with = "decimal")]
     pub dropped_traces: u64,
     #[serde(deserialize_with = "decimal")]
+    pub dropped_spans: u64,
+    #[serde(deserialize_with = "decimal")]
     pub early_traces: u64,
 }
 

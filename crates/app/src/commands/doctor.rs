@@ -167,7 +167,7 @@ fn check_running(client: &Client, status: &Status) -> Vec<Finding> {
 
 /// Not all that was sent is there to be found.
 fn sampled(sampling: &Sampling) -> Finding {
-    let Sampling { rest, keep, wait, kept_traces, dropped_traces, early_traces } = sampling;
+    let Sampling { rest, keep, wait, kept_traces, dropped_traces, early_traces, .. } = sampling;
     let kept = if keep.is_empty() { String::new() } else { format!("those with `{}` and ", harmless(keep)) };
     let early = match early_traces {
         0 => String::new(),

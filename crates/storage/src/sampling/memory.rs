@@ -11,7 +11,8 @@ const GENERATION: usize = (1 << 19) / 8 * 7;
 pub(super) struct Memory {
     hasher: foldhash::fast::RandomState,
     kept: Generations,
-    decided: Generations,
+    /// All that is not among those: dropped, or kept for its id.
+    others: Generations,
     /// Every trace that was kept for a row's sake in a block with at least this id is remembered.
     complete_from: i64,
     /// The same of the younger generation.
@@ -27,7 +28,7 @@ impl Memory {
         Self {
             hasher: foldhash::fast::RandomState::default(),
             kept: Generations::new(generation),
-            decided: Generations::new(generation),
+            others: Generations::new(generation),
             complete_from: newest_block + 1,
             young_from: newest_block + 1,
         }
@@ -43,14 +44,19 @@ impl Memory {
     }
 
     pub(super) fn is_decided(&self, tenant: &TenantId, trace: TraceId) -> bool {
-        self.decided.has(self.key(tenant, trace))
+        let key = self.key(tenant, trace);
+        self.kept.has(key) || self.others.has(key)
     }
 
     /// Remembers that a trace was decided on, and whether it was kept for a row's sake, in this block.
     pub(super) fn note(&mut self, tenant: &TenantId, trace: TraceId, is_kept: bool, block: Option<i64>) {
         let key = self.key(tenant, trace);
-        self.decided.add(key);
-        if is_kept && self.kept.add(key) {
+        if !is_kept {
+            self.others.add(key);
+            return;
+        }
+        self.others.remove(key);
+        if self.kept.add(key) {
             self.complete_from = self.young_from;
             self.young_from = block.map_or(self.young_from, |block| block + 1);
         }
@@ -59,7 +65,7 @@ impl Memory {
     pub(super) fn forget(&mut self, tenant: &TenantId, trace: TraceId) {
         let key = self.key(tenant, trace);
         self.kept.remove(key);
-        self.decided.remove(key);
+        self.others.remove(key);
     }
 
     /// Traces of one tenant never have the same key.
@@ -117,7 +123,7 @@ mod tests {
                 assert!(memory.is_kept(&tenant, trace(earlier)), "{earlier} is forgotten at {block}");
             }
             assert!(memory.kept.young.len() + memory.kept.old.len() <= 8);
-            assert!(memory.decided.young.len() + memory.decided.old.len() <= 8);
+            assert!(memory.others.young.len() + memory.others.old.len() <= 8);
         }
         assert!(memory.complete_from() > 190, "{}", memory.complete_from());
         assert!(!memory.is_kept(&tenant, trace(101)) && !memory.is_kept(&other, trace(200)));
