@@ -131,7 +131,7 @@ async fn seal_locked(
     let batches = table.freeze(store.options.seal_bytes, is_ripe);
     let Some(last) = batches.last().map(|batch| batch.sequences.1) else { return Ok(false) };
     let (holder, of_table) = (Arc::clone(store), Arc::clone(table));
-    let (mut written, decision) = blocking(move || write(&holder, &of_table, batches, moment)).await??;
+    let (mut written, decision) = blocking(move || write(&holder, &of_table, &batches, moment)).await??;
     steps::reached("seal: file named");
     if let Some(description) = &mut written {
         description.place = store.places.keep(description.place.clone()).await?;
@@ -156,15 +156,15 @@ async fn seal_locked(
 fn write(
     store: &Store,
     table: &Table,
-    batches: Vec<Arc<HotBatch>>,
+    batches: &[Arc<HotBatch>],
     moment: Moment,
 ) -> Result<(Option<Description>, Option<Decision>), Error> {
     let first = batches.first().map_or(0, |batch| batch.sequences.0);
     let last = batches.last().map_or(0, |batch| batch.sequences.1);
     let sampler = store.sampler_of(&table.key);
-    let decide = |sampler: &Sampler| sampler.decide(&table.key.tenant, (&batches, &table.snapshot()), moment);
+    let decide = |sampler: &Sampler| sampler.decide(&table.key.tenant, (batches, &table.snapshot()), moment);
     let decision = sampler.map(decide).transpose()?;
-    let kept = decision.as_ref().map_or(&batches, |decision| &decision.batches);
+    let kept = decision.as_ref().map_or(batches, |decision| decision.batches.as_slice());
     if kept.is_empty() {
         return Ok((None, decision));
     }

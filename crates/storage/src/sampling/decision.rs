@@ -16,6 +16,8 @@ enum Fate {
     /// Kept for its id, which tells that again at any time.
     Lucky,
     Kept,
+    /// Kept after it was dropped.
+    Late,
     Dropped,
 }
 
@@ -26,8 +28,6 @@ struct Verdict {
     is_known: bool,
     /// Whether it had its time.
     is_ripe: bool,
-    /// Whether it was dropped before.
-    is_late: bool,
 }
 
 /// What was decided on batches.
@@ -41,7 +41,7 @@ pub(crate) struct Decision {
 impl Decision {
     /// The traces, and whether they were kept for a row's sake.
     pub(super) fn remembered(&self) -> impl Iterator<Item = (TraceId, bool)> {
-        self.verdicts.iter().map(|(trace, verdict)| (*trace, verdict.fate == Fate::Kept))
+        self.verdicts.iter().map(|(trace, verdict)| (*trace, matches!(verdict.fate, Fate::Kept | Fate::Late)))
     }
 }
 
@@ -88,7 +88,7 @@ impl Sampler {
                         (_, true) => Fate::Kept,
                         _ => Fate::Dropped,
                     };
-                    Verdict { fate, is_known, is_ripe: false, is_late: false }
+                    Verdict { fate, is_known, is_ripe: false }
                 };
                 verdicts.entry(trace).or_insert_with(first).is_ripe |= is_ripe;
             }
@@ -101,8 +101,7 @@ impl Verdict {
     /// Keeps the trace if it was to be dropped.
     fn keep(&mut self) {
         if self.fate == Fate::Dropped {
-            self.fate = Fate::Kept;
-            self.is_late = self.is_known;
+            self.fate = if self.is_known { Fate::Late } else { Fate::Kept };
         }
     }
 }
@@ -131,9 +130,9 @@ fn count(frozen: &[Arc<HotBatch>], kept: &[Arc<HotBatch>], verdicts: &Verdicts) 
         match verdict.fate {
             Fate::Dropped => sampled.dropped_traces += is_new,
             Fate::Lucky | Fate::Kept => sampled.kept_traces += is_new,
+            Fate::Late => sampled.late_traces += 1,
         }
         sampled.early_traces += if verdict.is_ripe { 0 } else { is_new };
-        sampled.late_traces += u64::from(verdict.is_late);
     }
     sampled
 }

@@ -148,9 +148,9 @@ async fn what_is_kept_stays_kept_after_a_restart() {
         open.send(&[good(kept, 2), good(dropped, 2)]).await;
         open.seal_up_to(first).await;
         if crashes {
-            open.crash().await
+            open.crash().await;
         } else {
-            open.stop().await
+            open.stop().await;
         }
         let open = Open::new(sampled(directory.path())).await;
         open.seal_up_to(first).await;
