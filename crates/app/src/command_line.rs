@@ -22,6 +22,7 @@ Examples:
   clew serve
   clew serve --data-directory /var/lib/clew --storage-max-age 30d
   clew serve --config clew.yaml --query-address 0.0.0.0:16686
+  clew serve --sample-keep status:error --sample-keep 'duration:>5s' --sample-rest 0.1
 
 SIGTERM or Ctrl-C stops it: what was taken in is stored first. A second one stops it at once.")]
     Serve(Flags),

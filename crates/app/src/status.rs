@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use model::batch::Encoding;
 use model::{Signal, TenantId, Timestamp, TraceId, otlp};
 use pipeline::{Diagnostics, Exporter, Outcome};
-use server::ports::{ApplicationStatus, Health, Receiver, ReceiverEvent, Retention};
+use server::ports::{ApplicationStatus, Health, Receiver, ReceiverEvent, Retention, Sampling};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Running {
     started: Timestamp,
     retention: Retention,
+    sampling: Option<Sampling>,
     addresses: Addresses,
     diagnostics: Diagnostics,
     exporter: Arc<dyn Exporter>,
@@ -32,7 +33,12 @@ impl Running {
         stopping: CancellationToken,
     ) -> Self {
         let retention = Retention { max_age: config.storage.max_age.to_string(), max_bytes };
-        Self { started: Timestamp::now(), retention, addresses, diagnostics, exporter, stopping }
+        let sampling = config.sampling.rest.map(|rest| Sampling {
+            rest: rest.as_f64(),
+            keep: config.sampling.keep.clone(),
+            wait: config.sampling.wait.to_string(),
+        });
+        Self { started: Timestamp::now(), retention, sampling, addresses, diagnostics, exporter, stopping }
     }
 }
 
@@ -48,6 +54,10 @@ impl ApplicationStatus for Running {
 
     fn retention(&self) -> Retention {
         self.retention.clone()
+    }
+
+    fn sampling(&self) -> Option<Sampling> {
+        self.sampling.clone()
     }
 
     fn receivers(&self) -> Vec<Receiver> {

@@ -1,6 +1,6 @@
 //! Fits the crates together: makes every component and says which of them hears of which.
 
-use crate::config::Config;
+use crate::config::{Config, Sampling, Share};
 use crate::disk;
 use crate::listening::Listeners;
 use crate::prices_file;
@@ -11,6 +11,7 @@ use axum::Router;
 use model::{Batch, Kind, TenantId, TraceId};
 use pipeline::otlp::Port;
 use pipeline::{AgentEvents, Diagnostics, ExportError, Exporter, Intake, Limits};
+use query::Expression;
 use server::Ports;
 use server::ports::{Deleted, Deletion};
 use std::sync::Arc;
@@ -29,7 +30,7 @@ const ANSWER_TIME: Duration = Duration::from_secs(1);
 /// Opens the store and makes all components, not yet started.
 pub async fn wire(config: &Config, listeners: Listeners) -> anyhow::Result<Supervisor> {
     let prices = prices_file::table(config.prices.file.as_deref())?;
-    let options = storage_options(config);
+    let options = storage_options(config)?;
     let max_bytes = options.max_bytes;
     let storage = Storage::open(options).await?;
     let engine = engine::open(storage.clone(), prices)?;
@@ -93,9 +94,9 @@ fn limits(config: &Config) -> Limits {
     Limits { request_bytes, in_flight_bytes: request_bytes.saturating_mul(LARGEST_REQUESTS_AT_ONCE) }
 }
 
-fn storage_options(config: &Config) -> storage::Options {
+fn storage_options(config: &Config) -> anyhow::Result<storage::Options> {
     let settings = &config.storage;
-    storage::Options {
+    Ok(storage::Options {
         directory: settings.directory.clone(),
         blocks_url: settings.blocks_url.clone(),
         max_age: settings.max_age.0,
@@ -108,7 +109,18 @@ fn storage_options(config: &Config) -> storage::Options {
         seal_age: settings.seal_age.0,
         hot_limit_bytes: settings.hot_limit.0,
         min_free_bytes: MIN_FREE_BYTES,
-    }
+        sampling: config.sampling.rest.map(|rest| sampling(&config.sampling, rest)).transpose()?,
+    })
+}
+
+/// Which traces storage keeps: it does not know filters.
+fn sampling(settings: &Sampling, rest: Share) -> anyhow::Result<storage::Sampling> {
+    let filter = match settings.keep.as_str() {
+        "" => Expression::Or(Vec::new()),
+        keep => query::filter::parse(keep)?,
+    };
+    let keeps = Arc::new(engine::span_test(filter));
+    Ok(storage::Sampling { wait: settings.wait.0, rest: rest.as_f64(), keeps })
 }
 
 /// Storage, as those see it who want something gone.

@@ -76,6 +76,7 @@ async fn filled(directory: &tempfile::TempDir) -> Arc<dyn Engine> {
         seal_age: Duration::from_secs(3_600),
         hot_limit_bytes: 1 << 40,
         min_free_bytes: 0,
+        sampling: None,
     };
     let storage = Storage::open(options).await.expect("an empty store opens");
     let running = storage.clone();

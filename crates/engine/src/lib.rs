@@ -19,6 +19,7 @@ pub mod promql;
 mod pruning;
 mod row;
 mod run;
+mod sampling;
 mod scan;
 mod search;
 mod series;
@@ -31,6 +32,8 @@ mod trace;
 #[cfg(test)]
 mod tests;
 
+pub use sampling::span_test;
+
 use crate::prices::PriceTable;
 use crate::scan::{Scanner, Wanted};
 use crate::trace::{Width, internal, load, load_spans};
@@ -41,7 +44,7 @@ use query::findings::FindingsResult;
 use query::promql::{Answer, Labels, MetricMetadata, PromqlRequest, SeriesExemplars, SeriesRequest};
 use query::result::{
     Change, EntitiesResult, Field, FieldValues, LogResult, MetricName, MetricResult, Operation,
-    OperationsResult, SearchResult, Skeleton, Stored, TraceSummary,
+    OperationsResult, Sampled, SearchResult, Skeleton, Stored, TraceSummary,
 };
 use query::run::Run;
 use query::{
@@ -176,6 +179,17 @@ impl StoredEngine {
                 .collect::<Vec<_>>()
         };
         Ok(rows.batches.iter().flat_map(ids).collect())
+    }
+}
+
+fn sampled(of: storage::Sampled) -> Sampled {
+    Sampled {
+        kept_traces: of.kept_traces,
+        dropped_traces: of.dropped_traces,
+        kept_spans: of.kept_spans,
+        dropped_spans: of.dropped_spans,
+        early_traces: of.early_traces,
+        late_traces: of.late_traces,
     }
 }
 
@@ -371,6 +385,7 @@ impl Engine for StoredEngine {
             hot_bytes: usage.hot_bytes,
             blocks: usage.blocks,
             damaged_blocks: usage.damaged_blocks,
+            sampled: self.storage.sampled(tenant).map(sampled),
         })
     }
 

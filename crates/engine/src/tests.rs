@@ -42,6 +42,7 @@ impl Fixture {
             seal_age: Duration::from_secs(3_600),
             hot_limit_bytes: 1 << 40,
             min_free_bytes: 0,
+            sampling: None,
         };
         let storage = Storage::open(options).await.unwrap();
         let running = storage.clone();

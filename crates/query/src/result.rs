@@ -236,6 +236,25 @@ pub struct Stored {
     pub blocks: u64,
     /// Those of them, of all tenants, in which reading met damage since the start; what is in the damaged part is missing from answers.
     pub damaged_blocks: u64,
+    /// What sampling did; `None` when every trace is kept.
+    pub sampled: Option<Sampled>,
+}
+
+/// What tail sampling did with the traces since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sampled {
+    /// Traces that were decided on and kept.
+    pub kept_traces: u64,
+    /// Traces that were decided on and are gone.
+    pub dropped_traces: u64,
+    /// The spans of those that are kept.
+    pub kept_spans: u64,
+    /// The spans that are gone.
+    pub dropped_spans: u64,
+    /// Traces that were decided on before they had their time.
+    pub early_traces: u64,
+    /// Traces of which only what came late is kept.
+    pub late_traces: u64,
 }
 
 /// Something that was stored just now.

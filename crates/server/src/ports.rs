@@ -43,6 +43,8 @@ pub trait ApplicationStatus: Send + Sync {
     fn version(&self) -> &'static str;
     fn started(&self) -> Timestamp;
     fn retention(&self) -> Retention;
+    /// `None` when every trace is kept.
+    fn sampling(&self) -> Option<Sampling>;
     fn receivers(&self) -> Vec<Receiver>;
     fn health(&self) -> Health;
     /// The last receiver events with a number above `after`, oldest first; at most 200.
@@ -62,6 +64,17 @@ pub struct Retention {
     /// `7d`.
     pub max_age: String,
     pub max_bytes: u64,
+}
+
+/// Which traces are kept, as configured.
+#[derive(Debug, Clone)]
+pub struct Sampling {
+    /// The share of the traces that is kept whatever is in them, from 0 to 1.
+    pub rest: f64,
+    /// The filter for whose sake traces are kept; empty for none.
+    pub keep: String,
+    /// How long a trace has before it is decided on: `30s`.
+    pub wait: String,
 }
 
 /// A port that takes telemetry in.

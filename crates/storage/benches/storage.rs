@@ -1,14 +1,20 @@
 //! What storing costs: an append until it is fsynced and visible, a seal, a trace found in hot buffer and blocks.
 
-use clew_storage::{Options, Storage};
+use arrow::array::AsArray;
+use arrow::datatypes::Int32Type;
+use arrow::record_batch::RecordBatch;
+use clew_storage::{Error, Options, Sampling, Storage};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures::future::join_all;
 use model::batch::Encoding;
-use model::{Attribute, Batch, Signal, Span, SpanId, TenantId, Timestamp, TraceId, Value, otlp};
+use model::span::Status;
+use model::{Attribute, Batch, Signal, Span, SpanId, TenantId, Timestamp, TraceId, Value, otlp, schema};
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Spans of a request, and of a trace.
@@ -16,6 +22,8 @@ const REQUEST: u64 = 512;
 const TRACE: u64 = 16;
 /// Requests in a block.
 const REQUESTS: u64 = 200;
+/// OTLP's status code of an error.
+const ERROR: i32 = 2;
 
 fn text(key: &str, value: impl Into<String>) -> Attribute {
     Attribute::new(key, Value::String(value.into()))
@@ -32,7 +40,7 @@ const fn spread(number: u64) -> u64 {
 }
 
 fn trace_id(number: u64) -> TraceId {
-    TraceId((u128::from(spread(number + 1)) << 64 | u128::from(number + 1)).to_be_bytes())
+    TraceId((u128::from(spread(number + 1)) << 64 | u128::from(spread(!number))).to_be_bytes())
 }
 
 /// A model call; one in ten carries what was said.
@@ -70,6 +78,11 @@ fn span(number: u64) -> Span {
         start: Timestamp(1_760_000_000_000_000_000 + number * 1_000_000),
         end: Timestamp(1_760_000_000_000_000_000 + number * 1_000_000 + spread(number) % 2_000_000_000),
         attributes,
+        // In one trace of a hundred, one span fails.
+        status: Status {
+            code: if number.is_multiple_of(100 * TRACE) { ERROR } else { 0 },
+            ..Status::default()
+        },
         ..Span::default()
     }
 }
@@ -92,6 +105,7 @@ fn options(directory: &Path) -> Options {
         seal_age: Duration::from_secs(86_400),
         hot_limit_bytes: 1 << 40,
         min_free_bytes: 0,
+        sampling: None,
     }
 }
 
@@ -100,19 +114,31 @@ struct Running {
     runtime: Runtime,
     storage: Storage,
     shutdown: CancellationToken,
-    _directory: tempfile::TempDir,
+    running: Option<JoinHandle<Result<(), Error>>>,
+    directory: Option<tempfile::TempDir>,
 }
 
 impl Running {
     fn new() -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        Self::over(tempfile::tempdir().expect("a temporary directory can be made"), None)
+    }
+
+    fn over(directory: tempfile::TempDir, sampling: Option<Sampling>) -> Self {
         let runtime = Runtime::new().expect("a runtime starts");
-        let storage =
-            runtime.block_on(Storage::open(options(directory.path()))).expect("an empty directory opens");
+        let options = Options { sampling, ..options(directory.path()) };
+        let storage = runtime.block_on(Storage::open(options)).expect("the directory opens");
         let shutdown = CancellationToken::new();
         let (runner, token) = (storage.clone(), shutdown.clone());
-        runtime.handle().spawn(async move { runner.run(token).await });
-        Self { runtime, storage, shutdown, _directory: directory }
+        let running = runtime.spawn(async move { runner.run(token).await });
+        Self { runtime, storage, shutdown, running: Some(running), directory: Some(directory) }
+    }
+
+    /// Stops, and gives the directory for another.
+    fn stop(mut self) -> tempfile::TempDir {
+        self.shutdown.cancel();
+        let running = self.running.take().expect("it is taken once");
+        self.runtime.block_on(running).expect("it does not panic").expect("it ends well");
+        self.directory.take().expect("it is taken once")
     }
 
     fn append(&self, requests: impl Iterator<Item = Batch>) {
@@ -191,6 +217,39 @@ fn seal(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What seals in place of all spans a tenth of the traces, and those with an error: of spans that no block has, in a new
+/// store, and in one that was opened over 20 blocks, which are asked.
+fn seal_sampled(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("seal, of the traces a tenth and errors");
+    group.throughput(Throughput::Elements(REQUEST * REQUESTS)).sample_size(10);
+    let keeps = |rows: &RecordBatch| {
+        let codes = rows.column_by_name(schema::STATUS_CODE).expect("spans have a status");
+        codes.as_primitive::<Int32Type>().iter().map(|code| Some(code == Some(ERROR))).collect()
+    };
+    let sampling = Sampling { wait: Duration::from_secs(86_400), rest: 0.1, keeps: Arc::new(keeps) };
+    let store = Running::new();
+    for block in 0..20 {
+        store.append((block * REQUESTS..(block + 1) * REQUESTS).map(request));
+        store.seal();
+    }
+    let empty = tempfile::tempdir().expect("a temporary directory can be made");
+    for (name, directory) in [("no blocks before", empty), ("20 blocks before", store.stop())] {
+        let store = Running::over(directory, Some(sampling.clone()));
+        let mut next = 20;
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched(
+                || {
+                    store.append((next * REQUESTS..(next + 1) * REQUESTS).map(request));
+                    next += 1;
+                },
+                |()| store.seal(),
+                BatchSize::PerIteration,
+            );
+        });
+    }
+    group.finish();
+}
+
 fn lookup(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("trace of 16 spans, all columns");
     let store = Running::new();
@@ -222,5 +281,5 @@ fn lookup(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, append, seal, lookup);
+criterion_group!(benches, append, seal, seal_sampled, lookup);
 criterion_main!(benches);

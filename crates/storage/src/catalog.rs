@@ -15,7 +15,8 @@ use arrow::ipc::writer::DictionaryTracker;
 use model::{Signal, TenantId, Timestamp, TraceId};
 use sqlx::Row;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
 };
 use std::collections::HashMap;
 use std::path::Path;
@@ -134,16 +135,37 @@ impl Catalog {
         Ok(contents)
     }
 
-    /// Enters a block, by what [`Places`] call it, and how far it seals its table; answers the block's id.
+    /// Enters a block, by what [`Places`] call it, or none when nothing is kept of what was sealed, and how far that seals
+    /// the table; answers the block's id.
     pub(crate) async fn add(
         &self,
         key: &TableKey,
-        (name, block): (&str, &Description),
+        block: Option<(&str, &Description)>,
         sequence: u64,
+    ) -> Result<Option<i64>, Error> {
+        let mut transaction = self.pool.begin().await?;
+        let id = match block {
+            Some((name, block)) => Some(Self::insert(&mut transaction, key, name, block).await?),
+            None => None,
+        };
+        sqlx::query("INSERT OR REPLACE INTO sealed (tenant, signal, sequence) VALUES (?, ?, ?)")
+            .bind(key.tenant.as_str())
+            .bind(key.signal.as_str())
+            .bind(sequence.cast_signed())
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(id)
+    }
+
+    async fn insert(
+        connection: &mut SqliteConnection,
+        key: &TableKey,
+        name: &str,
+        block: &Description,
     ) -> Result<i64, Error> {
         let statistics = &block.statistics;
-        let mut transaction = self.pool.begin().await?;
-        let id = sqlx::query(
+        let inserted = sqlx::query(
             "INSERT INTO blocks (tenant, signal, path, rows, bytes, first, last, sealed_at,
                 operations, schema, schema_version, checksums)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -160,17 +182,9 @@ impl Catalog {
         .bind(schema_to_bytes(&block.schema))
         .bind(VERSION)
         .bind(block.checksums.to_bytes())
-        .execute(&mut *transaction)
-        .await?
-        .last_insert_rowid();
-        sqlx::query("INSERT OR REPLACE INTO sealed (tenant, signal, sequence) VALUES (?, ?, ?)")
-            .bind(key.tenant.as_str())
-            .bind(key.signal.as_str())
-            .bind(sequence.cast_signed())
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(id)
+        .execute(connection)
+        .await?;
+        Ok(inserted.last_insert_rowid())
     }
 
     /// Puts a block in the place of others, and under the id of the first of them, so that blocks stay in order; or

@@ -74,7 +74,11 @@ pub(crate) async fn compact_all(store: &Arc<Store>) -> Result<(), Error> {
 
 /// Ingest at full rate needs every processor: the buffer then holds more than what makes a block.
 async fn wait_for_calm(store: &Store, table: &Table, shutdown: &CancellationToken) {
-    let is_busy = || store.tables.hot_bytes() > store.options.seal_bytes;
+    let is_busy = || match store.sampler {
+        None => store.tables.hot_bytes() > store.options.seal_bytes,
+        // What waits to be decided on is there all the time.
+        Some(_) => store.is_half_full(),
+    };
     let mut calm = 0;
     while calm < CALM_LOOKS && table.snapshot().blocks.len() < MOST_WAITING {
         tokio::select! {

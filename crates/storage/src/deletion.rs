@@ -5,6 +5,7 @@
 
 use crate::error::Error;
 use crate::rewriting::replace;
+use crate::sampling::{Moment, Unripe};
 use crate::sealing::seal_all;
 use crate::steps;
 use crate::tables::TableKey;
@@ -21,8 +22,12 @@ pub(crate) async fn delete(
 ) -> Result<Deleted, Error> {
     store.catalog.begin_deletion(tenant, trace).await?;
     steps::reached("delete: noted");
+    let sampled = store.sampler.as_ref().zip(trace);
+    // What is there of it now is deleted from blocks, and counted.
+    sampled.inspect(|(sampler, trace)| sampler.keep(tenant, *trace));
     // All tables, for they share the log.
-    seal_all(store).await?;
+    seal_all(store, Moment::now(Unripe::Kept)).await?;
+    sampled.inspect(|(sampler, trace)| sampler.forget(tenant, *trace));
     steps::reached("delete: sealed");
     let spans = delete_from(store, tenant, Signal::Traces, trace).await?;
     steps::reached("delete: spans gone");

@@ -1,12 +1,15 @@
 //! The hot buffer's columns: what was appended and is not yet sealed, with what is needed to find a trace in it.
 
+use crate::error::Error;
+use crate::sampling::Keeps;
 use crate::snapshot::HotBatch;
 use crate::statistics;
-use arrow::array::{Array, ArrayData, AsArray, UInt32Array};
-use arrow::compute::take_record_batch;
+use arrow::array::{Array, ArrayData, AsArray, BooleanArray, UInt32Array};
+use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::record_batch::RecordBatch;
 use model::{Signal, Timestamp, TraceId, schema};
 use std::collections::HashSet;
+use std::sync::{Arc, OnceLock};
 
 /// Buffers that were counted already; the dictionaries of a request's batches are shared.
 pub(crate) type Counted = HashSet<usize>;
@@ -29,7 +32,16 @@ impl HotBatch {
         let by_trace = order_by_trace(&columns);
         let buffers: u64 = columns.columns().iter().map(|column| memory(&column.to_data(), counted)).sum();
         let bytes = buffers + 4 * by_trace.len() as u64;
-        Self { columns, statistics, bytes, received, sequences: (0, 0), by_trace }
+        Self {
+            columns,
+            statistics,
+            bytes,
+            received,
+            youngest: received,
+            sequences: (0, 0),
+            by_trace,
+            wanted: OnceLock::new(),
+        }
     }
 
     /// The rows of one trace; `None` when it has none.
@@ -50,13 +62,54 @@ impl HotBatch {
 
     /// The traces in these columns, ascending.
     pub(crate) fn traces(&self) -> impl Iterator<Item = TraceId> {
+        let mut before = None;
+        let traces = self.rows_by_trace().map(|(_, trace)| trace);
+        traces.filter(move |trace| before.replace(*trace) != Some(*trace))
+    }
+
+    /// The traces that are kept for a row's sake; rows are looked at once.
+    pub(crate) fn wanted(&self, keeps: &Keeps) -> &[TraceId] {
+        self.wanted.get_or_init(|| {
+            let wanted = keeps(&self.columns);
+            let rows = self.rows_by_trace().filter(|(row, _)| wanted.is_valid(*row) && wanted.value(*row));
+            let mut traces: Vec<TraceId> = rows.map(|(_, trace)| trace).collect();
+            traces.dedup();
+            traces.into_boxed_slice()
+        })
+    }
+
+    /// The rows of the traces that are kept, as a batch of their own when there are others; `None` when there are none.
+    pub(crate) fn retain(
+        self: &Arc<Self>,
+        is_kept: impl Fn(TraceId) -> bool,
+    ) -> Result<Option<Arc<Self>>, Error> {
+        let mut kept = vec![true; self.columns.num_rows()];
+        let mut last: Option<(TraceId, bool)> = None;
+        for (row, trace) in self.rows_by_trace() {
+            let same = last.filter(|(before, _)| *before == trace);
+            let (_, keep) = *last.insert(same.unwrap_or_else(|| (trace, is_kept(trace))));
+            kept[row] = keep;
+        }
+        if !kept.contains(&false) {
+            return Ok(Some(Arc::clone(self)));
+        }
+        if !kept.contains(&true) {
+            return Ok(None);
+        }
+        let columns = filter_record_batch(&self.columns, &BooleanArray::from(kept))?;
+        let mut batch = Self::new(Signal::Traces, columns, self.received);
+        (batch.youngest, batch.sequences) = (self.youngest, self.sequences);
+        Ok(Some(Arc::new(batch)))
+    }
+
+    fn rows_by_trace(&self) -> impl Iterator<Item = (usize, TraceId)> {
         let ids = self.columns.column_by_name(schema::TRACE_ID);
         let ids = ids.and_then(|column| column.as_fixed_size_binary_opt());
-        let mut before = None;
-        self.by_trace.iter().filter_map(move |row| {
-            let id = TraceId(ids?.value(*row as usize).try_into().ok()?);
-            (before.replace(id) != Some(id)).then_some(id)
-        })
+        let row = move |row: &u32| {
+            let row = *row as usize;
+            Some((row, TraceId(ids?.value(row).try_into().ok()?)))
+        };
+        self.by_trace.iter().filter_map(row)
     }
 }
 

@@ -33,6 +33,7 @@ mod place;
 mod retention;
 mod rewriting;
 mod rollup;
+pub mod sampling;
 mod sealing;
 pub mod snapshot;
 mod statistics;
@@ -45,6 +46,7 @@ mod tests;
 
 pub use error::Error;
 pub use rollup::{OperationKey, OperationTotals, Rollup};
+pub use sampling::{Sampled, Sampling};
 pub use snapshot::{Block, BlockStatistics, HotBatch, OperationCount, Snapshot};
 
 use catalog::Catalog;
@@ -52,6 +54,7 @@ use disk::FreeSpace;
 use log::Log;
 use model::{Batch, Signal, TenantId, TraceId};
 use place::Places;
+use sampling::{Moment, Sampler, Unripe};
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
@@ -93,6 +96,8 @@ pub struct Options {
     pub hot_limit_bytes: u64,
     /// New data is refused with [`Error::DiskFull`] while less than this is free on the disk.
     pub min_free_bytes: u64,
+    /// Which traces are kept; all of them without.
+    pub sampling: Option<Sampling>,
 }
 
 impl Options {
@@ -143,8 +148,25 @@ struct Store {
     merge_due: Notify,
     retention_due: Notify,
     compaction_due: Notify,
+    sampler: Option<Sampler>,
     free: FreeSpace,
     _lock: File,
+}
+
+impl Store {
+    /// What decides on the traces of a table; `None` when all that it has is kept.
+    fn sampler_of(&self, key: &TableKey) -> Option<&Sampler> {
+        self.sampler.as_ref().filter(|_| key.signal == Signal::Traces)
+    }
+
+    /// Memory of what is hot, and of what is about to be.
+    fn hot_bytes(&self) -> u64 {
+        self.tables.hot_bytes() + self.waiting_bytes.load(Ordering::Relaxed)
+    }
+
+    fn is_half_full(&self) -> bool {
+        self.hot_bytes() >= self.options.hot_limit_bytes / 2
+    }
 }
 
 impl Storage {
@@ -156,7 +178,8 @@ impl Storage {
         Ok(Self { store: Arc::new(opening::open(options).await?) })
     }
 
-    /// Writes and fsyncs the log, seals, applies retention, until shutdown; then seals what is hot and returns.
+    /// Writes and fsyncs the log, seals, applies retention, until shutdown; then seals what is hot and returns. Traces that
+    /// sampling has not decided on stay in the log.
     /// Appends that wait when shutdown comes are answered with [`Error::Closed`].
     ///
     /// # Errors
@@ -172,7 +195,7 @@ impl Storage {
             compaction::run(&self.store, &shutdown),
             deletion::resume(&self.store, &shutdown),
         );
-        if let Err(error) = self.seal().await {
+        if let Err(error) = sealing::seal_all(&self.store, Moment::now(Unripe::Left)).await {
             tracing::warn!(%error, "sealing at shutdown failed; the log keeps what is not sealed");
         }
         self.store.catalog.close().await;
@@ -201,12 +224,12 @@ impl Storage {
         self.store.appended.subscribe()
     }
 
-    /// Seals all that is hot now; for tests, benchmarks and shutdown.
+    /// Seals all that is hot now, and decides on all traces if some are dropped; for tests and benchmarks.
     ///
     /// # Errors
     /// When a block could not be written; the hot buffer is kept.
     pub async fn seal(&self) -> Result<(), Error> {
-        sealing::seal_all(&self.store).await
+        sealing::seal_all(&self.store, Moment::now(Unripe::Decided)).await
     }
 
     /// Makes one block of all small neighbours now, few as they may be; for tests and benchmarks.
@@ -235,6 +258,12 @@ impl Storage {
         deletion::delete(&self.store, tenant, None).await
     }
 
+    /// What sampling did with a tenant's traces since the start; `None` when every trace is kept.
+    #[must_use]
+    pub fn sampled(&self, tenant: &TenantId) -> Option<Sampled> {
+        self.store.sampler.as_ref().map(|sampler| sampler.sampled(tenant))
+    }
+
     #[must_use]
     pub fn usage(&self) -> Usage {
         let snapshots = self.store.tables.all().into_iter().map(|table| table.snapshot());
@@ -247,7 +276,7 @@ impl Storage {
         Usage {
             block_bytes,
             log_bytes: self.store.log.bytes(),
-            hot_bytes: self.store.tables.hot_bytes() + self.store.waiting_bytes.load(Ordering::Relaxed),
+            hot_bytes: self.store.hot_bytes(),
             blocks,
             damaged_blocks,
             disk_free_bytes: self.store.free.bytes(),

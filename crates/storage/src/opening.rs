@@ -9,6 +9,7 @@ use crate::log::{Log, Record};
 use crate::merging::{self, unite};
 use crate::objects::Objects;
 use crate::place::{self, BLOCKS, Place, Places};
+use crate::sampling::Sampler;
 use crate::snapshot::HotBatch;
 use crate::tables::{TableKey, Tables};
 use crate::{Options, Store, blocking, writing};
@@ -49,6 +50,7 @@ pub(crate) async fn open(options: Options) -> Result<Store, Error> {
     let known: HashSet<String> = blocks.chain(&contents.unreadable).map(ToString::to_string).collect();
     places.remove_orphans(&known).await;
     let interrupted = catalog.deletions().await?;
+    let newest_block = contents.blocks.iter().map(|entry| entry.id).max().unwrap_or(0);
     let directory = options.directory.clone();
     let (tables, log, sealed) = blocking(move || {
         let tables = Tables::default();
@@ -59,6 +61,7 @@ pub(crate) async fn open(options: Options) -> Result<Store, Error> {
     })
     .await??;
     let (submit, queue) = mpsc::channel(writing::QUEUE);
+    let sampler = options.sampling.clone().map(|sampling| Sampler::new(sampling, newest_block));
     Ok(Store {
         tables,
         log,
@@ -76,6 +79,7 @@ pub(crate) async fn open(options: Options) -> Result<Store, Error> {
         merge_due: Notify::new(),
         retention_due: Notify::new(),
         compaction_due: Notify::new(),
+        sampler,
         free: FreeSpace::new(&options.directory),
         options,
         _lock: lock,
@@ -167,6 +171,7 @@ struct Replayed {
     rows: u64,
     bytes: u64,
     received: Timestamp,
+    youngest: Timestamp,
     sequences: (u64, u64),
 }
 
@@ -186,8 +191,9 @@ impl Replayed {
             self.finish(&key);
         }
         if self.columns.is_empty() {
-            (self.received, self.sequences.0) = (received, sequence);
+            (self.received, self.youngest, self.sequences.0) = (received, received, sequence);
         }
+        self.youngest = self.youngest.max(received);
         self.sequences.1 = sequence;
         self.rows += batch.accepted;
         self.bytes += bytes;
@@ -206,7 +212,7 @@ impl Replayed {
         let mut counted = Counted::new();
         for columns in united.map_or(columns, |united| vec![united]) {
             let mut hot = HotBatch::counting(key.signal, columns, self.received, &mut counted);
-            hot.sequences = self.sequences;
+            (hot.sequences, hot.youngest) = (self.sequences, self.youngest);
             self.hot.push(hot);
         }
         (self.rows, self.bytes) = (0, 0);

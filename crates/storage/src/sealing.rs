@@ -3,9 +3,11 @@
 //! The order of the steps is what makes it safe at any moment: file written and fsynced; catalog committed; readers
 //! switched from the hot batches to the block, in one step; log trimmed.
 
-use crate::block::{Block, write_block};
+use crate::block::{Block, Description, write_block};
 use crate::error::Error;
 use crate::place::{self, BLOCKS};
+use crate::sampling::{Decision, Moment, Sampler, Unripe};
+use crate::snapshot::HotBatch;
 use crate::steps;
 use crate::tables::{Table, TableKey};
 use crate::{Store, blocking};
@@ -49,12 +51,13 @@ pub(crate) async fn run(store: &Arc<Store>, shutdown: &CancellationToken) {
     }
 }
 
-/// Seals every table until it has no hot batch that it had when this began.
-pub(crate) async fn seal_all(store: &Arc<Store>) -> Result<(), Error> {
+/// Seals every table until it has no hot batch that it had when this began, or none that is to be sealed.
+pub(crate) async fn seal_all(store: &Arc<Store>, moment: Moment) -> Result<(), Error> {
     for table in store.tables.all() {
         let newest = table.snapshot().hot.last().map_or(0, |batch| batch.sequences.1);
-        while table.snapshot().hot.first().is_some_and(|batch| batch.sequences.0 <= newest) {
-            seal(store, &table).await?;
+        let mut any = true;
+        while any && table.snapshot().hot.first().is_some_and(|batch| batch.sequences.0 <= newest) {
+            any = seal(store, &table, moment).await?;
         }
     }
     Ok(())
@@ -62,29 +65,55 @@ pub(crate) async fn seal_all(store: &Arc<Store>) -> Result<(), Error> {
 
 /// Seals the tables that are large or old enough; all of them when the log is long.
 async fn seal_due(store: &Arc<Store>, shutdown: &CancellationToken) -> Result<(), Error> {
-    let log_is_long =
-        store.log.bytes() > store.options.seal_bytes.saturating_mul(2).saturating_add(LOG_SLACK);
+    let log_is_long = log_is_long(store);
     for table in store.tables.all() {
         let mut due = log_is_long;
         while !shutdown.is_cancelled() && (due || is_due(store, &table)) {
             due = false;
-            seal(store, &table).await?;
+            if !seal(store, &table, Moment::now(Unripe::Left)).await? {
+                break;
+            }
+        }
+    }
+    make_room(store, shutdown).await
+}
+
+fn log_is_long(store: &Store) -> bool {
+    // What waits to be decided on is in the log for good reason.
+    let waiting = if store.sampler.is_some() { store.tables.hot_bytes().saturating_mul(2) } else { 0 };
+    let most = store.options.seal_bytes.saturating_mul(2).saturating_add(LOG_SLACK).saturating_add(waiting);
+    store.log.bytes() > most
+}
+
+fn is_due(store: &Store, table: &Table) -> bool {
+    let snapshot = table.snapshot();
+    let Some(received) = snapshot.hot.first().map(|batch| batch.received) else { return false };
+    let now = Timestamp::now();
+    let sampler = store.sampler_of(&table.key);
+    let ripe = snapshot.hot.iter().take_while(|batch| sampler.is_none_or(|it| it.is_ripe(batch, now)));
+    let (batches, bytes) = ripe.fold((0, 0), |(count, bytes), batch| (count + 1, bytes + batch.bytes));
+    let age = Duration::from_nanos(now.0.saturating_sub(received.0));
+    batches > 0 && (age >= store.options.seal_age || bytes >= store.options.seal_bytes)
+}
+
+/// Decides on traces before they had their time, when clients would have to be told to wait otherwise.
+async fn make_room(store: &Arc<Store>, shutdown: &CancellationToken) -> Result<(), Error> {
+    let Some(sampler) = &store.sampler else { return Ok(()) };
+    while !shutdown.is_cancelled() && store.is_half_full() {
+        let sampled = store.tables.all().into_iter().filter(|table| store.sampler_of(&table.key).is_some());
+        let Some(table) = sampled.max_by_key(|table| table.hot_bytes()) else { break };
+        sampler.tell_early();
+        if !seal(store, &table, Moment::now(Unripe::Decided)).await? {
+            break;
         }
     }
     Ok(())
 }
 
-fn is_due(store: &Store, table: &Table) -> bool {
-    let received = table.snapshot().hot.first().map(|batch| batch.received);
-    let Some(received) = received else { return false };
-    let age = Duration::from_nanos(Timestamp::now().0.saturating_sub(received.0));
-    age >= store.options.seal_age || table.hot_bytes() >= store.options.seal_bytes
-}
-
-/// Makes one block of a table's oldest hot batches, if it has any.
-async fn seal(store: &Arc<Store>, table: &Table) -> Result<(), Error> {
+/// Makes at most one block of a table's oldest hot batches; answers whether there were any to seal.
+async fn seal(store: &Arc<Store>, table: &Arc<Table>, moment: Moment) -> Result<bool, Error> {
     let mut sealed = store.sealed.lock().await;
-    let result = seal_locked(store, table, &mut sealed).await;
+    let result = seal_locked(store, table, moment, &mut sealed).await;
     if result.is_err() {
         table.thaw();
     }
@@ -93,38 +122,74 @@ async fn seal(store: &Arc<Store>, table: &Table) -> Result<(), Error> {
 
 async fn seal_locked(
     store: &Arc<Store>,
-    table: &Table,
+    table: &Arc<Table>,
+    moment: Moment,
     sealed: &mut HashMap<TableKey, u64>,
-) -> Result<(), Error> {
-    let batches = table.freeze(store.options.seal_bytes);
-    let (Some(first), Some(last)) = (batches.first(), batches.last()) else { return Ok(()) };
-    let (first, last) = (first.sequences.0, last.sequences.1);
-    let attempt = store.attempts.fetch_add(1, Ordering::Relaxed);
-    let directory = place::directory(&table.key, Timestamp::now());
-    let name = format!("{first:020}-{last:020}-{attempt}.parquet");
-    let signal = table.key.signal;
-    let holder = Arc::clone(store);
-    let mut description = blocking(move || {
-        let directory = create_directory(&holder.options.directory, &directory)?;
-        write_block(&directory.join(name), signal, &batches)
-    })
-    .await??;
+) -> Result<bool, Error> {
+    let sampler = store.sampler_of(&table.key).filter(|_| moment.unripe == Unripe::Left);
+    let is_ripe = |batch: &HotBatch| sampler.is_none_or(|sampler| sampler.is_ripe(batch, moment.now));
+    let batches = table.freeze(store.options.seal_bytes, is_ripe);
+    let Some(last) = batches.last().map(|batch| batch.sequences.1) else { return Ok(false) };
+    let (holder, of_table) = (Arc::clone(store), Arc::clone(table));
+    let (mut written, decision) = blocking(move || write(&holder, &of_table, &batches, moment)).await??;
     steps::reached("seal: file named");
-    description.place = store.places.keep(description.place).await?;
+    if let Some(description) = &mut written {
+        description.place = store.places.keep(description.place.clone()).await?;
+    }
     steps::reached("seal: in its place");
     // When this fails the file is left as it is, for the commit may have succeeded all the same.
-    let name = store.places.name(&description.place);
-    let id = store.catalog.add(&table.key, (&name, &description), last).await?;
+    let name = written.as_ref().map(|description| store.places.name(&description.place));
+    let id = store.catalog.add(&table.key, name.as_deref().zip(written.as_ref()), last).await?;
     steps::reached("seal: in the catalog");
-    let rows = description.statistics.rows;
-    tracing::debug!(place = %description.place, rows, bytes = description.bytes, "sealed a block");
-    table.sealed(Arc::new(Block::new(id, description)));
+    tell(store, table, written.as_ref(), decision.as_ref(), id);
+    table.sealed(id.zip(written).map(|(id, description)| Arc::new(Block::new(id, description))));
     sealed.insert(table.key.clone(), last);
     steps::reached("seal: shown");
     let (log, sealed) = (Arc::clone(store), sealed.clone());
     store.retention_due.notify_one();
     store.compaction_due.notify_one();
-    blocking(move || log.log.trim(&sealed)).await
+    blocking(move || log.log.trim(&sealed)).await?;
+    Ok(true)
+}
+
+/// Writes what is kept of frozen batches as a block; none when that is nothing. For threads that may wait.
+fn write(
+    store: &Store,
+    table: &Table,
+    batches: &[Arc<HotBatch>],
+    moment: Moment,
+) -> Result<(Option<Description>, Option<Decision>), Error> {
+    let first = batches.first().map_or(0, |batch| batch.sequences.0);
+    let last = batches.last().map_or(0, |batch| batch.sequences.1);
+    let sampler = store.sampler_of(&table.key);
+    let decide = |sampler: &Sampler| sampler.decide(&table.key.tenant, (batches, &table.snapshot()), moment);
+    let decision = sampler.map(decide).transpose()?;
+    let kept = decision.as_ref().map_or(batches, |decision| decision.batches.as_slice());
+    if kept.is_empty() {
+        return Ok((None, decision));
+    }
+    let attempt = store.attempts.fetch_add(1, Ordering::Relaxed);
+    let directory = place::directory(&table.key, Timestamp::now());
+    let directory = create_directory(&store.options.directory, &directory)?;
+    let path = directory.join(format!("{first:020}-{last:020}-{attempt}.parquet"));
+    write_block(&path, table.key.signal, kept).map(|written| (Some(written), decision))
+}
+
+/// Tells of what was sealed, and remembers what was decided.
+fn tell(
+    store: &Store,
+    table: &Table,
+    written: Option<&Description>,
+    decision: Option<&Decision>,
+    block: Option<i64>,
+) {
+    if let Some(Description { place, bytes, statistics, .. }) = written {
+        tracing::debug!(%place, rows = statistics.rows, bytes, "sealed a block");
+    }
+    if let Some((sampler, decision)) = store.sampler.as_ref().zip(decision) {
+        sampler.note(&table.key.tenant, decision, block);
+        tracing::debug!(tenant = %table.key.tenant, sampled = ?decision.sampled, "decided on traces");
+    }
 }
 
 /// Creates a directory of blocks, below that of all, so that it survives a crash; answers where it is.

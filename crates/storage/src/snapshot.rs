@@ -3,8 +3,8 @@
 pub use crate::block::Block;
 
 use arrow::record_batch::RecordBatch;
-use model::Timestamp;
-use std::sync::Arc;
+use model::{Timestamp, TraceId};
+use std::sync::{Arc, OnceLock};
 
 /// One tenant's telemetry of one signal at one moment. A span may be in it several times (resent): readers keep one per
 /// (trace id, span id), the one with the later end, then the later one in this order: blocks first, then hot.
@@ -25,10 +25,14 @@ pub struct HotBatch {
     pub bytes: u64,
     /// When the oldest row was received.
     pub(crate) received: Timestamp,
+    /// When the youngest one was.
+    pub(crate) youngest: Timestamp,
     /// Sequence numbers of the first and the last request in it.
     pub(crate) sequences: (u64, u64),
     /// The rows that have a trace id, by trace id.
     pub(crate) by_trace: Box<[u32]>,
+    /// The traces that sampling keeps for one of these rows, once that was asked for.
+    pub(crate) wanted: OnceLock<Box<[TraceId]>>,
 }
 
 /// What is known of a batch or block without reading its rows.

@@ -78,35 +78,44 @@ impl Table {
         self.change(|snapshot, _| snapshot.hot.extend(batches.into_iter().map(Arc::new)));
     }
 
-    /// Takes the oldest hot batches, together about `bytes`, for sealing: until [`Self::sealed`] or [`Self::thaw`]
-    /// they stay as they are. The batches of one request are taken together.
-    pub(crate) fn freeze(&self, bytes: u64) -> Vec<Arc<HotBatch>> {
+    /// Takes the oldest hot batches, together about `bytes`, up to the first that is not ripe, for sealing: until
+    /// [`Self::sealed`] or [`Self::thaw`] they stay as they are. The batches of one request are taken together or left.
+    pub(crate) fn freeze(&self, bytes: u64, is_ripe: impl Fn(&HotBatch) -> bool) -> Vec<Arc<HotBatch>> {
         let mut frozen = self.lock();
         let snapshot = self.snapshot.load();
         let mut total = 0;
-        let mut count = 0;
-        for batch in &snapshot.hot {
-            let same_request = count > 0
-                && snapshot.hot.get(count - 1).is_some_and(|before| before.sequences.1 >= batch.sequences.0);
-            if total >= bytes && !same_request {
+        // Where the last request ends of which all batches are taken.
+        let mut whole = 0;
+        let mut before = None;
+        for (place, batch) in snapshot.hot.iter().enumerate() {
+            if before.is_none_or(|before| before < batch.sequences.0) {
+                whole = place;
+                if total >= bytes {
+                    break;
+                }
+            }
+            if !is_ripe(batch) {
                 break;
             }
             total += batch.bytes;
-            count += 1;
+            before = Some(batch.sequences.1);
+            if place + 1 == snapshot.hot.len() {
+                whole = place + 1;
+            }
         }
-        *frozen = count;
-        snapshot.hot.iter().take(count).cloned().collect()
+        *frozen = whole;
+        snapshot.hot.iter().take(whole).cloned().collect()
     }
 
     pub(crate) fn thaw(&self) {
         *self.lock() = 0;
     }
 
-    /// Puts a block in the place of the frozen batches.
-    pub(crate) fn sealed(&self, block: Arc<Block>) {
+    /// Puts a block in the place of the frozen batches, or nothing.
+    pub(crate) fn sealed(&self, block: Option<Arc<Block>>) {
         self.change(|snapshot, frozen| {
             snapshot.hot.drain(..*frozen);
-            snapshot.blocks.push(block);
+            snapshot.blocks.extend(block);
             *frozen = 0;
         });
     }

@@ -4,6 +4,7 @@ mod content;
 pub(crate) mod crash;
 mod object_store;
 mod rewriting;
+mod sampling;
 
 use crate::place::list_files;
 use crate::{Error, Limits, Options, Storage};
@@ -34,6 +35,7 @@ fn options(directory: &Path) -> Options {
         seal_age: Duration::from_secs(3_600),
         hot_limit_bytes: 1 << 30,
         min_free_bytes: 0,
+        sampling: None,
     }
 }
 

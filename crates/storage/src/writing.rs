@@ -61,7 +61,7 @@ pub(crate) async fn append(store: &Store, batch: Batch) -> Result<(), Error> {
 }
 
 fn check_room(store: &Store) -> Result<(), Error> {
-    let bytes = store.tables.hot_bytes() + store.waiting_bytes.load(Ordering::Relaxed);
+    let bytes = store.hot_bytes();
     if bytes > store.options.hot_limit_bytes {
         store.seal_due.notify_one();
         return Err(Error::Busy { bytes });
@@ -151,7 +151,7 @@ fn show(store: &Store, key: &TableKey, mut hot: Vec<HotBatch>, sequence: u64) {
     }
     let table = store.tables.get_or_create(key);
     table.append(hot);
-    if table.hot_bytes() >= store.options.seal_bytes {
+    if table.hot_bytes() >= store.options.seal_bytes || store.sampler.is_some() && store.is_half_full() {
         store.seal_due.notify_one();
     }
     let traces = traces.into_iter().collect();

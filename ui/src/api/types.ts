@@ -184,6 +184,18 @@ export interface ServerStatus {
   blocks: number;
   damagedBlocks: number;
   retention: { maxAge: string | null; maxBytes: string | null };
+  /** Null when every trace is kept. */
+  sampling: {
+    rest: number;
+    keep: string;
+    wait: string;
+    keptTraces: string;
+    droppedTraces: string;
+    keptSpans: string;
+    droppedSpans: string;
+    earlyTraces: string;
+    lateTraces: string;
+  } | null;
   pageBuilt: boolean;
   receivers: { name: string; address: string; accepting: boolean }[];
   health: 'ok' | 'backPressure' | 'rejecting';

@@ -30,6 +30,7 @@ pub struct Server {
 pub struct Moment {
     pub usage: Option<Usage>,
     pub disk_bytes: Option<u64>,
+    /// Those that sampling dropped count too: they were.
     pub stored_spans: Option<u64>,
     /// What is in the log and not in a block yet.
     pub unsealed_bytes: Option<u64>,
@@ -66,7 +67,9 @@ impl Server {
         Moment {
             usage: self.usage(),
             disk_bytes: self.directory.as_deref().map(disk::used_bytes).or(told),
-            stored_spans: status.as_ref().map(|status| status.stored.spans),
+            stored_spans: status.as_ref().map(|status| {
+                status.stored.spans + status.sampling.as_ref().map_or(0, |sampling| sampling.dropped_spans)
+            }),
             unsealed_bytes: status.map(|status| status.hot_bytes),
         }
     }

@@ -71,9 +71,29 @@ pub struct Status {
     #[serde(deserialize_with = "decimal")]
     pub disk_free_bytes: u64,
     pub stored: Stored,
+    /// `None` when every trace is kept.
+    #[serde(default)]
+    pub sampling: Option<Sampling>,
     pub receivers: Vec<Receiver>,
     #[serde(default)]
     pub events: Vec<ReceiverEvent>,
+}
+
+/// Which traces a server keeps, and how many that were.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sampling {
+    pub rest: f64,
+    pub keep: String,
+    pub wait: String,
+    #[serde(deserialize_with = "decimal")]
+    pub kept_traces: u64,
+    #[serde(deserialize_with = "decimal")]
+    pub dropped_traces: u64,
+    #[serde(deserialize_with = "decimal")]
+    pub dropped_spans: u64,
+    #[serde(deserialize_with = "decimal")]
+    pub early_traces: u64,
 }
 
 #[derive(Debug, Deserialize)]

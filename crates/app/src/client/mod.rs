@@ -4,7 +4,7 @@ mod answers;
 mod events;
 mod skeleton;
 
-pub use answers::{Fields, Search, Status, Summary, Values};
+pub use answers::{Fields, Sampling, Search, Status, Summary, Values};
 pub use events::Events;
 pub use skeleton::{Row, Skeleton};
 

@@ -1,6 +1,6 @@
 //! `clew doctor`: looks at everything that commonly goes wrong, and says what to do about it.
 
-use crate::client::{Client, Status};
+use crate::client::{Client, Sampling, Status};
 use crate::command_line::Doctor;
 use crate::config::{Config, Effective, Environment};
 use crate::disk;
@@ -157,11 +157,26 @@ fn check_running(client: &Client, status: &Status) -> Vec<Finding> {
         status.disk_free_bytes,
         &format!("telemetry takes {} MB", status.disk_bytes / 1_000_000),
     ));
+    findings.extend(status.sampling.as_ref().map(sampled));
     findings.extend(status.events.iter().filter(|event| event.outcome != "stored").take(5).map(|event| {
         let arrow = if event.hint.is_empty() { "" } else { ": " };
         Finding::new("received", Verdict::Note, harmless(&format!("{}{arrow}{}", event.summary, event.hint)))
     }));
     findings
+}
+
+/// Not all that was sent is there to be found.
+fn sampled(sampling: &Sampling) -> Finding {
+    let Sampling { rest, keep, wait, kept_traces, dropped_traces, early_traces, .. } = sampling;
+    let kept = if keep.is_empty() { String::new() } else { format!("those with `{}` and ", harmless(keep)) };
+    let early = match early_traces {
+        0 => String::new(),
+        early => format!("; {early} of them decided before their time"),
+    };
+    let what = format!(
+        "of traces older than {wait}, {kept}{rest} of all are kept: {kept_traces} kept and {dropped_traces} dropped since the start{early}"
+    );
+    Finding::new("sampling", Verdict::Note, what)
 }
 
 /// Without a server: would one start?

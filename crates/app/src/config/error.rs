@@ -18,6 +18,10 @@ pub enum Error {
     UnknownKey { path: PathBuf, line: usize, key: String, nearest: &'static str },
     #[error("{key} = `{value}` ({origin}) is wrong: expected {expected}")]
     WrongValue { key: &'static str, value: String, origin: Origin, expected: String },
+    #[error(
+        "sampling.keep is set, but not sampling.rest: which share of the other traces is kept, such as 0.1, or 0 for none"
+    )]
+    NothingDropped,
     #[error("{first} and {second} are both {address}; give each its own port")]
     SameAddress { first: &'static str, second: &'static str, address: std::net::SocketAddr },
 }

@@ -1,6 +1,6 @@
 //! The YAML file as a flat list of keys and values, with the line of each.
 
-use super::Error;
+use super::{Error, TABLE};
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use std::path::{Path, PathBuf};
 
@@ -59,7 +59,8 @@ impl Flat {
             YamlData::Value(Scalar::Null) => return Ok(()),
             YamlData::Sequence(items) => {
                 let texts: Option<Vec<String>> = items.iter().map(|item| scalar(&item.data)).collect();
-                texts.map(|texts| texts.join(","))
+                let join = TABLE.iter().find(|known| known.name == key).and_then(|known| known.join);
+                texts.map(|texts| join.map_or_else(|| texts.join(","), |join| join(&texts)))
             }
             data => scalar(data),
         };

@@ -1,7 +1,7 @@
 //! Every setting as a flag of the commands that need the configuration.
 
 use super::table::TABLE;
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use std::path::PathBuf;
 
 /// The settings given as flags, and the configuration file.
@@ -25,8 +25,9 @@ impl Args for Flags {
             .help("Read settings from this YAML file");
         TABLE.iter().fold(command.arg(file), |command, key| {
             let help = format!("{} [key: {}, env: {}]", key.help, key.name, key.variable());
+            let action = if key.join.is_some() { ArgAction::Append } else { ArgAction::Set };
             let arg = Arg::new(key.name).long(key.flag()).value_name(key.value_name).help(help);
-            command.arg(arg.help_heading(HEADING).allow_hyphen_values(true))
+            command.arg(arg.action(action).help_heading(HEADING).allow_hyphen_values(true))
         })
     }
 
@@ -37,8 +38,11 @@ impl Args for Flags {
 
 impl FromArgMatches for Flags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let value =
-            |key: &super::Key| matches.get_one::<String>(key.name).map(|value| (key.name, value.clone()));
+        let value = |key: &super::Key| {
+            let values: Vec<String> = matches.get_many(key.name)?.cloned().collect();
+            let only = || values.last().cloned().unwrap_or_default();
+            Some((key.name, key.join.map_or_else(only, |join| join(&values))))
+        };
         Ok(Self {
             file: matches.get_one("config").cloned(),
             values: TABLE.iter().filter_map(value).collect(),

@@ -60,7 +60,7 @@ impl Environment {
     /// Variables that look like settings but are none. Not errors: Kubernetes sets `CLEW_QUERY_PORT` and the like itself.
     fn unknown(&self) -> Vec<String> {
         let known: Vec<String> = TABLE.iter().map(super::Key::variable).collect();
-        let sections = ["CLEW_OTLP_", "CLEW_STORAGE_", "CLEW_LIMITS_", "CLEW_LOG_"];
+        let sections = ["CLEW_OTLP_", "CLEW_STORAGE_", "CLEW_SAMPLING_", "CLEW_LIMITS_", "CLEW_LOG_"];
         let mut unknown: Vec<String> = (self.0.keys())
             .filter(|name| sections.iter().any(|section| name.starts_with(section)) && !known.contains(name))
             .map(|name| {
@@ -130,8 +130,12 @@ impl Effective {
 }
 
 impl Config {
-    /// What no single value shows: two listeners cannot have one address. Port 0 means any free one.
+    /// What no single value shows: two listeners cannot have one address, and what is kept always says nothing when all is.
+    /// Port 0 means any free one.
     fn check(&self) -> Result<(), Error> {
+        if !self.sampling.keep.is_empty() && self.sampling.rest.is_none() {
+            return Err(Error::NothingDropped);
+        }
         let fixed = [
             ("otlp.grpc-address", self.otlp.grpc_address),
             ("otlp.http-address", self.otlp.http_address),

@@ -12,7 +12,7 @@ pub use error::Error;
 pub use flags::Flags;
 pub use layers::{Effective, Environment};
 pub use table::{Key, TABLE};
-pub use unit::{ByteSize, Period};
+pub use unit::{ByteSize, Period, Share};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,6 +24,7 @@ pub struct Config {
     pub query: Query,
     pub prometheus: Prometheus,
     pub storage: Storage,
+    pub sampling: Sampling,
     pub limits: Limits,
     pub prices: Prices,
     pub log: Log,
@@ -61,6 +62,16 @@ pub struct Storage {
     pub seal_bytes: ByteSize,
     pub seal_age: Period,
     pub hot_limit: ByteSize,
+}
+
+/// Which traces are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sampling {
+    /// Of those that no filter keeps; `None` when every trace is kept.
+    pub rest: Option<Share>,
+    /// The filter for whose sake traces are kept; empty for none.
+    pub keep: String,
+    pub wait: Period,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The table of settings. A new setting is a field of [`Config`] and a row here; flag, variable, help,
 //! `clew config print` and the errors follow from it.
 
-use super::{ByteSize, Config, LogFormat, Period};
+use super::{ByteSize, Config, LogFormat, Period, Share};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use tracing::level_filters::LevelFilter;
@@ -18,6 +18,8 @@ pub struct Key {
     pub set: fn(&mut Config, &str) -> Result<(), String>,
     /// The value in force, as it would be written in the file.
     pub show: fn(&Config) -> String,
+    /// Makes one value of several; a flag that has this may be given several times.
+    pub join: Option<fn(&[String]) -> String>,
 }
 
 impl Key {
@@ -32,11 +34,16 @@ impl Key {
     }
 
     const fn new(name: &'static str, value_name: &'static str, help: &'static str, access: Access) -> Self {
-        Self { name, flag: None, value_name, help, set: access.0, show: access.1 }
+        Self { name, flag: None, value_name, help, set: access.0, show: access.1, join: None }
     }
 
     const fn with_flag(mut self, flag: &'static str) -> Self {
         self.flag = Some(flag);
+        self
+    }
+
+    const fn repeated(mut self, join: fn(&[String]) -> String) -> Self {
+        self.join = Some(join);
         self
     }
 }
@@ -60,7 +67,7 @@ const fn max_bytes_of<const SIGNAL: usize>() -> Access {
 }
 
 /// All settings, in the order of the file.
-pub static TABLE: [Key; 22] = [
+pub static TABLE: [Key; 25] = [
     Key::new(
         "otlp.grpc-address",
         "HOST:PORT",
@@ -207,6 +214,37 @@ pub static TABLE: [Key; 22] = [
         ),
     ),
     Key::new(
+        "sampling.keep",
+        "FILTER",
+        "Traces to keep always: those of which a span satisfies this, as in the query bar; may be given several times",
+        (
+            |config, text| filter(text).map(|it| config.sampling.keep = it),
+            |config| config.sampling.keep.clone(),
+        ),
+    )
+    .with_flag("sample-keep")
+    .repeated(any_of),
+    Key::new(
+        "sampling.rest",
+        "SHARE",
+        "Which share of the other traces to keep, from 0 to 1; without it every trace is kept",
+        (
+            |config, text| own(text, share).map(|it| config.sampling.rest = it),
+            |config| shown(config.sampling.rest),
+        ),
+    )
+    .with_flag("sample-rest"),
+    Key::new(
+        "sampling.wait",
+        "TIME",
+        "How long a trace has for its spans before it may be dropped",
+        (
+            |config, text| period(text).map(|it| config.sampling.wait = it),
+            |config| config.sampling.wait.to_string(),
+        ),
+    )
+    .with_flag("sample-wait"),
+    Key::new(
         "limits.request-bytes",
         "SIZE",
         "The largest request that is taken in, after decompression",
@@ -271,6 +309,11 @@ impl Config {
                 seal_age: minutes(10),
                 hot_limit: ByteSize(256 << 20),
             },
+            sampling: super::Sampling {
+                rest: None,
+                keep: String::new(),
+                wait: Period(std::time::Duration::from_secs(30)),
+            },
             limits: super::Limits { request_bytes: ByteSize(64 << 20) },
             prices: super::Prices { file: None },
             log: super::Log { level: LevelFilter::INFO, format: LogFormat::Human },
@@ -330,6 +373,24 @@ fn own<T>(text: &str, read: fn(&str) -> Result<T, String>) -> Result<Option<T>, 
 
 fn shown(limit: Option<impl std::fmt::Display>) -> String {
     limit.map_or_else(String::new, |limit| limit.to_string())
+}
+
+/// As it was written; empty for none.
+fn filter(text: &str) -> Result<String, String> {
+    let parsed = query::filter::parse(text);
+    parsed.map(|_| text.trim().to_owned()).map_err(|error| format!("a filter as in the query bar; {error}"))
+}
+
+/// A filter that is satisfied when any of these is.
+fn any_of(filters: &[String]) -> String {
+    match filters {
+        [only] => only.clone(),
+        filters => filters.iter().map(|filter| format!("({filter})")).collect::<Vec<_>>().join(" OR "),
+    }
+}
+
+fn share(text: &str) -> Result<Share, String> {
+    Share::parse(text).ok_or_else(|| Share::EXPECTED.to_owned())
 }
 
 fn period(text: &str) -> Result<Period, String> {

@@ -71,6 +71,13 @@ fn mistakes_are_named() {
         "otlp.grpc-address and otlp.http-address are both 127.0.0.1:4317",
     );
     check("query:\n  allowed-hosts:\n    - a: b\n", "neither a plain value nor a list");
+    check(
+        "sampling:\n  rest: 10%\n",
+        "sampling.rest = `10%` (/clew.yaml:2) is wrong: expected a share from 0 to 1",
+    );
+    check("sampling:\n  rest: 0.1\n  keep: 'kind:'\n", "is wrong: expected a filter as in the query bar; ");
+    check("sampling:\n  wait: 0s\n", "expected a time with its unit");
+    check("sampling:\n  keep: status:error\n", "sampling.keep is set, but not sampling.rest");
 }
 
 #[test]
@@ -82,6 +89,20 @@ fn values_of_all_kinds_are_read() {
     assert_eq!(config.query.allowed_hosts, ["clew.example.com", "other"]);
     assert_eq!(config.limits.request_bytes.0, 1000);
     assert_eq!(config.storage.directory, PathBuf::from("/data/clew"));
+}
+
+#[test]
+fn several_filters_are_one() {
+    let file = "sampling:\n  rest: 0.1\n  keep:\n    - status:error\n    - 'kind:llm duration:>5s'\n";
+    let config = load(Some(file), &[], &[]).unwrap().config;
+    assert_eq!(config.sampling.keep, "(status:error) OR (kind:llm duration:>5s)");
+    assert_eq!(config.sampling.rest.map(crate::config::Share::as_f64), Some(0.1));
+    let variables = [("CLEW_SAMPLING_REST", "0"), ("CLEW_SAMPLING_KEEP", "status:error")];
+    let config = load(None, &variables, &[("sampling.wait", "1s")]).unwrap().config;
+    assert_eq!(
+        (config.sampling.keep.as_str(), config.sampling.wait.to_string().as_str()),
+        ("status:error", "1s")
+    );
 }
 
 #[test]

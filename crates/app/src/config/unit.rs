@@ -11,6 +11,12 @@ pub struct Period(pub Duration);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ByteSize(pub u64);
 
+/// A part of a whole, in billionths of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share(u64);
+
+const BILLION: u64 = 1_000_000_000;
+
 const PERIODS: [(&str, u64); 6] =
     [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
 
@@ -52,6 +58,22 @@ impl ByteSize {
     }
 }
 
+impl Share {
+    pub const EXPECTED: &str = "a share from 0 to 1 with at most nine digits, such as 0.1";
+
+    /// Reads `0.1`, `0`, `1`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let whole = text.parse::<u64>().ok().and_then(|whole| whole.checked_mul(BILLION));
+        whole.or_else(|| fraction(text, BILLION)).filter(|share| *share <= BILLION).map(Self)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    pub fn as_f64(self) -> f64 {
+        self.0 as f64 / BILLION as f64
+    }
+}
+
 fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let text = text.trim();
     let digits =
@@ -86,6 +108,13 @@ impl fmt::Display for Period {
     }
 }
 
+impl fmt::Display for Share {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = format!("{}.{:09}", self.0 / BILLION, self.0 % BILLION);
+        formatter.write_str(digits.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
 impl fmt::Display for ByteSize {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [
@@ -111,7 +140,7 @@ fn write_largest(formatter: &mut fmt::Formatter<'_>, value: u64, units: &[(&str,
 
 #[cfg(test)]
 mod tests {
-    use super::{ByteSize, Period};
+    use super::{ByteSize, Period, Share};
 
     #[test]
     fn sizes_are_read_and_shown() {
@@ -133,6 +162,25 @@ mod tests {
         check("-1", None);
         check("7d", None);
         check("99999999999TB", None);
+        check("", None);
+    }
+
+    #[test]
+    fn shares_are_read_and_shown() {
+        let check = |text: &str, expect: Option<&str>| {
+            assert_eq!(Share::parse(text).map(|share| share.to_string()).as_deref(), expect, "{text}");
+        };
+        check("0.1", Some("0.1"));
+        check("0.050", Some("0.05"));
+        check("0.000000001", Some("0.000000001"));
+        check("0", Some("0"));
+        check("1", Some("1"));
+        check("1.0", Some("1"));
+        check("1.1", None);
+        check("10", None);
+        check("-0.1", None);
+        check("10%", None);
+        check("0.0000000001", None);
         check("", None);
     }
 

@@ -1,7 +1,9 @@
 //! What filters find, whatever the form in which a value came and wherever its span is stored.
 
 use super::{Fixture, resource, span, text};
-use model::{Attribute, Span, TenantId, TraceId, Value};
+use model::batch::Encoding;
+use model::{Attribute, Signal, Span, TenantId, TraceId, Value, otlp};
+use query::filter;
 
 fn spans() -> Vec<Span> {
     let mut spans = vec![
@@ -61,52 +63,71 @@ fn spans() -> Vec<Span> {
     spans
 }
 
+/// Filters, and the roots of the traces of which a span satisfies them.
+const FILTERS: [(&str, &[&str]); 41] = [
+    ("", &["three", "two", "one"]),
+    ("service:shop", &["two", "one"]),
+    ("status:error", &["two"]),
+    ("has:error", &["two"]),
+    ("-has:error", &["three", "one"]),
+    ("kind:agent", &["one"]),
+    ("kind:llm model:gpt-4o", &["one"]),
+    ("kind:agent model:gpt-4o", &[]),
+    ("kind:server", &["three"]),
+    ("gen_ai.request.temperature:0.7", &["one"]),
+    ("tokens:>300", &["one"]),
+    ("tokens:>10k", &[]),
+    ("http.status_code:500", &["two"]),
+    ("http.status_code:200", &["three"]),
+    ("big:9007199254740993", &["two"]),
+    ("big:9007199254740992", &[]),
+    ("flagged:true", &["two"]),
+    ("flagged:false", &[]),
+    ("list:needle", &["two"]),
+    ("twice:b", &["three"]),
+    ("has:twice OR has:flagged", &["three", "two"]),
+    ("released:>=2026-01-15", &["three", "two"]),
+    ("released:<2026-02", &["two"]),
+    ("name:>one", &["three", "two"]),
+    ("service:>=shop", &["two", "one"]),
+    ("resource.service.version:<1.0.1", &["three", "two", "one"]),
+    // Numbers that were sent as texts are still numbers, also against those that were not.
+    ("http.status_code:>199", &["three", "two"]),
+    ("http.status_code:>1000", &[]),
+    ("http.status_code:>abc", &[]),
+    ("released:>9", &[]),
+    ("resource.service.version:1.0.0", &["three", "two", "one"]),
+    ("service.version:=1.0.0", &["three", "two", "one"]),
+    ("service.version:=1.0", &[]),
+    ("refund", &["one"]),
+    ("needle", &["two"]),
+    ("name:t*", &["three", "two"]),
+    ("duration:>=5ms duration:<1s", &["three", "two", "one"]),
+    ("duration:>1s", &[]),
+    ("trace:01010101010101010101010101010101", &["one"]),
+    ("NOT missing:1", &["three", "two", "one"]),
+    ("100%", &[]),
+];
+
 async fn check_all(fixture: &Fixture) {
-    for (filter, expect) in [
-        ("", &["three", "two", "one"][..]),
-        ("service:shop", &["two", "one"]),
-        ("status:error", &["two"]),
-        ("has:error", &["two"]),
-        ("-has:error", &["three", "one"]),
-        ("kind:agent", &["one"]),
-        ("kind:llm model:gpt-4o", &["one"]),
-        ("kind:agent model:gpt-4o", &[]),
-        ("kind:server", &["three"]),
-        ("gen_ai.request.temperature:0.7", &["one"]),
-        ("tokens:>300", &["one"]),
-        ("tokens:>10k", &[]),
-        ("http.status_code:500", &["two"]),
-        ("http.status_code:200", &["three"]),
-        ("big:9007199254740993", &["two"]),
-        ("big:9007199254740992", &[]),
-        ("flagged:true", &["two"]),
-        ("flagged:false", &[]),
-        ("list:needle", &["two"]),
-        ("twice:b", &["three"]),
-        ("has:twice OR has:flagged", &["three", "two"]),
-        ("released:>=2026-01-15", &["three", "two"]),
-        ("released:<2026-02", &["two"]),
-        ("name:>one", &["three", "two"]),
-        ("service:>=shop", &["two", "one"]),
-        ("resource.service.version:<1.0.1", &["three", "two", "one"]),
-        // Numbers that were sent as texts are still numbers, also against those that were not.
-        ("http.status_code:>199", &["three", "two"]),
-        ("http.status_code:>1000", &[]),
-        ("http.status_code:>abc", &[]),
-        ("released:>9", &[]),
-        ("resource.service.version:1.0.0", &["three", "two", "one"]),
-        ("service.version:=1.0.0", &["three", "two", "one"]),
-        ("service.version:=1.0", &[]),
-        ("refund", &["one"]),
-        ("needle", &["two"]),
-        ("name:t*", &["three", "two"]),
-        ("duration:>=5ms duration:<1s", &["three", "two", "one"]),
-        ("duration:>1s", &[]),
-        ("trace:01010101010101010101010101010101", &["one"]),
-        ("NOT missing:1", &["three", "two", "one"]),
-        ("100%", &[]),
-    ] {
-        assert_eq!(fixture.search(filter).await, expect, "{filter}");
+    for (filter, expect) in FILTERS {
+        assert_eq!(fixture.search(filter).await, *expect, "{filter}");
+    }
+}
+
+#[test]
+fn spans_are_kept_for_what_is_found_by_searching() {
+    for (text, expect) in FILTERS {
+        let keeps = crate::span_test(filter::parse(text).unwrap());
+        let mut kept = Vec::new();
+        for spans in [&spans()[..2], &spans()[2..3], &spans()[3..]] {
+            let wire = otlp::encode_spans(spans).into();
+            let batch = otlp::decode(TenantId::default(), Signal::Traces, Encoding::Protobuf, wire).unwrap();
+            if batch.columns.iter().any(|columns| keeps(columns).true_count() > 0) {
+                kept.insert(0, spans[0].name.as_str().to_owned());
+            }
+        }
+        assert_eq!(kept, expect, "{text}");
     }
 }
 

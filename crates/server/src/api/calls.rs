@@ -39,7 +39,7 @@ pub async fn of_trace(
     let trace = parameters::trace_id(&trace)?;
     let mut reading = Reading::new(&state, &tenant, asked.limit);
     if !reading.read(trace).await? {
-        return Err(ApiError::not_found(format!("the trace {trace} is not stored")));
+        return Err(state.not_stored(trace));
     }
     Ok(Json(json!({"calls": reading.calls, "complete": reading.complete})))
 }

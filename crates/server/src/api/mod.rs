@@ -29,6 +29,7 @@ use crate::error::ApiError;
 use crate::ports::Ports;
 use axum::Router;
 use axum::routing::{delete, get, post};
+use model::TraceId;
 use query::Engine;
 use std::sync::Arc;
 
@@ -47,6 +48,15 @@ impl State {
 
     pub fn engine(&self) -> &dyn Engine {
         &*self.ports.engine
+    }
+
+    /// What is said of a trace that is not there.
+    pub fn not_stored(&self, trace: TraceId) -> ApiError {
+        let sampled = match self.ports.application.sampling() {
+            Some(_) => "; traces are sampled, and this one may not have been kept",
+            None => "",
+        };
+        ApiError::not_found(format!("the trace {trace} is not stored{sampled}"))
     }
 }
 

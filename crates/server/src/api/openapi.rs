@@ -93,6 +93,7 @@ const STATUS: &[&str] = &[
     "blocks",
     "damagedBlocks",
     "retention",
+    "sampling",
     "pageBuilt",
     "receivers",
     "health",

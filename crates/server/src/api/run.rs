@@ -16,7 +16,7 @@ pub async fn run(
 ) -> Result<Json<Value>, ApiError> {
     let trace = parameters::trace_id(&trace)?;
     let run = state.engine().run(&tenant, trace).await?;
-    let run = run.ok_or_else(|| ApiError::not_found(format!("the trace {trace} is not stored")))?;
+    let run = run.ok_or_else(|| state.not_stored(trace))?;
     Ok(Json(view(&run)))
 }
 

@@ -21,7 +21,7 @@ pub async fn skeleton(
 ) -> Result<Response, ApiError> {
     let trace = parameters::trace_id(&trace)?;
     let found = state.engine().skeleton(&tenant, trace).await?;
-    let skeleton = found.ok_or_else(|| ApiError::not_found(format!("the trace {trace} is not stored")))?;
+    let skeleton = found.ok_or_else(|| state.not_stored(trace))?;
     let (bytes, tag) = computing::aside(move || {
         let bytes = encode(&skeleton);
         let mut hasher = DefaultHasher::new();

@@ -2,7 +2,7 @@
 
 use crate::api::State;
 use crate::error::ApiError;
-use crate::ports::{Health, ReceiverEvent};
+use crate::ports::{Health, ReceiverEvent, Sampling};
 use crate::tenant::Tenant;
 use crate::{page, security};
 use axum::Json;
@@ -10,6 +10,7 @@ use axum::extract::State as From;
 use axum::response::IntoResponse;
 use http::HeaderMap;
 use model::{Kind, TenantId, Timestamp};
+use query::result::Sampled;
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -64,6 +65,7 @@ pub async fn view(state: &State, tenant: &TenantId) -> Result<Value, ApiError> {
         Health::Rejecting => "rejecting",
     };
     let retention = application.retention();
+    let dropped = stored.sampled.map_or(0, |sampled| sampled.dropped_spans);
     Ok(json!({
         "version": application.version(),
         "started": application.started().0.to_string(),
@@ -73,17 +75,32 @@ pub async fn view(state: &State, tenant: &TenantId) -> Result<Value, ApiError> {
             "logs": stored.logs.to_string(),
             "metrics": stored.metric_points.to_string(),
         },
-        "spansPerSecond": state.rates.per_second(tenant, Timestamp::now().0, stored.spans),
+        "spansPerSecond": state.rates.per_second(tenant, Timestamp::now().0, stored.spans + dropped),
         "diskBytes": stored.disk_bytes.to_string(),
         "diskFreeBytes": stored.disk_free_bytes.to_string(),
         "hotBytes": stored.hot_bytes.to_string(),
         "blocks": stored.blocks,
         "damagedBlocks": stored.damaged_blocks,
         "retention": {"maxAge": retention.max_age, "maxBytes": retention.max_bytes.to_string()},
+        "sampling": application.sampling().zip(stored.sampled).map(sampling_view),
         "pageBuilt": page::is_built(),
         "receivers": receivers,
         "health": health,
     }))
+}
+
+fn sampling_view((rules, sampled): (Sampling, Sampled)) -> Value {
+    json!({
+        "rest": rules.rest,
+        "keep": rules.keep,
+        "wait": rules.wait,
+        "keptTraces": sampled.kept_traces.to_string(),
+        "droppedTraces": sampled.dropped_traces.to_string(),
+        "keptSpans": sampled.kept_spans.to_string(),
+        "droppedSpans": sampled.dropped_spans.to_string(),
+        "earlyTraces": sampled.early_traces.to_string(),
+        "lateTraces": sampled.late_traces.to_string(),
+    })
 }
 
 /// The counts in the form that Prometheus reads.
@@ -102,9 +119,25 @@ pub async fn prometheus(
         ("clew_blocks", "Blocks stored.", stored.blocks),
         ("clew_damaged_blocks", "Blocks that are damaged, as far as they were read.", stored.damaged_blocks),
     ];
-    let lines = figures
-        .map(|(name, help, value)| format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"));
-    Ok(([("content-type", "text/plain; version=0.0.4; charset=utf-8")], lines.concat()))
+    let gauges = figures.map(|figure| exposed("gauge", figure)).concat();
+    let counters = stored.sampled.map_or_else(String::new, sampling_counters);
+    Ok(([("content-type", "text/plain; version=0.0.4; charset=utf-8")], gauges + &counters))
+}
+
+fn exposed(kind: &str, (name, help, value): (&str, &str, u64)) -> String {
+    format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n")
+}
+
+fn sampling_counters(sampled: Sampled) -> String {
+    let figures = [
+        ("clew_sampling_kept_traces_total", "Traces that sampling kept.", sampled.kept_traces),
+        ("clew_sampling_dropped_traces_total", "Traces that sampling dropped.", sampled.dropped_traces),
+        ("clew_sampling_kept_spans_total", "Spans that sampling kept.", sampled.kept_spans),
+        ("clew_sampling_dropped_spans_total", "Spans that sampling dropped.", sampled.dropped_spans),
+        ("clew_sampling_early_traces_total", "Traces decided on before their time.", sampled.early_traces),
+        ("clew_sampling_late_traces_total", "Traces kept from a late span on.", sampled.late_traces),
+    ];
+    figures.map(|figure| exposed("counter", figure)).concat()
 }
 
 /// A receiver's event as the API gives it.

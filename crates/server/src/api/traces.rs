@@ -54,8 +54,7 @@ pub async fn summary(
 ) -> Result<Json<Value>, ApiError> {
     let trace = parameters::trace_id(&trace)?;
     let found = state.engine().summaries(&tenant, &[trace]).await?;
-    let summary =
-        found.first().ok_or_else(|| ApiError::not_found(format!("the trace {trace} is not stored")))?;
+    let summary = found.first().ok_or_else(|| state.not_stored(trace))?;
     Ok(Json(summary_view(summary)))
 }
 

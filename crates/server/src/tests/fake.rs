@@ -1,6 +1,8 @@
 //! An engine over a list of spans, and a program that always runs.
 
-use crate::ports::{ApplicationStatus, Deleted, Deletion, Health, Ports, Receiver, ReceiverEvent, Retention};
+use crate::ports::{
+    ApplicationStatus, Deleted, Deletion, Health, Ports, Receiver, ReceiverEvent, Retention, Sampling,
+};
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
 use model::batch::Encoding;
@@ -19,8 +21,8 @@ use query::promql::{
 };
 use query::result::{
     Change, EntitiesResult, Entity, Field as NamedField, FieldScope, FieldValues, LogResult, MetricName,
-    MetricResult, Operation, OperationStatistics, OperationsResult, SearchResult, Skeleton, SkeletonRow,
-    Stored, TraceSummary,
+    MetricResult, Operation, OperationStatistics, OperationsResult, Sampled, SearchResult, Skeleton,
+    SkeletonRow, Stored, TraceSummary,
 };
 use query::run::Run;
 use query::{
@@ -371,7 +373,7 @@ impl Engine for FakeEngine {
     }
 
     async fn stored(&self, _: &TenantId) -> Result<Stored, Error> {
-        Ok(Stored { spans: self.spans.len() as u64, ..Stored::default() })
+        Ok(Stored { spans: self.spans.len() as u64, sampled: Some(Sampled::default()), ..Stored::default() })
     }
 
     fn changes(&self) -> BoxStream<'static, Option<Arc<Change>>> {
@@ -409,6 +411,9 @@ impl ApplicationStatus for FakeApplication {
     }
     fn retention(&self) -> Retention {
         Retention { max_age: "7d".to_owned(), max_bytes: 1 }
+    }
+    fn sampling(&self) -> Option<Sampling> {
+        Some(Sampling { rest: 0.1, keep: "status:error".to_owned(), wait: "30s".to_owned() })
     }
     fn receivers(&self) -> Vec<Receiver> {
         vec![Receiver { name: "OTLP/gRPC", address: "127.0.0.1:4317".to_owned(), accepting: true }]

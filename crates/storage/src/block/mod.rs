@@ -26,7 +26,7 @@ use crate::snapshot::BlockStatistics;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
-use model::{SpanId, TraceId};
+use model::{SpanId, TraceId, schema};
 use parquet::file::metadata::ParquetMetaData;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -167,6 +167,32 @@ impl Block {
             }
             read => read,
         }
+    }
+
+    /// Those of some traces that the block has; none when the part of the file that tells is damaged. For threads that may
+    /// wait.
+    pub(crate) fn having(&self, mut traces: Vec<TraceId>) -> Result<Vec<TraceId>, Error> {
+        traces.sort_unstable();
+        match self.look_for(&traces) {
+            Err(error @ Error::Damaged { .. }) => {
+                self.note_damage(&error);
+                Ok(Vec::new())
+            }
+            found => found,
+        }
+    }
+
+    fn look_for(&self, wanted: &[TraceId]) -> Result<Vec<TraceId>, Error> {
+        let traces = self.traces()?;
+        let columns = [schema::TRACE_ID.to_owned()];
+        let mut found = Vec::new();
+        for trace in wanted {
+            let groups = traces.groups(*trace);
+            if !groups.is_empty() && !self.opened()?.trace(*trace, groups, Some(&columns), None)?.is_empty() {
+                found.push(*trace);
+            }
+        }
+        Ok(found)
     }
 
     /// The footer of the Parquet file, with the page index.

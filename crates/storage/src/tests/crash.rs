@@ -30,8 +30,13 @@ pub(crate) fn reached(step: &str) {
     }
 }
 
+/// Where the store of a child is; `None` when this process is none.
+pub(super) fn directory() -> Option<String> {
+    std::env::var(DIRECTORY).ok()
+}
+
 /// Tells the parent, who outlives this process.
-fn tell(line: &str) {
+pub(super) fn tell(line: &str) {
     let mut out = std::io::stdout().lock();
     writeln!(out, "\nTOLD {line}").unwrap();
     out.flush().unwrap();
@@ -40,7 +45,7 @@ fn tell(line: &str) {
 /// What the child does: appends, seals, compacts, deletes. Run by the parent only.
 #[tokio::test(flavor = "multi_thread")]
 async fn child() {
-    let Ok(directory) = std::env::var(DIRECTORY) else { return };
+    let Some(directory) = directory() else { return };
     let open = Open::new(options(Path::new(&directory))).await;
     for round in 1..=6u8 {
         let spans: Vec<_> = (1..=4).map(|trace| span(trace, round, 2_000)).collect();
@@ -65,7 +70,7 @@ fn a_kill_at_any_step_does_no_harm() {
     for step in steps::ALL {
         for times in 1..=3 {
             let directory = tempfile::tempdir().unwrap();
-            let told = run(directory.path(), &format!("{step}#{times}"));
+            let told = run(directory.path(), &format!("{step}#{times}"), "tests::crash::child");
             let Some(told) = told else {
                 assert!(times > 1, "{step} is never reached");
                 break;
@@ -76,9 +81,9 @@ fn a_kill_at_any_step_does_no_harm() {
 }
 
 /// Runs the child until it is killed; what it told. `None` when it came to its end.
-fn run(directory: &Path, end: &str) -> Option<Vec<String>> {
+pub(super) fn run(directory: &Path, end: &str, child: &str) -> Option<Vec<String>> {
     let done = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "tests::crash::child", "--nocapture", "--test-threads=1"])
+        .args(["--exact", child, "--nocapture", "--test-threads=1"])
         .env(END, end)
         .env(DIRECTORY, directory)
         .output()
