@@ -2,7 +2,9 @@
 
 use super::labels::text;
 use super::{evaluate, selections};
-use query::promql::{Answer, Labels, Point, PromqlRequest, Sample, Series, Steps, Value, parse};
+use query::promql::{
+    Answer, Expression, Labels, Node, Point, PromqlRequest, Sample, Series, Steps, Value, parse,
+};
 use query::{Deadline, Error};
 use std::time::Duration;
 
@@ -220,6 +222,26 @@ fn what_cannot_be_computed_says_why() {
     for (query, steps, expected) in cases {
         let error = ask(query, steps).expect_err(query).to_string();
         assert!(error.contains(expected), "{query}: {error}");
+    }
+}
+
+#[test]
+fn long_queries_have_a_bound() {
+    let signed = |signs: usize| {
+        let mut request = request("1", Steps::Instant(0));
+        for _ in 0..signs {
+            let (place, operand) = (request.expression.place.clone(), Box::new(request.expression));
+            request.expression = Expression { node: Node::Sign { negative: true, operand }, place };
+        }
+        evaluate(&request, &[], &|| false)
+    };
+    assert_eq!(shown(&signed(240).unwrap().value), "1");
+    let error = signed(260).expect_err("too deep").to_string();
+    assert!(error.contains("too deep"), "{error}");
+    let forms = [("sum(", ")"), ("abs(", ")"), ("1 + (", ")"), ("max_over_time(", "[1m:1m])"), ("-", "")];
+    for (before, after) in forms {
+        let query = before.repeat(95) + "vector(1)" + &after.repeat(95);
+        assert!(ask(&query, Steps::Instant(0)).is_ok(), "{query}");
     }
 }
 

@@ -10,7 +10,6 @@ use super::smoothing;
 use super::windows::{Extent, RangeSeries};
 use query::Error;
 use query::promql::{Point, PromqlRequest, RangeModifier, Sample, Series};
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What a query is computed with.
@@ -18,7 +17,7 @@ pub(super) struct Evaluator<'a> {
     /// The query's own steps.
     pub(super) times: Times,
     /// The series of each selection.
-    pub(super) loaded: &'a [Cow<'a, [Series]>],
+    pub(super) loaded: &'a [Vec<Series>],
     /// How old a sample may be, in milliseconds.
     pub(super) lookback: i64,
     /// What it may need.
@@ -53,7 +52,7 @@ impl<'a> Evaluator<'a> {
     pub(super) fn new(
         request: &PromqlRequest,
         times: Times,
-        loaded: &'a [Cow<'a, [Series]>],
+        loaded: &'a [Vec<Series>],
         interrupted: &'a dyn Fn() -> bool,
     ) -> Self {
         let budget = Budget::new(interrupted, request.deadline);
@@ -153,7 +152,7 @@ impl<'a> Evaluator<'a> {
     }
 
     fn stored(&self, source: Source) -> &'a [Series] {
-        self.loaded.get(source.index).map_or(&[], AsRef::as_ref)
+        self.loaded.get(source.index).map_or(&[], Vec::as_slice)
     }
 
     /// The series of a range, and the time that it has.

@@ -18,7 +18,6 @@ mod plan;
 mod rows;
 mod selecting;
 mod smoothing;
-mod summaries;
 mod windows;
 
 #[cfg(test)]
@@ -49,7 +48,6 @@ pub fn evaluate(
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Answer, Error> {
     let planned = plan::plan(request)?;
-    let loaded = summaries::without_buckets(&planned.plan, loaded);
-    let evaluator = evaluator::Evaluator::new(request, planned.times, &loaded, interrupted);
+    let evaluator = evaluator::Evaluator::new(request, planned.times, loaded, interrupted);
     answer::answer(evaluator, &planned, &request.text)
 }

@@ -16,25 +16,32 @@ pub(super) fn is_stale(sample: &Sample) -> bool {
     }
 }
 
-/// The samples of a series; if resets of histograms are to be found, their hints say what was found.
+/// The samples of a series. If resets of histograms are to be found, their hints say what was found, and their buckets are
+/// left out: only counts and sums matter then.
 pub(super) fn points(series: &Series, finds_resets: bool) -> Cow<'_, [Point]> {
-    let is_unknown = |point: &Point| matches!(&point.sample, Sample::Histogram(histogram) if histogram.reset_hint == ResetHint::Unknown);
-    if !finds_resets || !series.points.iter().any(is_unknown) {
+    let is_histogram = |point: &Point| matches!(point.sample, Sample::Histogram(_));
+    if !finds_resets || !series.points.iter().any(is_histogram) {
         return Cow::Borrowed(&series.points);
     }
-    let mut points = series.points.clone();
-    let mut before: Option<Arc<Histogram>> = None;
-    for point in points.iter_mut().filter(|point| !is_stale(&point.sample)) {
-        if let Sample::Histogram(histogram) = &mut point.sample {
-            if let (Some(before), ResetHint::Unknown) = (&before, histogram.reset_hint) {
-                let is_reset = histogram.is_reset(before);
-                let reset_hint = if is_reset { ResetHint::Reset } else { ResetHint::NotReset };
-                *histogram = Arc::new(Histogram { reset_hint, ..histogram.as_ref().clone() });
-            }
-            before = Some(Arc::clone(histogram));
+    let mut before: Option<&Histogram> = None;
+    let points = series.points.iter().map(|point| match &point.sample {
+        Sample::Histogram(histogram) if !is_stale(&point.sample) => {
+            let reset_hint = found_reset(before.replace(histogram), histogram);
+            let Histogram { schema, count, sum, .. } = **histogram;
+            let histogram = Histogram { schema, count, sum, reset_hint, ..Histogram::default() };
+            Point { time: point.time, sample: Sample::Histogram(Arc::new(histogram)) }
         }
+        _ => point.clone(),
+    });
+    Cow::Owned(points.collect())
+}
+
+fn found_reset(before: Option<&Histogram>, now: &Histogram) -> ResetHint {
+    match (now.reset_hint, before) {
+        (ResetHint::Unknown, Some(before)) if now.is_reset(before) => ResetHint::Reset,
+        (ResetHint::Unknown, Some(_)) => ResetHint::NotReset,
+        (hint, _) => hint,
     }
-    Cow::Owned(points)
 }
 
 /// When a series is looked at.

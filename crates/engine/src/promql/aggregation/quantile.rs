@@ -20,6 +20,7 @@ impl Evaluator<'_> {
             self.budget.hold(input.steps)?;
             let mut column = Column::empty(input.steps);
             for step in 0..input.steps {
+                self.budget.go_on()?;
                 self.floats_at(input, &rows, step, &mut values);
                 if !values.is_empty() {
                     column.set_float(step, quantile(parts.at(step), &mut values));

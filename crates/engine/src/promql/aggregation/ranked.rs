@@ -29,8 +29,8 @@ impl Evaluator<'_> {
         let mut taken = Taken { columns: vec![None; input.rows.len()], order: Vec::new() };
         let mut ranking = Vec::new();
         for members in &groups.members {
-            self.budget.go_on()?;
             for step in 0..input.steps {
+                self.budget.go_on()?;
                 self.candidates(input, members, step, &mut ranking);
                 let count = whole(counts.at(step)).min(ranking.len());
                 if input.aggregator != Aggregator::LimitK {

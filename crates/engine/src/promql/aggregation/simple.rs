@@ -28,6 +28,7 @@ impl Evaluator<'_> {
             let mut floats: Vec<Option<F>> = vec![None; input.steps];
             let mut histograms = Vec::new();
             for row in &rows {
+                self.budget.go_on()?;
                 add_floats(&mut floats, row.column.floats());
                 if row.column.has_histograms() {
                     add_histograms(row, &mut floats, &mut histograms, (input, &mut self.notes));

@@ -18,7 +18,7 @@ const MAXIMUM_STEPS: i64 = 11_000;
 /// How often a subquery computes that does not say it: each minute.
 const SUBQUERY_STEP: i64 = 60_000;
 /// How deep expressions may be within each other.
-const MAXIMUM_DEPTH: usize = 500;
+const MAXIMUM_DEPTH: usize = 250;
 
 /// An expression made ready.
 #[derive(Debug)]

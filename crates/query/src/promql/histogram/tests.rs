@@ -1,3 +1,5 @@
+//! Native histograms: tables of cases, and what holds of all of them.
+
 use super::*;
 use proptest::prelude::*;
 

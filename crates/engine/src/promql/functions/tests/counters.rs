@@ -1,3 +1,5 @@
+//! Functions of counters, histograms and what is said of them.
+
 use super::{answer_at, check, floats, histograms};
 use query::promql::{Buckets, Histogram, ResetHint};
 

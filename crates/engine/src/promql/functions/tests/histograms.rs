@@ -1,3 +1,5 @@
+//! Functions of histograms, native and classic.
+
 use super::{ask, check, floats, histograms, told};
 use query::promql::{Buckets, Histogram, Steps};
 

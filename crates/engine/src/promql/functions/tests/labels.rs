@@ -1,3 +1,5 @@
+//! Functions of labels, order and info.
+
 use super::{ask, check, floats, told};
 use query::promql::{Series, Steps};
 

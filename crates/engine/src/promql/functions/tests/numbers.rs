@@ -1,3 +1,5 @@
+//! Functions of numbers and dates.
+
 use super::{ask, check, floats, told};
 use query::promql::Steps;
 

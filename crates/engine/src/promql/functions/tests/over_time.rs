@@ -1,3 +1,5 @@
+//! Functions of samples over time.
+
 use super::{check, floats, histograms};
 use query::promql::{Buckets, Histogram, ResetHint};
 
