@@ -6,7 +6,8 @@ use crate::series;
 use model::batch::Encoding;
 use model::{Signal, TenantId, otlp};
 use query::promql::{
-    Labels, Matcher, MatcherOperator, PromqlRequest, Sample, Selection, Series, SeriesRequest, Steps, Value, parse,
+    Labels, Matcher, MatcherOperator, PromqlRequest, Sample, Selection, Series, SeriesRequest, Steps, Value,
+    parse,
 };
 use query::{Deadline, Error};
 use serde_json::{Value as Json, json};
