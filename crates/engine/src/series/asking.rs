@@ -1,8 +1,9 @@
 //! Queries over series, from the first block read to the answer.
 
 use super::names::{self, Metric};
+use super::stream::milliseconds;
 use super::{SAMPLES, load};
-use crate::scan::Scanner;
+use crate::scan::{Scanner, damage};
 use crate::{compute, metrics, promql};
 use model::metric::MetricKind;
 use query::Error;
@@ -10,7 +11,7 @@ use query::promql::{Answer, MetricMetadata, PromqlRequest, Selection, Series};
 use query::result::MetricName;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use storage::Snapshot;
+use storage::{Block, Snapshot};
 
 /// What an expression computes.
 pub async fn promql(scanner: &Scanner, snapshot: &Snapshot, request: PromqlRequest) -> Result<Answer, Error> {
@@ -24,12 +25,27 @@ pub async fn promql(scanner: &Scanner, snapshot: &Snapshot, request: PromqlReque
         };
         loaded.push(series);
     }
+    let damaged = damage(damaged_blocks(snapshot, &selections));
     let stopped = StopOnDrop::default();
     let asked = Arc::clone(&stopped.0);
     let interrupted = move || asked.load(Ordering::Relaxed);
     let answer = compute(move || promql::evaluate(&request, &loaded, &interrupted)).await;
     drop(stopped);
-    answer?
+    let mut answer = answer??;
+    answer.warnings.extend(damaged);
+    Ok(answer)
+}
+
+/// How many of the blocks that hold something of these times are known to be damaged.
+fn damaged_blocks(snapshot: &Snapshot, selections: &[Selection]) -> u64 {
+    let wanted = |block: &Block| {
+        let (first, last) = (block.statistics().first.0, block.statistics().last.0);
+        let within = |selection: &Selection| {
+            selection.from <= milliseconds(last) && milliseconds(first) <= selection.to
+        };
+        block.is_damaged() && selections.iter().any(within)
+    };
+    snapshot.blocks.iter().filter(|block| wanted(block)).count() as u64
 }
 
 fn same_before(selections: &[Selection], number: usize) -> Option<usize> {

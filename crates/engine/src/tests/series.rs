@@ -6,7 +6,8 @@ use crate::series;
 use model::batch::Encoding;
 use model::{Signal, TenantId, otlp};
 use query::promql::{
-    Labels, Matcher, MatcherOperator, PromqlRequest, Sample, Selection, Series, SeriesRequest, Steps, Value, parse,
+    Labels, Matcher, MatcherOperator, PromqlRequest, Sample, Selection, Series, SeriesRequest, Steps, Value,
+    parse,
 };
 use query::{Deadline, Error};
 use serde_json::{Value as Json, json};
@@ -359,4 +360,22 @@ async fn expressions_are_computed_over_what_is_stored() {
     let Value::Matrix(found) = computed(ratio, steps).await else { panic!("no matrix") };
     assert_eq!(found[0].points.iter().map(|point| point.time).collect::<Vec<_>>(), [90_000, 120_000]);
     assert!(matches!(found[0].points[0].sample, Sample::Float(value) if (2.0..4.0).contains(&value)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_block_is_told_of() {
+    let fixture = Fixture::new().await;
+    fixture.send_json(&request(&SERVICE, "s", &sum("hits", 2, &[(1, 10, 5)]))).await;
+    fixture.storage.seal().await.unwrap();
+    fixture.send_json(&request(&SERVICE, "s", &sum("hits", 2, &[(1, 20, 6)]))).await;
+    let snapshot = fixture.storage.snapshot(&TenantId::default(), Signal::Metrics);
+    let path = snapshot.blocks[0].name();
+    let length = std::fs::metadata(&path).unwrap().len();
+    std::fs::write(&path, vec![0xa5; usize::try_from(length).unwrap()]).unwrap();
+    let (text, steps, lookback) = ("hits_total".to_owned(), Steps::Instant(30), 300_000);
+    let expression = parse(&text).unwrap();
+    let request = PromqlRequest { text, expression, steps, lookback, deadline: Deadline::default() };
+    let answer = fixture.engine.promql(&TenantId::default(), request).await.unwrap();
+    assert_eq!((answer.value.len(), answer.warnings.len()), (1, 1), "{:?}", answer.warnings);
+    assert!(answer.warnings[0].contains("damaged"), "{:?}", answer.warnings);
 }
