@@ -1,5 +1,5 @@
 //! Stored data points as Prometheus' series, made when they are asked for: `docs/promql.md` has the rules, and
-//! `docs/decisions/0013-series-at-query-time.md` why.
+//! `docs/decisions/0014-series-at-query-time.md` why.
 
 mod apart;
 mod asking;
