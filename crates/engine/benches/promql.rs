@@ -52,7 +52,7 @@ fn request(text: &str) -> PromqlRequest {
     let end = RANGE + (STEPS - 1) * INTERVAL;
     PromqlRequest {
         text: text.to_owned(),
-        expression: parse(text).unwrap_or_else(|error| panic!("{error}")),
+        expression: parse(text).expect("the query can be read"),
         steps: Steps::Range { start: RANGE, end, step: INTERVAL },
         lookback: 300_000,
         deadline: Deadline(Duration::from_mins(1)),
@@ -64,7 +64,7 @@ fn promql(criterion: &mut Criterion) {
     group.sample_size(10).throughput(Throughput::Elements((SERIES * STEPS).unsigned_abs()));
     for (name, text) in QUERIES {
         let request = request(text);
-        let selections = selections(&request).unwrap_or_else(|error| panic!("{error}"));
+        let selections = selections(&request).expect("the query can be made ready");
         let metric = |matchers: &[query::promql::Matcher]| {
             matchers
                 .iter()
@@ -75,9 +75,8 @@ fn promql(criterion: &mut Criterion) {
         let loaded: Vec<Vec<Series>> =
             selections.iter().map(|selection| series(&metric(&selection.matchers))).collect();
         group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
-            bencher.iter(|| {
-                evaluate(black_box(&request), &loaded, &|| false).unwrap_or_else(|error| panic!("{error}"))
-            });
+            bencher
+                .iter(|| evaluate(black_box(&request), &loaded, &|| false).expect("the query is computed"));
         });
     }
     group.finish();

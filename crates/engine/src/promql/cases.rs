@@ -246,6 +246,30 @@ fn long_queries_have_a_bound() {
 }
 
 #[test]
+fn times_that_are_far_away_are_no_trouble() {
+    let queries = [
+        "requests @ 900000000000000",
+        "rate(requests[100y] @ -900000000000000)",
+        "increase(requests[290y] offset -290y)",
+        "delta(requests[5m] smoothed) + predict_linear(requests[1m] offset 290y, 1e300)",
+        "max_over_time(requests[290y:200y] offset 290y @ -900000000000000)",
+        "info(requests offset 290y)",
+        "max_over_time(info(requests offset 290y)[5m:1m] offset 290y)",
+        "year(vector(1e300)) + days_in_month(vector(-1e300))",
+        "requests offset 1e9",
+    ];
+    let far = Steps::Range { start: i64::MIN, end: i64::MAX, step: i64::MAX / 2 };
+    for query in queries {
+        for steps in [Steps::Instant(MINUTE), Steps::Instant(i64::MIN), Steps::Instant(i64::MAX), far] {
+            let request = request(query, steps);
+            if let Ok(loaded) = loaded(&request, &world()) {
+                drop(evaluate(&request, &loaded, &|| false));
+            }
+        }
+    }
+}
+
+#[test]
 fn an_interrupted_query_ends() {
     let request = request("sum(requests)", Steps::Instant(0));
     let ended = evaluate(&request, &loaded(&request, &world()).unwrap(), &|| true);

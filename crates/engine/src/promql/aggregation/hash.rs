@@ -84,9 +84,9 @@ mod tests {
         let cases: [(&[u8], u64); 3] = [
             (b"", 0xEF46_DB37_51D8_E999),
             (b"abc", 0x44BC_2CF5_AD77_0999),
-            (b"xxhash is fast, and this has more than 32 bytes", 0),
+            (b"Nobody inspects the spammish repetition", 0xFBCE_A83C_8A37_8BF1),
         ];
-        for (bytes, expected) in cases.into_iter().filter(|(_, expected)| *expected != 0) {
+        for (bytes, expected) in cases {
             assert_eq!(hash(bytes), expected, "{bytes:?}");
         }
     }

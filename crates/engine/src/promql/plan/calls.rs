@@ -88,7 +88,7 @@ fn first_shift(plan: &Plan<'_>) -> Option<Shift> {
                 let inner = first_shift(expression)?;
                 match inner.at {
                     Some(_) => Some(inner),
-                    None => Some(Shift { offset: inner.offset + shift.offset, at: shift.at }),
+                    None => Some(Shift { offset: inner.offset.saturating_add(shift.offset), at: shift.at }),
                 }
             }
         },

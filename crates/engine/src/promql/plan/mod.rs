@@ -179,7 +179,7 @@ pub(super) struct Planned<'a> {
 /// Makes a query ready.
 pub(super) fn plan(request: &PromqlRequest) -> Result<Planned<'_>, Error> {
     let times = Times::of(request.steps)?;
-    let lengths = Lengths { step: times.step, range: times.end - times.frame.start };
+    let lengths = Lengths { step: times.step, range: times.end.saturating_sub(times.frame.start) };
     let mut planner = Planner {
         times,
         lengths,
