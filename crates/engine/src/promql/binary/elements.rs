@@ -115,6 +115,21 @@ impl Elements<'_> {
         }
     }
 
+    /// Whether it is defined for samples of these kinds; else they are as if they did not match.
+    pub(super) const fn takes(&self, left: SampleRef<'_>, right: SampleRef<'_>) -> bool {
+        use BinaryOperator as Is;
+        match (left, right) {
+            (SampleRef::Float(_), SampleRef::Float(_)) => !matches!(self.computation, Computation::None),
+            (SampleRef::Float(_), SampleRef::Histogram(_)) => matches!(self.operator, Is::Multiply),
+            (SampleRef::Histogram(_), SampleRef::Float(_)) => {
+                matches!(self.operator, Is::Multiply | Is::Divide | Is::TrimUpper | Is::TrimLower)
+            }
+            (SampleRef::Histogram(_), SampleRef::Histogram(_)) => {
+                matches!(self.operator, Is::Add | Is::Subtract | Is::Equal | Is::NotEqual)
+            }
+        }
+    }
+
     fn samples(&self, left: &Column, right: &Column, notes: &mut Notes) -> Column {
         let mut column = Column::empty(left.steps());
         for (step, left) in left.iter() {

@@ -85,8 +85,10 @@ impl Matched<'_> {
     ) -> Result<(), Error> {
         self.check_one_side(group)?;
         let matching = &self.binary.matching;
-        let instead_of_one = self.filled(matching.fill.right, &group.one, &group.many, &group.signature);
-        let instead_of_many = self.filled(matching.fill.left, &group.many, &group.one, &group.signature);
+        let lacks_one = |step| has(&group.many, step) && !has(&group.one, step);
+        let lacks_many = |step| has(&group.one, step) && !self.any_pair(group, step);
+        let instead_of_one = self.filled(matching.fill.right, &group.signature, lacks_one);
+        let instead_of_many = self.filled(matching.fill.left, &group.signature, lacks_many);
         let many: Vec<&Row> = group.many.iter().copied().chain(instead_of_many.as_ref()).collect();
         let mut one: Vec<&Row> = group.one.iter().copied().chain(instead_of_one.as_ref()).collect();
         let joined = if matching.include.is_empty() { joined(&one) } else { None };
@@ -108,20 +110,37 @@ impl Matched<'_> {
         Ok(())
     }
 
-    /// What stands for elements of `missing` that are not there although some of `others` are.
-    fn filled(
-        &self,
-        fill: Option<f64>,
-        missing: &[&Row],
-        others: &[&Row],
-        signature: &Labels,
-    ) -> Option<Row> {
+    /// What stands for elements that are not there.
+    fn filled(&self, fill: Option<f64>, signature: &Labels, lacks: impl Fn(usize) -> bool) -> Option<Row> {
         let fill = fill?;
         let mut column = Column::empty(self.steps);
-        for step in (0..self.steps).filter(|step| !has(missing, *step) && has(others, *step)) {
+        for step in (0..self.steps).filter(|step| lacks(*step)) {
             column.set_float(step, fill);
         }
         (!column.is_empty()).then(|| Row { labels: signature.clone(), drop_name: false, column })
+    }
+
+    /// Whether two of the pairs are there at the same step.
+    fn overlap(&self, pairs: &[(&Row, &Row)]) -> bool {
+        let mut taken = vec![false; self.steps];
+        let mut is_new =
+            |step: usize| taken.get_mut(step).is_none_or(|taken| !std::mem::replace(taken, true));
+        pairs
+            .iter()
+            .any(|(many, one)| (0..self.steps).any(|step| self.is_pair(many, one, step) && !is_new(step)))
+    }
+
+    fn any_pair(&self, group: &Group<'_>, step: usize) -> bool {
+        group.many.iter().any(|many| group.one.iter().any(|one| self.is_pair(many, one, step)))
+    }
+
+    /// Whether both are there, and the operator is defined for them.
+    fn is_pair(&self, many: &Row, one: &Row, step: usize) -> bool {
+        let (left, right) = if self.swapped { (one, many) } else { (many, one) };
+        match (left.column.get(step), right.column.get(step)) {
+            (Some(left), Some(right)) => self.elements.takes(left, right),
+            _ => false,
+        }
     }
 
     fn drops_name(&self, many: &Row) -> bool {
@@ -185,20 +204,12 @@ impl Matched<'_> {
             results.entry((!one_to_one).then_some(labels)).or_default().push((many, one));
         }
         for same in results.into_values().filter(|same| same.len() > 1) {
-            if overlap(&same, self.steps) {
+            if self.overlap(&same) {
                 return Err(too_many_matches(one_to_one));
             }
         }
         Ok(())
     }
-}
-
-/// Whether two of the pairs are there at the same step.
-fn overlap(pairs: &[(&Row, &Row)], steps: usize) -> bool {
-    let mut taken = vec![false; steps];
-    let mut is_new = |step: usize| taken.get_mut(step).is_none_or(|taken| !std::mem::replace(taken, true));
-    let is_there = |(many, one): &(&Row, &Row), step| many.column.has(step) && one.column.has(step);
-    pairs.iter().any(|pair| (0..steps).any(|step| is_there(pair, step) && !is_new(step)))
 }
 
 fn too_many_matches(one_to_one: bool) -> Error {

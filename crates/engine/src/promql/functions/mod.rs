@@ -25,7 +25,7 @@ pub(crate) use notes::Notes;
 
 use super::column::{Frame, Row, Scalars};
 use query::Error;
-use query::promql::{Expression, Histogram, Labels, RangeModifier, Sample};
+use query::promql::{Expression, Histogram, Labels, Node, RangeModifier, Sample};
 use std::f64::consts::PI;
 use std::ops::Range;
 use std::sync::Arc;
@@ -104,9 +104,14 @@ pub(crate) struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Where an argument stands; where the call does, if there is no such argument.
+    /// Where an argument stands; where the call does, if there is no such argument. Subqueries stand nowhere, as in
+    /// Prometheus, which writes `(1:1)` then.
     pub(crate) fn place_of(&self, argument: usize) -> &Range<usize> {
-        self.arguments.get(argument).map_or(self.place, |expression| &expression.place)
+        match self.arguments.get(argument) {
+            Some(Expression { node: Node::Subquery(_), .. }) => &(0..0),
+            Some(argument) => &argument.place,
+            None => self.place,
+        }
     }
 }
 

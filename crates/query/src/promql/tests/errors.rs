@@ -19,7 +19,7 @@ fn check(texts: &[&str], expect: &Expect) {
 }
 
 /// What is refused.
-const NO_GRAMMAR: [&str; 45] = [
+const NO_GRAMMAR: [&str; 22] = [
     "",
     "sum(",
     "sum(up",
@@ -42,6 +42,10 @@ const NO_GRAMMAR: [&str; 45] = [
     "sum(up,)",
     "sum(1, up)",
     "topk(up)",
+];
+
+/// Likewise: modifiers, names and literals.
+const NO_PART: [&str; 23] = [
     "sum()",
     "on",
     "up offset",
@@ -73,96 +77,105 @@ fn of_the_grammar() {
         &NO_GRAMMAR,
         &expect![[r#"
 
-              0 `` no expression found in input; write one, such as up
-            sum(
-              4 `` unexpected end of input, expected an expression, such as a metric's name, a function or a number
-            sum(up
-              3 `(` unclosed left parenthesis; add ) at the end
-            up)
-              2 `)` unexpected right parenthesis ')'; remove it
-            up{
-              2 `{` unexpected end of input inside braces; add } at the end
-            up{a
-              2 `{a` unexpected end of input inside braces; add } at the end
-            up{a=
-              2 `{a=` unexpected end of input inside braces; add } at the end
-            up{a=="b"}
-              4 `==` unexpected "==" in label matching, expected label matching operator; write = for what is equal
-            up{a="b" b="c"}
-              9 `b` unexpected "b" in label matching, expected "," or "}"
-            up[
-              3 `` unexpected end of input in duration expression, expected number, duration, step(), or range()
-            up[5m
-              5 `` unexpected end of input in subquery or range, expected ":" or "]"
-            up[5m:
-              6 `` unexpected end of input in duration expression, expected number, duration, step(), or range()
-            up[0]
-              3 `0` duration must be greater than 0
-            up[5m/0]
-              5 `/0` division by zero
-            up[400y]
-              3 `400y` bad number or duration syntax: "400y"; write a number such as 1.5 or 1e3, or a duration such as 1h30m, units from large to small: y w d h m s ms
-            up +
-              4 `` unexpected end of input, expected an expression, such as a metric's name, a function or a number
-            up up
-              3 `up` unexpected "up", expected an operator or the end
-            1 + + 
-              6 `` unexpected end of input, expected an expression, such as a metric's name, a function or a number
-            sum by job (up)
-              7 `job` unexpected "job" in grouping opts, expected "("
-            sum(up,)
-              6 `,` trailing commas not allowed in function call args; remove it
-            sum(1, up)
-              0 `sum(1, up)` wrong number of arguments for aggregate expression provided, expected 1, got 2; write sum(expression)
-            topk(up)
-              0 `topk(up)` wrong number of arguments for aggregate expression provided, expected 2, got 1; write topk(number, expression)
-            sum()
-              0 `sum()` no arguments for aggregate expression provided; write sum(expression)
-            on
-              0 `on` unexpected <on>, expected an expression; a metric of this name is written {"on"}
-            up offset
-              9 `` unexpected end of input in duration expression, expected number, duration, step(), or range()
-            up @ up
-              5 `up` unexpected "up" in @, expected timestamp: seconds since the Unix epoch, start() or end()
-            up @ 1e99
-              0 `up @ 1e99` timestamp out of bounds for @ modifier: 1000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000; it is in seconds since the Unix epoch
-            (up + 1) offset 5m
-              0 `(up + 1) offset 5m` offset modifier must be preceded by an instant vector selector or range vector selector or a subquery; move it next to the selector
-            up offset 1m offset 2m
-              0 `up offset 1m offset 2m` offset may not be set multiple times; add them up
-            up offset 5m [1m]
-              13 `[1m]` no offset modifiers allowed before range; write it after the ]
-            rate(up)[5m]
-              8 `[5m]` ranges only allowed for vector selectors; for values of an expression over time write a subquery, such as [5m:1m]
-            rata(up[5m])
-              0 `rata` unknown function with name "rata"; did you mean rate?
-            x(up)
-              0 `x` unknown function with name "x"; Prometheus 3.14 has no such function
-            up * group_left (a) up
-              5 `group_left` unexpected "group_left" in binary expression, expected on (…) or ignoring (…) before it
-            up + fill_left(1) fill_left(2) up
-              18 `fill_left` unexpected "fill_left" in fill modifier, expected each side once
-            'a
-              0 `'a` this quote is not closed; add a ' at the end
-            '\q'
-              1 `\q` there is no escape \q; write \\q for a backslash, or put the text between backticks
-            '\xzz'
-              1 `\x` \x needs 2 digits of base 16 after it
-            5mm
-              0 `5mm` bad number or duration syntax: "5mm"; write a number such as 1.5 or 1e3, or a duration such as 1h30m, units from large to small: y w d h m s ms
-            1..2
-              0 `1..2` bad number or duration syntax: "1..2"; write a number such as 1.5 or 1e3, or a duration such as 1h30m, units from large to small: y w d h m s ms
-            1_
-              0 `1_` bad number or duration syntax: "1_"; write a number such as 1.5 or 1e3, or a duration such as 1h30m, units from large to small: y w d h m s ms
-            up && up
-              3 `&` unexpected character: '&'; to have both, write "and"
-            über
-              0 `ü` unexpected character: 'ü'; a name with other letters than a to z is quoted, in braces: {"name"}
-            up[5m] anchored smoothed
-              16 `smoothed` anchored and smoothed modifiers cannot be used together; remove one
-            up[5m:] smoothed
-              8 `smoothed` smoothed modifier is not supported for subqueries; remove it
-        "#]],
+          0 `` no expression found in input; write one, such as up
+        sum(
+          4 `` unexpected end of input, expected an expression, such as a metric's name, a function or a number
+        sum(up
+          3 `(` unclosed left parenthesis; add ) at the end
+        up)
+          2 `)` unexpected right parenthesis ')'; remove it
+        up{
+          2 `{` unexpected end of input inside braces; add } at the end
+        up{a
+          2 `{a` unexpected end of input inside braces; add } at the end
+        up{a=
+          2 `{a=` unexpected end of input inside braces; add } at the end
+        up{a=="b"}
+          4 `==` unexpected "==" in label matching, expected label matching operator; write = for what is equal
+        up{a="b" b="c"}
+          9 `b` unexpected "b" in label matching, expected "," or "}"
+        up[
+          3 `` unexpected end of input in duration expression, expected number, duration, step(), or range()
+        up[5m
+          5 `` unexpected end of input in subquery or range, expected ":" or "]"
+        up[5m:
+          6 `` unexpected end of input in duration expression, expected number, duration, step(), or range()
+        up[0]
+          3 `0` duration must be greater than 0
+        up[5m/0]
+          5 `/0` division by zero
+        up[400y]
+          3 `400y` bad number or duration syntax: "400y"; write a number such as 1.5 or 1e3, or a duration such as 1h30m, units from large to small: y w d h m s ms
+        up +
+          4 `` unexpected end of input, expected an expression, such as a metric's name, a function or a number
+        up up
+          3 `up` unexpected "up", expected an operator or the end
+        1 + + 
+          6 `` unexpected end of input, expected an expression, such as a metric's name, a function or a number
+        sum by job (up)
+          7 `job` unexpected "job" in grouping opts, expected "("
+        sum(up,)
+          6 `,` trailing commas not allowed in function call args; remove it
+        sum(1, up)
+          0 `sum(1, up)` wrong number of arguments for aggregate expression provided, expected 1, got 2; write sum(expression)
+        topk(up)
+          0 `topk(up)` wrong number of arguments for aggregate expression provided, expected 2, got 1; write topk(number, expression)
+    "#]],
+    );
+}
+
+#[test]
+fn of_parts() {
+    check(
+        &NO_PART,
+        &expect![[r#"
+        sum()
+          0 `sum()` no arguments for aggregate expression provided; write sum(expression)
+        on
+          0 `on` unexpected <on>, expected an expression; a metric of this name is written {"on"}
+        up offset
+          9 `` unexpected end of input in duration expression, expected number, duration, step(), or range()
+        up @ up
+          5 `up` unexpected "up" in @, expected timestamp: seconds since the Unix epoch, start() or end()
+        up @ 1e99
+          0 `up @ 1e99` timestamp out of bounds for @ modifier: 1000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000; it is in seconds since the Unix epoch
+        (up + 1) offset 5m
+          0 `(up + 1) offset 5m` offset modifier must be preceded by an instant vector selector or range vector selector or a subquery; move it next to the selector
+        up offset 1m offset 2m
+          0 `up offset 1m offset 2m` offset may not be set multiple times; add them up
+        up offset 5m [1m]
+          13 `[1m]` no offset modifiers allowed before range; write it after the ]
+        rate(up)[5m]
+          8 `[5m]` ranges only allowed for vector selectors; for values of an expression over time write a subquery, such as [5m:1m]
+        rata(up[5m])
+          0 `rata` unknown function with name "rata"; did you mean rate?
+        x(up)
+          0 `x` unknown function with name "x"; Prometheus 3.14 has no such function
+        up * group_left (a) up
+          5 `group_left` unexpected "group_left" in binary expression, expected on (…) or ignoring (…) before it
+        up + fill_left(1) fill_left(2) up
+          18 `fill_left` unexpected "fill_left" in fill modifier, expected each side once
+        'a
+          0 `'a` this quote is not closed; add a ' at the end
+        '\q'
+          1 `\q` there is no escape \q; write \\q for a backslash, or put the text between backticks
+        '\xzz'
+          1 `\x` \x needs 2 digits of base 16 after it
+        5mm
+          0 `5mm` bad number or duration syntax: "5mm"; write a number such as 1.5 or 1e3, or a duration such as 1h30m, units from large to small: y w d h m s ms
+        1..2
+          0 `1..2` bad number or duration syntax: "1..2"; write a number such as 1.5 or 1e3, or a duration such as 1h30m, units from large to small: y w d h m s ms
+        1_
+          0 `1_` bad number or duration syntax: "1_"; write a number such as 1.5 or 1e3, or a duration such as 1h30m, units from large to small: y w d h m s ms
+        up && up
+          3 `&` unexpected character: '&'; to have both, write "and"
+        über
+          0 `ü` unexpected character: 'ü'; a name with other letters than a to z is quoted, in braces: {"name"}
+        up[5m] anchored smoothed
+          16 `smoothed` anchored and smoothed modifiers cannot be used together; remove one
+        up[5m:] smoothed
+          8 `smoothed` smoothed modifier is not supported for subqueries; remove it
+    "#]],
     );
 }
 
