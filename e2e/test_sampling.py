@@ -74,7 +74,7 @@ def wait_until_decided(clew):
 
 
 def test_bel_09c_errors_always_success_sometimes(own_clew):
-    clew = own_clew(extra=[*POLICY, "--sample-wait", "1h", "--storage-seal-age", "1s"]).start()
+    clew = own_clew(extra=[*POLICY, "--sample-wait", "1h"]).start()
     sent = send(clew, 1000, lambda number: number % 10 == 0)
     assert len(sent) == 1000 and sum(sent.values()) == 100
     # Nothing is decided yet, and everything is there.
@@ -84,7 +84,7 @@ def test_bel_09c_errors_always_success_sometimes(own_clew):
     assert set(stored(clew, sent).values()) == {4}
     assert clew.stop() == 0
 
-    clew.extra = [*POLICY, "--sample-wait", "1s", "--storage-seal-age", "1s"]
+    clew.extra = [*POLICY, "--sample-wait", "1s"]
     clew.start()
     wait_until_decided(clew)
     kept = {each for each, error in sent.items() if error or is_lucky(each)}

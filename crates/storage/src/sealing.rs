@@ -93,7 +93,8 @@ fn is_due(store: &Store, table: &Table) -> bool {
     let ripe = snapshot.hot.iter().take_while(|batch| sampler.is_none_or(|it| it.is_ripe(batch, now)));
     let (batches, bytes) = ripe.fold((0, 0), |(count, bytes), batch| (count + 1, bytes + batch.bytes));
     let age = Duration::from_nanos(now.0.saturating_sub(received.0));
-    batches > 0 && (age >= store.options.seal_age || bytes >= store.options.seal_bytes)
+    let seal_age = sampler.map_or(store.options.seal_age, |it| it.seal_age(store.options.seal_age));
+    batches > 0 && (age >= seal_age || bytes >= store.options.seal_bytes)
 }
 
 /// Decides on traces before they had their time, when clients would have to be told to wait otherwise.

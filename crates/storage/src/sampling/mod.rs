@@ -116,6 +116,12 @@ impl Sampler {
         now.0.checked_sub(wait).is_some_and(|limit| batch.youngest.max(self.opened).0 <= limit)
     }
 
+    /// How old batches may become before those that have had their time are sealed: whoever says how long traces have does
+    /// not want to wait much longer, but neither a block for each request.
+    pub(crate) fn seal_age(&self, usual: Duration) -> Duration {
+        usual.min(self.sampling.wait.saturating_mul(2))
+    }
+
     /// Whether a trace is kept whatever is in it.
     fn is_lucky(&self, trace: TraceId) -> bool {
         let random = u128::from_be_bytes(trace.0) & ((1 << RANDOM_BITS) - 1);
