@@ -2,7 +2,7 @@
 //! program was started anew. Those that are there at the same time get the labels that tell them apart.
 
 use super::expand::Expanded;
-use super::stream::{Origin, milliseconds};
+use super::stream::{Origin, keep_later, milliseconds};
 use query::promql::{Labels, Point, Series};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -63,13 +63,7 @@ fn joined(group: Vec<Member>) -> Option<Series> {
     }
     if !points.is_sorted_by(|one: &Point, next| one.time < next.time) {
         points.sort_by_key(|point| point.time);
-        points.dedup_by(|later, kept| {
-            let same = later.time == kept.time;
-            if same {
-                std::mem::swap(later, kept);
-            }
-            same
-        });
+        keep_later(&mut points, |point| point.time);
     }
     Some(Series { labels: labels?, points })
 }

@@ -1,13 +1,13 @@
 //! Exemplars of points, at the series that their values went into.
 
-use super::labels::{LabelMap, plain_number};
+use super::labels::LabelMap;
 use super::matching::Matching;
 use super::stream::{Stream, milliseconds};
 use super::{Asked, SAMPLES, sources};
 use crate::scan::Scanner;
 use model::metric::{self, Number};
 use query::Error;
-use query::promql::{Exemplar, Labels, METRIC_NAME, SeriesExemplars, SeriesRequest};
+use query::promql::{Exemplar, Labels, METRIC_NAME, SeriesExemplars, SeriesRequest, plain_number};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use storage::Snapshot;

@@ -1,11 +1,10 @@
 //! From the points of a stream to the samples of Prometheus' series.
 
-use super::labels::plain_number;
 use super::matching::Matching;
 use super::native;
 use super::stream::{Distribution, Points, Stream, Summary, Timed, milliseconds, settle, stale};
 use super::totals::totals;
-use query::promql::{Labels, METRIC_NAME, Point, Sample};
+use query::promql::{Labels, METRIC_NAME, Point, Sample, plain_number};
 use std::sync::Arc;
 
 /// A series of a stream.

@@ -235,8 +235,13 @@ pub fn settle<T>(points: &mut Vec<Timed<T>>) {
     if !points.is_sorted_by_key(|point| point.time) {
         points.sort_by_key(|point| point.time);
     }
-    points.dedup_by(|later, kept| {
-        let same = later.time == kept.time;
+    keep_later(points, |point| point.time);
+}
+
+/// Of items in order, of those with one time the last.
+pub fn keep_later<T, K: PartialEq>(items: &mut Vec<T>, time: impl Fn(&T) -> K) {
+    items.dedup_by(|later, kept| {
+        let same = time(later) == time(kept);
         if same {
             std::mem::swap(later, kept);
         }

@@ -81,8 +81,8 @@ pub fn find(name: &str) -> Option<Function> {
 /// The name that differs least from this one, if one is close.
 pub fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let lower = name.to_ascii_lowercase();
-    let near = names.map(|other| (distance(&lower, other), other)).min()?;
-    (near.0 <= 1 + name.len() / 4).then_some(near.1)
+    let near = names.map(|other| (distance(&lower, other), !other.starts_with(&lower), other)).min()?;
+    (near.0 <= 1 + name.len() / 4).then_some(near.2)
 }
 
 /// How many letters must be changed, added or removed (Levenshtein).

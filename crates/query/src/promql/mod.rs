@@ -9,6 +9,7 @@ mod lexer;
 mod listing;
 mod literal;
 mod matcher;
+mod numbers;
 mod operators;
 mod parser;
 mod pretty;
@@ -30,6 +31,7 @@ pub use histogram::{
 pub use labels::{Labels, METRIC_NAME};
 pub use listing::{Exemplar, MetricMetadata, SeriesExemplars};
 pub use matcher::CompiledMatcher;
+pub use numbers::{plain_number, short_number};
 pub use pretty::print_pretty;
 pub use print::print;
 pub use regex::anchored as regex;

@@ -4,7 +4,7 @@ use super::literal::print_duration;
 use super::{
     Aggregation, At, Binary, BinaryOperator, Cardinality, Expression, Fill, Grouping, Length,
     LengthExpression, METRIC_NAME, Matcher, MatcherOperator, Matching, Node, RangeModifier, Selector,
-    Subquery, VectorShift,
+    Subquery, VectorShift, plain_number,
 };
 
 /// The canonical text of a query, on one line: [`super::parse`] reads it back as the same tree.
@@ -17,7 +17,7 @@ use super::{
 #[must_use]
 pub fn print(expression: &Expression) -> String {
     match &expression.node {
-        Node::Number(value) => number(*value),
+        Node::Number(value) => plain_number(*value),
         Node::Duration(value) => seconds(*value),
         Node::String(text) => quoted(text),
         Node::Selector(selector) => {
@@ -91,7 +91,7 @@ fn matching(matching: &Matching) -> String {
 
 fn fill(fill: &Fill) -> String {
     let one = |side: &str, value: Option<f64>| {
-        value.map_or_else(String::new, |value| format!(" fill{side} ({})", number(value)))
+        value.map_or_else(String::new, |value| format!(" fill{side} ({})", plain_number(value)))
     };
     match (fill.left, fill.right) {
         (Some(left), Some(right)) if left == right => one("", Some(left)),
@@ -182,7 +182,7 @@ fn length_expression(of: &LengthExpression) -> String {
         format!("{name}({}, {})", length_expression(one), length_expression(other))
     };
     match of {
-        LengthExpression::Seconds(value) => number(*value),
+        LengthExpression::Seconds(value) => plain_number(*value),
         LengthExpression::Duration(value) => seconds(*value),
         LengthExpression::Step => "step()".to_owned(),
         LengthExpression::Range => "range()".to_owned(),
@@ -193,15 +193,6 @@ fn length_expression(of: &LengthExpression) -> String {
         LengthExpression::Binary(operator, one, other) => {
             format!("{} {} {}", length_expression(one), operator.text(), length_expression(other))
         }
-    }
-}
-
-/// As Prometheus writes numbers: without an exponent, `+Inf`, `-Inf`, `NaN`.
-fn number(value: f64) -> String {
-    match value {
-        f64::INFINITY => "+Inf".to_owned(),
-        f64::NEG_INFINITY => "-Inf".to_owned(),
-        _ => value.to_string(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use query::promql::{
     At, Binary, Cardinality, Expression, Length, LengthExpression, Matcher, MatcherOperator, Matching, Node,
-    RangeModifier, Selector, Subquery, ValueType, VectorShift, function,
+    RangeModifier, Selector, Subquery, ValueType, VectorShift, function, plain_number,
 };
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 pub fn node(expression: &Expression) -> Value {
     match &expression.node {
         Node::Number(number) | Node::Duration(number) => {
-            json!({"type": "numberLiteral", "val": number_text(*number)})
+            json!({"type": "numberLiteral", "val": plain_number(*number)})
         }
         Node::String(text) => json!({"type": "stringLiteral", "val": text}),
         Node::Selector(selector) => with(selected(selector), &[("type", json!("vectorSelector"))]),
@@ -129,7 +129,7 @@ fn length(length: Option<&Length>) -> (Value, Value) {
 }
 
 fn length_node(expression: &LengthExpression) -> Value {
-    let literal = |number: f64, duration: bool| json!({"type": "numberLiteral", "val": number_text(number), "duration": duration});
+    let literal = |number: f64, duration: bool| json!({"type": "numberLiteral", "val": plain_number(number), "duration": duration});
     let operation = |operator: &str, left: Value, right: Value| json!({"type": "durationExpr", "op": operator, "lhs": left, "rhs": right, "wrapped": false});
     match expression {
         LengthExpression::Seconds(number) => literal(*number, false),
@@ -144,11 +144,4 @@ fn length_node(expression: &LengthExpression) -> Value {
             operation(operator.text(), length_node(left), length_node(right))
         }
     }
-}
-
-fn number_text(number: f64) -> String {
-    if number.is_infinite() {
-        return if number > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
-    }
-    number.to_string()
 }

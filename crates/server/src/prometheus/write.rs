@@ -1,6 +1,8 @@
 //! Results as Prometheus writes them: samples as text, times in seconds.
 
-use query::promql::{Bucket, Histogram, Labels, Point, Rule, Sample, Series, SeriesExemplars, Value};
+use query::promql::{
+    Bucket, Histogram, Labels, Point, Rule, Sample, Series, SeriesExemplars, Value, short_number,
+};
 use serde_json::{Value as Json, json};
 use std::fmt::Write;
 
@@ -117,19 +119,7 @@ fn time(milliseconds: i64) -> String {
 
 /// A number with as many digits as tell it from all others; with an exponent when it is very large or very small.
 fn number_text(number: f64) -> String {
-    let size = number.abs();
-    if number.is_nan() {
-        "NaN".to_owned()
-    } else if number.is_infinite() {
-        if number > 0.0 { "+Inf" } else { "-Inf" }.to_owned()
-    } else if size == 0.0 || (1e-6..1e21).contains(&size) {
-        number.to_string()
-    } else {
-        let text = format!("{number:e}");
-        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |exponent| ('-', exponent));
-        format!("{digits}e{sign}{exponent:0>2}")
-    }
+    short_number(number, 1e-6..1e21)
 }
 
 #[cfg(test)]

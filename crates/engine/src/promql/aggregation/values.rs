@@ -3,11 +3,11 @@
 use super::super::budget::Budget;
 use super::super::column::{Column, Row, SampleRef};
 use super::super::labels::with;
-use super::super::numbers::{general, plain};
+use super::super::numbers::general;
 use super::{Input, grouped};
 use foldhash::HashMap;
 use query::Error;
-use query::promql::{Grouping, Histogram, Labels, Rule};
+use query::promql::{Grouping, Histogram, Labels, Rule, plain_number};
 
 /// How often each value is there: a series for each, with the value as a label.
 pub(super) fn count_values(
@@ -73,7 +73,7 @@ impl Counted {
 
 fn text(sample: SampleRef<'_>) -> String {
     match sample {
-        SampleRef::Float(value) => plain(value),
+        SampleRef::Float(value) => plain_number(value),
         SampleRef::Histogram(histogram) => histogram_text(histogram),
     }
 }

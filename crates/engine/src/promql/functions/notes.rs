@@ -2,6 +2,7 @@
 
 use super::super::numbers::general;
 use query::Error;
+use query::promql::line_and_column;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -81,7 +82,11 @@ impl Notes {
         }
         let told = |notes: BTreeMap<String, usize>| {
             let told = notes.into_iter();
-            told.map(|(message, at)| format!("{message} ({})", line_and_column(query, at))).collect()
+            told.map(|(message, at)| {
+                let (line, column) = line_and_column(query, at);
+                format!("{message} ({line}:{column})")
+            })
+            .collect()
         };
         (told(self.warnings), told(self.infos))
     }
@@ -130,14 +135,6 @@ fn two_digits(value: f64) -> String {
 /// The end of a message about a metric, if its name is known.
 pub(super) fn of_metric(metric: &str) -> String {
     if metric.is_empty() { String::new() } else { format!(" for metric name {metric:?}") }
-}
-
-/// Both counted from one, the column in bytes.
-fn line_and_column(query: &str, at: usize) -> String {
-    let before = query.as_bytes().get(..at).unwrap_or(query.as_bytes());
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-    let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
-    format!("{line}:{column}")
 }
 
 #[cfg(test)]

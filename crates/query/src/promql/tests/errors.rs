@@ -147,6 +147,8 @@ fn of_parts() {
           13 `[1m]` no offset modifiers allowed before range; write it after the ]
         rate(up)[5m]
           8 `[5m]` ranges only allowed for vector selectors; for values of an expression over time write a subquery, such as [5m:1m]
+        rat(up[5m])
+          0 `rat` unknown function with name "rat"; did you mean rate?
         rata(up[5m])
           0 `rata` unknown function with name "rata"; did you mean rate?
         x(up)
