@@ -6,6 +6,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use query::Deadline;
 use query::promql::{Labels, Point, PromqlRequest, Series, Steps, parse};
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Duration;
 
 const SERIES: i64 = 1_000;
@@ -72,8 +73,8 @@ fn promql(criterion: &mut Criterion) {
                 .map_or("", |matcher| &matcher.value)
                 .to_owned()
         };
-        let loaded: Vec<Vec<Series>> =
-            selections.iter().map(|selection| series(&metric(&selection.matchers))).collect();
+        let loaded: Vec<_> =
+            selections.iter().map(|selection| Arc::new(series(&metric(&selection.matchers)))).collect();
         group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
             bencher
                 .iter(|| evaluate(black_box(&request), &loaded, &|| false).expect("the query is computed"));

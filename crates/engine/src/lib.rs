@@ -78,7 +78,7 @@ const SUMMARIES: usize = 8;
 /// When the query engine cannot be set up.
 pub fn open(storage: Storage, prices: PriceTable) -> Result<Arc<dyn Engine>, Error> {
     let (turns, exports) = (Semaphore::new(CONCURRENT), Arc::new(Semaphore::new(EXPORTS)));
-    let (counts, computing) = (Semaphore::new(COUNTS), Semaphore::new(COMPUTING));
+    let (counts, computing) = (Semaphore::new(COUNTS), Arc::new(Semaphore::new(COMPUTING)));
     let (scanner, prices) = (Scanner::new()?, Arc::new(prices));
     Ok(Arc::new(StoredEngine { storage, scanner, prices, turns, counts, computing, exports }))
 }
@@ -93,7 +93,7 @@ struct StoredEngine {
     prices: Arc<PriceTable>,
     turns: Semaphore,
     counts: Semaphore,
-    computing: Semaphore,
+    computing: Arc<Semaphore>,
     exports: Arc<Semaphore>,
 }
 
@@ -279,8 +279,8 @@ impl Engine for StoredEngine {
         let snapshot = self.storage.snapshot(tenant, Signal::Metrics);
         let deadline = request.deadline;
         let answering = async {
-            let _turn = self.computing.acquire().await.map_err(internal)?;
-            series::promql(&self.scanner, &snapshot, request).await
+            let turn = Arc::clone(&self.computing).acquire_owned().await.map_err(internal)?;
+            series::promql(&self.scanner, &snapshot, request, turn).await
         };
         self.answer(deadline, answering).await
     }

@@ -28,6 +28,10 @@ pub enum Error {
     TooNew { path: PathBuf, version: i64, known: i64 },
     #[error("{what}: {detail}; see storage.blocks-url and the AWS_ variables of the environment")]
     ObjectStore { what: String, detail: String },
+    #[error(
+        "block {what} is gone: {detail}; see storage.blocks-url and the AWS_ variables of the environment"
+    )]
+    Gone { what: String, detail: String },
     #[error("{what} is damaged: {detail}")]
     Damaged { what: String, detail: String },
     #[error("storage is shutting down")]
@@ -46,7 +50,17 @@ impl Error {
 
     /// A block is in an object store that is not the one in use.
     pub(crate) fn elsewhere(url: &str) -> Self {
-        Self::ObjectStore { what: url.to_owned(), detail: "it is not in the object store in use".to_owned() }
+        Self::Gone { what: url.to_owned(), detail: "it is not in the object store in use".to_owned() }
+    }
+
+    /// Whether it is the block itself that cannot be read, which does not change by trying again; not what it rests in.
+    pub(crate) fn is_of_block(&self) -> bool {
+        use io::ErrorKind::{NotFound, PermissionDenied};
+        match self {
+            Self::Damaged { .. } | Self::Gone { .. } => true,
+            Self::Io { source, .. } => matches!(source.kind(), NotFound | PermissionDenied),
+            _ => false,
+        }
     }
 
     /// The same error once more: everyone who waited for a group is told why it failed.
@@ -66,6 +80,7 @@ impl Error {
             Self::ObjectStore { what, detail } => {
                 Self::ObjectStore { what: what.clone(), detail: detail.clone() }
             }
+            Self::Gone { what, detail } => Self::Gone { what: what.clone(), detail: detail.clone() },
             Self::Closed => Self::Closed,
             Self::Parquet(_) | Self::Arrow(_) | Self::Catalog(_) => {
                 Self::Damaged { what: "what was to be stored".to_owned(), detail: self.to_string() }
@@ -81,6 +96,7 @@ impl Error {
             Self::DiskFull { .. }
             | Self::Io { .. }
             | Self::ObjectStore { .. }
+            | Self::Gone { .. }
             | Self::Closed
             | Self::Locked { .. }
             | Self::TooNew { .. } => Kind::Unavailable,

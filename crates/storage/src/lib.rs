@@ -164,8 +164,9 @@ impl Store {
         self.tables.hot_bytes() + self.waiting_bytes.load(Ordering::Relaxed)
     }
 
+    /// Whether what is hot takes half of the room; sealing mends nothing of what is about to be.
     fn is_half_full(&self) -> bool {
-        self.hot_bytes() >= self.options.hot_limit_bytes / 2
+        self.tables.hot_bytes() >= self.options.hot_limit_bytes / 2
     }
 }
 

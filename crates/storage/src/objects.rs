@@ -123,7 +123,7 @@ impl Objects {
     /// Parts of an object of this length; for threads that may wait. The parts begin and end within it.
     ///
     /// # Errors
-    /// When the store does not answer, or answers with less.
+    /// When the store does not answer, does not have the object, or answers with less.
     pub(crate) fn read(&self, key: &Key, length: u64, parts: &[Range<u64>]) -> Result<Vec<Bytes>, Error> {
         let mut missing: Vec<u64> = parts.iter().flat_map(pages).collect();
         missing.sort_unstable();
@@ -140,15 +140,17 @@ impl Objects {
             missing.iter().map(|number| number * PAGE..((number + 1) * PAGE).min(length)).collect();
         if !ranges.is_empty() {
             let got = self.runtime.block_on(self.store.get_ranges(key, &ranges));
-            let got = got.map_err(|error| self.failed(key, &error))?;
+            let got = got.map_err(|error| match error {
+                object_store::Error::NotFound { .. } => self.gone(key, "the object store does not have it"),
+                error => self.failed(key, &error),
+            })?;
             for (number, page) in missing.into_iter().zip(got) {
                 self.pages.insert((key.clone(), number), page.clone());
                 here.push((number, page));
             }
         }
         here.sort_unstable_by_key(|(number, _)| *number);
-        let short =
-            || Error::ObjectStore { what: self.url(key), detail: "it is shorter than it was".to_owned() };
+        let short = || self.gone(key, "it is shorter than it was");
         parts.iter().map(|part| cut(&here, part).ok_or_else(short)).collect()
     }
 
@@ -193,6 +195,10 @@ impl Objects {
         }
         let detail = format!("{left} objects that are of no more use cannot be removed");
         Err(Error::ObjectStore { what: self.url.clone(), detail })
+    }
+
+    fn gone(&self, key: &Key, detail: &str) -> Error {
+        Error::Gone { what: self.url(key), detail: detail.to_owned() }
     }
 
     fn failed(&self, key: &Key, error: &object_store::Error) -> Error {

@@ -12,7 +12,7 @@ use crate::steps;
 use crate::tables::{Table, TableKey};
 use crate::{Store, blocking};
 use model::Timestamp;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -63,26 +63,42 @@ pub(crate) async fn seal_all(store: &Arc<Store>, moment: Moment) -> Result<(), E
     Ok(())
 }
 
-/// Seals the tables that are large or old enough; all of them when the log is long.
+/// Seals the tables that are large or old enough; all of them when the log is long. What fails for one table does not
+/// keep the others: the first error is answered in the end.
 async fn seal_due(store: &Arc<Store>, shutdown: &CancellationToken) -> Result<(), Error> {
     let log_is_long = log_is_long(store);
+    let mut result = Ok(());
     for table in store.tables.all() {
-        let mut due = log_is_long;
-        while !shutdown.is_cancelled() && (due || is_due(store, &table)) {
-            due = false;
-            if !seal(store, &table, Moment::now(Unripe::Left)).await? {
-                break;
-            }
+        result = result.and(seal_table(store, &table, log_is_long, shutdown).await);
+    }
+    result.and(make_room(store, shutdown).await)
+}
+
+/// Seals a table for as long as it is large or old enough; once at least when it is due anyway.
+async fn seal_table(
+    store: &Arc<Store>,
+    table: &Arc<Table>,
+    mut due: bool,
+    shutdown: &CancellationToken,
+) -> Result<(), Error> {
+    while !shutdown.is_cancelled() && (due || is_due(store, table)) {
+        due = false;
+        if !seal(store, table, Moment::now(Unripe::Left)).await? {
+            break;
         }
     }
-    make_room(store, shutdown).await
+    Ok(())
 }
 
 fn log_is_long(store: &Store) -> bool {
     // What waits to be decided on is in the log for good reason.
-    let waiting = if store.sampler.is_some() { store.tables.hot_bytes().saturating_mul(2) } else { 0 };
-    let most = store.options.seal_bytes.saturating_mul(2).saturating_add(LOG_SLACK).saturating_add(waiting);
+    let waiting: u64 = sampled_tables(store).map(|table| table.hot_bytes()).sum();
+    let most = store.options.seal_bytes.saturating_add(waiting).saturating_mul(2).saturating_add(LOG_SLACK);
     store.log.bytes() > most
+}
+
+fn sampled_tables(store: &Store) -> impl Iterator<Item = Arc<Table>> {
+    store.tables.all().into_iter().filter(|table| store.sampler_of(&table.key).is_some())
 }
 
 fn is_due(store: &Store, table: &Table) -> bool {
@@ -97,18 +113,31 @@ fn is_due(store: &Store, table: &Table) -> bool {
     batches > 0 && (age >= seal_age || bytes >= store.options.seal_bytes)
 }
 
-/// Decides on traces before they had their time, when clients would have to be told to wait otherwise.
+/// Makes room when clients would have to be told to wait otherwise: seals traces that had their time, then the largest
+/// tables, and decides on traces before they had their time when these take the most. No table comes twice, so that what
+/// is due meanwhile does not have to wait; when that did not suffice, the next append or tick goes on.
 async fn make_room(store: &Arc<Store>, shutdown: &CancellationToken) -> Result<(), Error> {
-    let Some(sampler) = &store.sampler else { return Ok(()) };
-    while !shutdown.is_cancelled() && store.is_half_full() {
-        let sampled = store.tables.all().into_iter().filter(|table| store.sampler_of(&table.key).is_some());
-        let Some(table) = sampled.max_by_key(|table| table.hot_bytes()) else { break };
-        sampler.tell_early();
-        if !seal(store, &table, Moment::now(Unripe::Decided)).await? {
-            break;
+    if store.sampler.is_none() {
+        return Ok(());
+    }
+    let is_needed = || !shutdown.is_cancelled() && store.is_half_full();
+    let mut result = Ok(());
+    for table in sampled_tables(store) {
+        if is_needed() {
+            result = result.and(seal(store, &table, Moment::now(Unripe::Left)).await.map(drop));
         }
     }
-    Ok(())
+    let mut done = HashSet::new();
+    while is_needed() {
+        let largest = store.tables.all().into_iter().max_by_key(|table| table.hot_bytes());
+        let Some(table) = largest.filter(|table| done.insert(table.key.clone())) else { break };
+        let unripe = store.sampler_of(&table.key).map_or(Unripe::Left, |sampler| {
+            sampler.tell_early();
+            Unripe::Decided
+        });
+        result = result.and(seal(store, &table, Moment::now(unripe)).await.map(drop));
+    }
+    result
 }
 
 /// Makes at most one block of a table's oldest hot batches; answers whether there were any to seal.

@@ -1,5 +1,6 @@
 //! Calls of functions.
 
+use super::budget::Budget;
 use super::column::{Column, Frame, Row, SampleRef, Scalars};
 use super::evaluator::{Evaluated, Evaluator, of_scalar};
 use super::functions::{self, Argument, Call, Function, Moment, RangeFunction, WholeFunction, Window};
@@ -71,10 +72,9 @@ impl Evaluator<'_> {
         let (series, extent) = self.range(range, call.frame)?;
         let (mut rows, mut points) = (Vec::new(), Points::default());
         for index in 0..series.len() {
-            self.budget.go_on()?;
             let Some(mut row) = series.take(index, &mut points) else { continue };
             let moved = OverRange { function, extent, scalars: &scalars, call };
-            if let Some(column) = moved.column(&row.labels, &points, &mut self.notes) {
+            if let Some(column) = moved.column((&row.labels, &points), &self.budget, &mut self.notes)? {
                 self.budget.hold(column.steps())?;
                 row.drop_name = row.drop_name || !function.keeps_name;
                 row.column = column;
@@ -238,12 +238,18 @@ struct OverRange<'c> {
 }
 
 impl OverRange<'_> {
-    fn column(&self, labels: &Labels, points: &Points, notes: &mut functions::Notes) -> Option<Column> {
+    fn column(
+        &self,
+        (labels, points): (&Labels, &Points),
+        budget: &Budget<'_>,
+        notes: &mut functions::Notes,
+    ) -> Result<Option<Column>, Error> {
         let (mut column, mut moving): (Option<Column>, _) = (None, Moving::default());
         let mut numbers = Numbers::of(self.scalars);
         let mut has_float = false;
         let frame = self.call.frame;
         for step in 0..frame.steps {
+            budget.go_on()?;
             let time = frame.time(step);
             let (start, end) = self.extent.bounds(time);
             let (floats, histograms) = moving.to(points, &self.extent, (start, end));
@@ -260,7 +266,7 @@ impl OverRange<'_> {
         if let (true, Some(remark)) = (has_float, self.function.remark) {
             remark(labels, self.call, notes);
         }
-        column
+        Ok(column)
     }
 }
 

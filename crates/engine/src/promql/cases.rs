@@ -6,6 +6,7 @@ use query::promql::{
     Answer, Expression, Labels, Node, Point, PromqlRequest, Sample, Series, Steps, Value, parse,
 };
 use query::{Deadline, Error};
+use std::sync::Arc;
 use std::time::Duration;
 
 const MINUTE: i64 = 60_000;
@@ -39,7 +40,7 @@ fn world() -> Vec<Series> {
     ]
 }
 
-fn loaded(request: &PromqlRequest, world: &[Series]) -> Result<Vec<Vec<Series>>, Error> {
+fn loaded(request: &PromqlRequest, world: &[Series]) -> Result<Vec<Arc<Vec<Series>>>, Error> {
     let of = |selection: &query::promql::Selection| {
         let matchers: Vec<_> =
             selection.matchers.iter().map(|matcher| (&matcher.name, matcher.compile().unwrap())).collect();
@@ -51,7 +52,7 @@ fn loaded(request: &PromqlRequest, world: &[Series]) -> Result<Vec<Vec<Series>>,
             series.points.retain(|point| selection.from <= point.time && point.time <= selection.to);
             series
         };
-        chosen.map(cut).collect()
+        Arc::new(chosen.map(cut).collect())
     };
     Ok(selections(request)?.iter().map(of).collect())
 }
@@ -274,6 +275,26 @@ fn an_interrupted_query_ends() {
     let request = request("sum(requests)", Steps::Instant(0));
     let ended = evaluate(&request, &loaded(&request, &world()).unwrap(), &|| true);
     assert!(matches!(ended, Err(Error::DeadlineExceeded { seconds: 10 })), "{ended:?}");
+}
+
+#[test]
+fn one_series_alone_can_be_interrupted() {
+    let steps = Steps::Range { start: 0, end: 1_000 * MINUTE, step: MINUTE };
+    let request = request("quantile_over_time(0.5, vector(time())[1h:1m])", steps);
+    let asked = std::cell::Cell::new(0);
+    let ended = evaluate(&request, &[], &|| asked.replace(asked.get() + 1) > 500);
+    assert!(matches!(ended, Err(Error::DeadlineExceeded { .. })), "asked {} times", asked.get());
+}
+
+#[test]
+fn values_of_labels_do_not_grow_without_bound() {
+    let join = "label_join(".repeat(30) + "vector(1)" + &", \"a\", \"x\", \"a\", \"a\")".repeat(30);
+    let replaced =
+        r#"label_replace("#.repeat(10) + "vector(1)" + &r#", "a", "xx$1$1$1$1", "a", "(.*)")"#.repeat(10);
+    for query in [join, replaced] {
+        let error = ask(&query, Steps::Instant(0)).expect_err("too long").to_string();
+        assert!(error.contains("more than 65536 bytes"), "{error}");
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(super) struct Evaluator<'a> {
     /// The query's own steps.
     pub(super) times: Times,
     /// The series of each selection.
-    pub(super) loaded: &'a [Vec<Series>],
+    pub(super) loaded: &'a [Arc<Vec<Series>>],
     /// How old a sample may be, in milliseconds.
     pub(super) lookback: i64,
     /// What it may need.
@@ -52,7 +52,7 @@ impl<'a> Evaluator<'a> {
     pub(super) fn new(
         request: &PromqlRequest,
         times: Times,
-        loaded: &'a [Vec<Series>],
+        loaded: &'a [Arc<Vec<Series>>],
         interrupted: &'a dyn Fn() -> bool,
     ) -> Self {
         let budget = Budget::new(interrupted, request.deadline);
@@ -152,7 +152,7 @@ impl<'a> Evaluator<'a> {
     }
 
     fn stored(&self, source: Source) -> &'a [Series] {
-        self.loaded.get(source.index).map_or(&[], Vec::as_slice)
+        self.loaded.get(source.index).map_or(&[], |series| series.as_slice())
     }
 
     /// The series of a range, and the time that it has.

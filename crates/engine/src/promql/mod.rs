@@ -27,6 +27,7 @@ mod tests;
 
 use query::Error;
 use query::promql::{Answer, PromqlRequest, Selection, Series};
+use std::sync::Arc;
 
 /// What must be loaded to compute a query: one selection for each selector, in the order in which they stand in it. (That
 /// of the info series follows those of `info`'s first argument, whether the query has one or not.)
@@ -44,7 +45,7 @@ pub fn selections(request: &PromqlRequest) -> Result<Vec<Selection>, Error> {
 /// When the query cannot be computed over these series, needs too much memory or is interrupted.
 pub fn evaluate(
     request: &PromqlRequest,
-    loaded: &[Vec<Series>],
+    loaded: &[Arc<Vec<Series>>],
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Answer, Error> {
     let planned = plan::plan(request)?;

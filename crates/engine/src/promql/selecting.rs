@@ -66,12 +66,12 @@ pub(super) fn select(
 ) -> Result<Vec<Row>, Error> {
     let mut rows = Vec::new();
     for one in series {
+        budget.go_on()?;
         if let Some(column) = column(&points(one, look.finds_resets), look, &value) {
             budget.hold(column.steps())?;
             rows.push(Row { labels: one.labels.clone(), drop_name: false, column });
         }
     }
-    budget.go_on()?;
     Ok(rows)
 }
 

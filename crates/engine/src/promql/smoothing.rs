@@ -22,6 +22,7 @@ pub(super) fn smoothed(
         let mut moving = Moving::default();
         let mut column = Column::empty(frame.steps);
         for step in 0..frame.steps {
+            budget.go_on()?;
             let (_, time) = extent.bounds(frame.time(step));
             let (floats, histograms) = moving.to(&points, &extent, (time, time));
             let sample = match (floats, histograms) {

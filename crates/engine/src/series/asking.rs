@@ -12,16 +12,22 @@ use query::result::MetricName;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use storage::{Block, Snapshot};
+use tokio::sync::OwnedSemaphorePermit;
 
-/// What an expression computes.
-pub async fn promql(scanner: &Scanner, snapshot: &Snapshot, request: PromqlRequest) -> Result<Answer, Error> {
+/// What an expression computes. Its turn is over when the thread that computes is done, whether anybody waits or not.
+pub async fn promql(
+    scanner: &Scanner,
+    snapshot: &Snapshot,
+    request: PromqlRequest,
+    turn: OwnedSemaphorePermit,
+) -> Result<Answer, Error> {
     let selections = promql::selections(&request)?;
     let mut left = SAMPLES;
-    let mut loaded: Vec<Vec<Series>> = Vec::with_capacity(selections.len());
+    let mut loaded: Vec<Arc<Vec<Series>>> = Vec::with_capacity(selections.len());
     for (number, selection) in selections.iter().enumerate() {
         let series = match same_before(&selections, number).and_then(|same| loaded.get(same)) {
-            Some(series) => series.clone(),
-            None => load(scanner, snapshot, selection, &mut left).await?,
+            Some(series) => Arc::clone(series),
+            None => Arc::new(load(scanner, snapshot, selection, &mut left).await?),
         };
         loaded.push(series);
     }
@@ -29,7 +35,12 @@ pub async fn promql(scanner: &Scanner, snapshot: &Snapshot, request: PromqlReque
     let stopped = StopOnDrop::default();
     let asked = Arc::clone(&stopped.0);
     let interrupted = move || asked.load(Ordering::Relaxed);
-    let answer = compute(move || promql::evaluate(&request, &loaded, &interrupted)).await;
+    let answer = compute(move || {
+        let answer = promql::evaluate(&request, &loaded, &interrupted);
+        drop(turn);
+        answer
+    });
+    let answer = answer.await;
     drop(stopped);
     let mut answer = answer??;
     answer.warnings.extend(damaged);

@@ -91,11 +91,11 @@ async fn read(
     }
     let matching = Arc::new(Matching::new(asked.matchers)?);
     let keeps_points = left.is_some();
-    let mut unlimited = u64::MAX;
+    let mut all = SAMPLES;
     let mut reader = Reader::new(
         &matching,
         if keeps_points { Keeps::Points } else { Keeps::Outlines },
-        left.unwrap_or(&mut unlimited),
+        left.unwrap_or(&mut all),
     );
     sources::read(scanner, snapshot, range, &matching, &mut reader).await?;
     let streams = std::mem::take(&mut reader.streams);

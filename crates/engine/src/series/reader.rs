@@ -59,6 +59,9 @@ pub struct Reader<'q> {
     pub streams: Vec<Stream>,
 }
 
+/// A stream takes as much memory as so many samples: its labels, and where to find it.
+const STREAM: u64 = 50;
+
 impl<'q> Reader<'q> {
     pub fn new(matching: &'q Matching, keeps: Keeps, left: &'q mut u64) -> Self {
         Self {
@@ -92,7 +95,7 @@ impl<'q> Reader<'q> {
                 Keeps::Exemplars => stream.add_exemplars(&cells, row),
                 Keeps::Outlines => stream.outline(&cells, row),
             };
-            let Some(left) = self.left.checked_sub(samples) else { return false };
+            let Some(left) = self.left.checked_sub(samples).filter(|left| *left > 0) else { return false };
             *self.left = left;
         }
         true
@@ -162,6 +165,7 @@ impl<'q> Reader<'q> {
         let growth = growth(&metric, context.delta);
         let (first, last, points) = (u64::MAX, 0, Points::new(kind));
         let number = *self.index.entry(Identity { context, labels: labels.clone() }).or_insert_with(|| {
+            *self.left = self.left.saturating_sub(STREAM);
             self.streams.push(Stream {
                 names,
                 labels,

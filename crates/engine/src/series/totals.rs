@@ -5,6 +5,10 @@ use super::stream::{Distribution, Timed, milliseconds, settle};
 use query::promql::Histogram;
 use std::sync::Arc;
 
+/// A running total of exponential histograms has no more buckets; OpenTelemetry's own have 160 on either side.
+const BUCKETS: usize = 320;
+/// The schema with the widest buckets.
+const COARSEST: i32 = -4;
 /// In nanoseconds.
 const MILLISECOND: u64 = 1_000_000;
 
@@ -35,14 +39,14 @@ impl Total for Distribution {
         }
     }
 
-    /// With other bounds it begins anew.
+    /// With other bounds, buckets begin anew.
     fn add(&mut self, value: &Self) {
+        self.count += value.count;
+        self.sum = value.sum.map_or(self.sum, |more| Some(self.sum.unwrap_or_default() + more));
         if self.bounds != value.bounds || self.counts.len() != value.counts.len() {
-            *self = value.clone();
+            (self.bounds, self.counts) = (Arc::clone(&value.bounds), value.counts.clone());
             return;
         }
-        self.count += value.count;
-        self.sum = self.sum.zip(value.sum).map(|(sum, more)| sum + more);
         for (total, count) in self.counts.iter_mut().zip(&value.counts) {
             *total += count;
         }
@@ -58,6 +62,10 @@ impl Total for Histogram {
         // Both are exponential: there is no reason why it could not be added.
         if Self::add(self, value).is_err() {
             *self = value.clone();
+        }
+        // A total of much has buckets from the smallest to the largest value ever seen, at every point.
+        while self.positive.counts.len() + self.negative.counts.len() > BUCKETS && self.schema > COARSEST {
+            self.reduce(self.schema - 1);
         }
     }
 }
@@ -163,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn other_bounds_begin_anew() {
+    fn counts_go_on_whatever_the_bounds() {
         let point = |time, counts: &[f64], bounds: &[f64]| Timed {
             start: 0,
             time,
@@ -178,7 +186,7 @@ mod tests {
             vec![point(1, &[1.0, 2.0], &[5.0]), point(2, &[1.0, 1.0], &[5.0]), point(3, &[1.0, 0.0], &[6.0])];
         let totals = totals(points, Growth::Delta, 0);
         let counts: Vec<f64> = totals.iter().map(|point| point.value.as_ref().unwrap().count).collect();
-        assert_eq!(counts, [3.0, 5.0, 1.0]);
+        assert_eq!(counts, [3.0, 5.0, 6.0]);
         assert_eq!(totals[1].value.as_ref().unwrap().counts, [2.0, 3.0]);
     }
 }

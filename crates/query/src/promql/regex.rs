@@ -5,7 +5,7 @@ use std::iter::Peekable;
 use std::str::Chars;
 
 /// A compiled expression is not larger than this.
-const MAX_SIZE: usize = 4 << 20;
+const MAX_SIZE: usize = 1 << 20;
 
 /// Compiles a regular expression that matches whole texts only.
 ///

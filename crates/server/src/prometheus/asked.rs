@@ -13,6 +13,9 @@ use std::time::Duration;
 /// How long a query may take, as Prometheus' `--query.timeout`.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
+/// How many selectors `match[]` may have.
+const SELECTORS: usize = 100;
+
 /// Who asks, and the parameters; those of a form come before those of the address.
 pub struct Asked {
     pub tenant: TenantId,
@@ -111,6 +114,12 @@ impl Asked {
         let read = |text: &str| {
             parse_selector(text).map_err(|error| Failure::of_parameter("match[]", &syntax(text, &error)))
         };
+        if self.texts("match[]").count() > SELECTORS {
+            return Err(Failure::of_parameter(
+                "match[]",
+                &format!("there are more than {SELECTORS}; ask several times"),
+            ));
+        }
         self.texts("match[]").map(read).collect()
     }
 

@@ -5,7 +5,9 @@ use super::envelope::{Failure, Success, syntax};
 use super::{syntax as tree, write};
 use crate::api::State;
 use axum::extract::State as From;
-use query::promql::{Expression, Matcher, Node, PromqlRequest, SeriesRequest, Steps, parse as read, print};
+use query::promql::{
+    Expression, Matcher, Node, PromqlRequest, SeriesRequest, Steps, parse as read, print_pretty,
+};
 use serde_json::json;
 
 /// How old a sample may be to count as the present one, as Prometheus' `--query.lookback-delta`.
@@ -72,9 +74,9 @@ fn parsed(asked: &Asked) -> Result<Expression, Failure> {
     read(text).map_err(|error| Failure::of_syntax("query", text, &error))
 }
 
-/// The expression as Prometheus prints it.
+/// The expression as Prometheus lays it out, long ones over several lines.
 pub async fn format(asked: Asked) -> Result<Success, Failure> {
-    Ok(json!(print(&parsed(&asked)?)).into())
+    Ok(json!(print_pretty(&parsed(&asked)?)).into())
 }
 
 /// The expression's parts.

@@ -131,6 +131,11 @@ async fn exemplars_are_shown() {
 #[tokio::test]
 async fn expressions_are_printed_and_taken_apart() {
     assert_eq!(data("/format_query?query=sum%20by(a)(up)").await, json!("sum by (a) (up)"));
+    let name = "x".repeat(60);
+    assert_eq!(
+        data(&format!("/format_query?query={name}%2B{name}")).await,
+        json!(format!("  {name}\n+\n  {name}"))
+    );
     let tree =
         data("/parse_query?query=rate(up%7Ba%3D%22b%22%7D%5B5m%5D%20offset%201m)%20%2B%20on(x)%20-down")
             .await;

@@ -169,12 +169,12 @@ impl Block {
         }
     }
 
-    /// Those of some traces that the block has; none when the part of the file that tells is damaged. For threads that may
-    /// wait.
+    /// Those of some traces that the block has; none when the part of the file that tells is damaged or the file is gone.
+    /// For threads that may wait.
     pub(crate) fn having(&self, mut traces: Vec<TraceId>) -> Result<Vec<TraceId>, Error> {
         traces.sort_unstable();
         match self.look_for(&traces) {
-            Err(error @ Error::Damaged { .. }) => {
+            Err(error) if error.is_of_block() => {
                 self.note_damage(&error);
                 Ok(Vec::new())
             }

@@ -17,6 +17,8 @@ pub(super) struct Memory {
     complete_from: i64,
     /// The same of the younger generation.
     young_from: i64,
+    /// No trace was noted in a block with a larger id.
+    newest: i64,
 }
 
 impl Memory {
@@ -31,6 +33,7 @@ impl Memory {
             others: Generations::new(generation),
             complete_from: newest_block + 1,
             young_from: newest_block + 1,
+            newest: newest_block,
         }
     }
 
@@ -48,9 +51,10 @@ impl Memory {
         self.kept.has(key) || self.others.has(key)
     }
 
-    /// Remembers that a trace was decided on, and whether it was kept for a row's sake, in this block.
+    /// Remembers that a trace was decided on, and whether it was kept for a row's sake, in this block if in any.
     pub(super) fn note(&mut self, tenant: &TenantId, trace: TraceId, is_kept: bool, block: Option<i64>) {
         let key = self.key(tenant, trace);
+        self.newest = block.map_or(self.newest, |block| block.max(self.newest));
         if !is_kept {
             self.others.add(key);
             return;
@@ -58,7 +62,7 @@ impl Memory {
         self.others.remove(key);
         if self.kept.add(key) {
             self.complete_from = self.young_from;
-            self.young_from = block.map_or(self.young_from, |block| block + 1);
+            self.young_from = self.newest + 1;
         }
     }
 
@@ -111,10 +115,29 @@ mod tests {
     use super::Memory;
     use model::{TenantId, TraceId};
 
+    fn trace(number: i64) -> TraceId {
+        TraceId(u128::from(number.unsigned_abs()).to_be_bytes())
+    }
+
+    #[test]
+    fn what_is_kept_without_a_block_counts_too() {
+        let tenant = TenantId::default();
+        let mut memory = Memory::of(100, 4);
+        for block in 101..=108 {
+            if block == 105 {
+                memory.note(&tenant, trace(1000), true, None);
+            }
+            memory.note(&tenant, trace(block), true, Some(block));
+            for earlier in memory.complete_from()..=block {
+                assert!(memory.is_kept(&tenant, trace(earlier)), "{earlier} is forgotten at {block}");
+            }
+        }
+        assert_eq!(memory.complete_from(), 105);
+    }
+
     #[test]
     fn what_is_forgotten_is_known_to_be() {
         let (tenant, other) = (TenantId::default(), TenantId::new("other").unwrap());
-        let trace = |number: i64| TraceId(u128::from(number.unsigned_abs()).to_be_bytes());
         let mut memory = Memory::of(100, 4);
         for block in 101..=200 {
             memory.note(&tenant, trace(block), true, Some(block));

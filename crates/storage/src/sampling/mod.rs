@@ -116,10 +116,11 @@ impl Sampler {
         now.0.checked_sub(wait).is_some_and(|limit| batch.youngest.max(self.opened).0 <= limit)
     }
 
-    /// How old batches may become before those that have had their time are sealed: whoever says how long traces have does
-    /// not want to wait much longer, but neither a block for each request.
+    /// How old batches may become before those that have had their time are sealed: the usual age from then on, so that
+    /// there is not a block for each request, but no longer than the wait itself.
     pub(crate) fn seal_age(&self, usual: Duration) -> Duration {
-        usual.min(self.sampling.wait.saturating_mul(2))
+        let wait = self.sampling.wait;
+        wait.saturating_add(usual.min(wait))
     }
 
     /// Whether a trace is kept whatever is in it.

@@ -8,7 +8,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int32Type;
 use model::batch::Encoding;
 use model::span::Status;
-use model::{LogRecord, Signal, Span, TenantId, Timestamp, TraceId, otlp, schema};
+use model::{Batch, LogRecord, Signal, Span, TenantId, Timestamp, TraceId, Value, otlp, schema};
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -36,6 +36,11 @@ pub(super) fn failed(trace: u8, number: u8) -> Span {
 
 fn good(trace: u8, number: u8) -> Span {
     span(trace, number, 2_000)
+}
+
+fn log_records(record: &LogRecord) -> Batch {
+    let wire = otlp::encode_log_records(std::slice::from_ref(record)).into();
+    otlp::decode(TenantId::default(), Signal::Logs, Encoding::Protobuf, wire).unwrap()
 }
 
 /// A moment that is after all that was before, and before all that comes.
@@ -218,6 +223,47 @@ async fn want_of_room_decides_early() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn log_records_that_take_the_room_cost_no_trace_its_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = Open::new(Options { hot_limit_bytes: 400_000, ..sampled(directory.path()) }).await;
+    open.send(&[good(1, 1), good(2, 1)]).await;
+    let body = Some(Value::String("word ".repeat(2_000)));
+    let logs = || open.storage.snapshot(&TenantId::default(), Signal::Logs);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    for number in 1..=100 {
+        let record = LogRecord { time: Timestamp(number), body: body.clone(), ..LogRecord::default() };
+        while let Err(refused) = open.storage.append(log_records(&record)).await {
+            assert!(matches!(refused, Error::Busy { .. }) && Instant::now() < deadline, "{refused}");
+            tokio::task::yield_now().await;
+        }
+    }
+    assert!(!logs().blocks.is_empty());
+    assert_eq!(open.sampled(), Sampled::default());
+    assert_eq!((open.numbers(1).await, open.numbers(2).await), (vec![1], vec![1]));
+    open.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_that_is_gone_keeps_nothing_from_being_sealed() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = Open::new(sampled(directory.path())).await;
+    open.send(&[failed(1, 1)]).await;
+    open.seal_up_to(between()).await;
+    open.stop().await;
+    let open = Open::new(sampled(directory.path())).await;
+    let block = open.storage.snapshot(&TenantId::default(), Signal::Traces).blocks[0].name();
+    let places = &open.storage.store.places;
+    places.named(&block).remove();
+    places.settle().await.unwrap();
+    open.send(&[good(1, 2), failed(2, 1)]).await;
+    open.seal_up_to(between()).await;
+    let usage = open.storage.usage();
+    assert_eq!((usage.blocks, usage.damaged_blocks), (2, 1));
+    assert!(open.storage.snapshot(&TenantId::default(), Signal::Traces).hot.is_empty());
+    open.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_loses_nothing_that_is_undecided() {
     let directory = tempfile::tempdir().unwrap();
     let open = Open::new(sampled(directory.path())).await;
@@ -239,9 +285,7 @@ async fn log_records_stay() {
     let directory = tempfile::tempdir().unwrap();
     let open = Open::new(sampled(directory.path())).await;
     let record = LogRecord { time: Timestamp(5), trace_id: Some(TraceId([1; 16])), ..LogRecord::default() };
-    let wire = otlp::encode_log_records(&[record]).into();
-    let logs = otlp::decode(TenantId::default(), Signal::Logs, Encoding::Protobuf, wire).unwrap();
-    open.storage.append(logs).await.unwrap();
+    open.storage.append(log_records(&record)).await.unwrap();
     open.send(&[good(1, 1)]).await;
     open.seal_up_to(between()).await;
     assert!(open.numbers(1).await.is_empty());

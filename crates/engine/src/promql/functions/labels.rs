@@ -5,6 +5,9 @@ use crate::promql::labels::with;
 use query::Error;
 use query::promql::{METRIC_NAME, regex};
 
+/// The longest value, in bytes, that a query may make: values made of values grow fast.
+const LONGEST: usize = 64 * 1024;
+
 /// `label_replace(vector, destination, replacement, source, expression)`.
 pub(super) fn replace(arguments: Vec<Argument<'_>>, _: &Call<'_>, _: &mut Notes) -> Result<Vec<Row>, Error> {
     let Ok(
@@ -24,6 +27,11 @@ pub(super) fn replace(arguments: Vec<Argument<'_>>, _: &Call<'_>, _: &mut Notes)
     check(destination, "destination", "label_replace")?;
     for row in &mut rows {
         if let Some(captures) = pattern.captures(row.labels.get(source)) {
+            let most = captures.get(0).map_or(0, |whole| whole.len());
+            bounded(
+                replacement.len() + replacement.matches('$').count().saturating_mul(most),
+                "label_replace",
+            )?;
             let mut value = String::new();
             captures.expand(replacement, &mut value);
             set(row, destination, &value);
@@ -52,6 +60,7 @@ pub(super) fn join(arguments: Vec<Argument<'_>>, _: &Call<'_>, _: &mut Notes) ->
     check(destination, "destination", "label_join")?;
     for row in &mut joined {
         let values: Vec<&str> = sources.iter().map(|source| row.labels.get(source)).collect();
+        bounded(values.iter().map(|value| value.len() + separator.len()).sum(), "label_join")?;
         let value = values.join(separator);
         set(row, destination, &value);
     }
@@ -67,6 +76,16 @@ fn set(row: &mut Row, name: &str, value: &str) {
 fn check(label: &str, which: &str, function: &str) -> Result<(), Error> {
     if label.is_empty() {
         return Err(execution(format!("invalid {which} label name in {function}(): {label}")));
+    }
+    Ok(())
+}
+
+fn bounded(bytes: usize, function: &str) -> Result<(), Error> {
+    if bytes > LONGEST {
+        let message = format!(
+            "{function}() would make a label value of more than {LONGEST} bytes; take less of others into it"
+        );
+        return Err(execution(message));
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::promql::{evaluate, selections};
 use query::promql::{Answer, Node, PromqlRequest, Steps, Value, parse};
 use query::{Deadline, Error};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 const MINUTE: i64 = 60_000;
 const LOOKBACK: i64 = 5 * MINUTE;
@@ -82,7 +83,7 @@ fn compute(world: &World, text: &str, steps: Steps) -> Result<Answer, String> {
     };
     let evaluated = catch_unwind(AssertUnwindSafe(|| {
         let selections = selections(&request)?;
-        let loaded: Vec<_> = selections.iter().map(|selection| world.select(selection)).collect();
+        let loaded: Vec<_> = selections.iter().map(|selection| Arc::new(world.select(selection))).collect();
         evaluate(&request, &loaded, &|| false)
     }));
     evaluated.map_err(|_| "PANIC".to_owned())?.map_err(|error: Error| error.to_string())

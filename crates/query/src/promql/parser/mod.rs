@@ -27,7 +27,7 @@ fn syntax(text: &str) -> Result<Expression, ParseError> {
         return Err(ParseError { at: MAX_BYTES, length: text.len() - MAX_BYTES, message });
     }
     let tokens = tokens(text)?;
-    let mut parser = Parser { tokens, next: 0, depth: 0 };
+    let mut parser = Parser { tokens, next: 0, depth: 0, patterns: 0 };
     if *parser.peek() == Token::End {
         return Err(parser.error("no expression found in input; write one, such as up"));
     }
@@ -51,6 +51,8 @@ struct Parser<'q> {
     next: usize,
     /// How deep the parser is within itself.
     depth: usize,
+    /// How many regular expressions there were so far.
+    patterns: usize,
 }
 
 impl<'q> Parser<'q> {

@@ -8,6 +8,9 @@ use crate::promql::{
     VectorShift,
 };
 
+/// Each regular expression takes time and memory to be made ready.
+const PATTERNS: usize = 100;
+
 impl Parser<'_> {
     /// `name{label="value"}`, either part of it.
     pub(super) fn selector(&mut self) -> Result<Tree, ParseError> {
@@ -75,6 +78,14 @@ impl Parser<'_> {
             return Err(self.in_braces(open, "string, such as \"value\""));
         };
         self.advance();
+        self.patterns +=
+            usize::from(matches!(operator, MatcherOperator::Matches | MatcherOperator::MatchesNot));
+        if self.patterns > PATTERNS {
+            let message = format!(
+                "a query has {PATTERNS} regular expressions at most; ask several queries, or join some with |"
+            );
+            return Err(self.error_from(start, message));
+        }
         let matcher = Matcher { name, operator, value };
         match matcher.compile() {
             Ok(_) => Ok(matcher),

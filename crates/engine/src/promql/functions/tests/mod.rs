@@ -58,7 +58,7 @@ fn ask(stored: &[Series], query: &str, steps: Steps) -> Result<Answer, query::Er
         deadline: Deadline::default(),
     };
     let selections = selections(&request)?;
-    let loaded: Vec<Vec<Series>> = selections.iter().map(|selection| load(stored, selection)).collect();
+    let loaded: Vec<_> = selections.iter().map(|selection| Arc::new(load(stored, selection))).collect();
     evaluate(&request, &loaded, &|| false)
 }
 
