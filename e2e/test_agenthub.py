@@ -611,6 +611,17 @@ def test_ah08_the_publisher_decides_what_is_sampled_and_all_keep_to_it(hub):
     assert by_service[0] == by_service[1] == by_service[2], "no trace is recorded in part"
 
 
+def allowed(rate, times):
+    """How many of the traces that begin at these times may be kept, at so many a second."""
+    kept, left, before = 0, 1.0, None
+    for now in sorted(times):
+        left = min(rate, left + rate * (now - (before or now)).total_seconds())
+        before = now
+        if left >= 1:
+            kept, left = kept + 1, left - 1
+    return kept
+
+
 def test_ah08_so_many_traces_a_second_and_no_more(hub):
     rate = 100
     hub.start_both()
@@ -642,8 +653,10 @@ def test_ah08_so_many_traces_a_second_and_no_more(hub):
     for trace in begun_before_the_last_seconds():
         trace.assert_tree()
     starts = [trace.start() for trace in kept()]
+    # A machine that is busy with other things pauses between tasks: what nobody asks for within a second is not given.
+    assert 0.9 * allowed(rate, times) <= len(starts), (len(starts), allowed(rate, times), seconds)
     # The allowance goes on while the last tasks are under way, and one trace is given in advance.
-    assert 0.9 * rate * seconds <= len(starts) <= 1.05 * rate * seconds + rate / 10 + 1, (len(starts), seconds)
+    assert len(starts) <= 1.05 * rate * seconds + rate / 10 + 1, (len(starts), seconds)
     assert all(later - earlier >= 1_000_000 for earlier, later in zip(starts, starts[2 * rate:]))
 
 
