@@ -44,7 +44,16 @@ export async function startServer() {
   if (!binary) throw new Error('CLEW_BIN must name the clew binary to test');
   const directory = await mkdtemp(join(tmpdir(), 'clew-ui-'));
   const [query, grpc, http] = [await freeAddress(), await freeAddress(), await freeAddress()];
-  const options = ['--query-address', query, '--otlp-grpc-address', grpc, '--otlp-http-address', http, '--prometheus-address', 'none'];
+  const options = [
+    '--query-address',
+    query,
+    '--otlp-grpc-address',
+    grpc,
+    '--otlp-http-address',
+    http,
+    '--prometheus-address',
+    'none',
+  ];
   const child = spawn(binary, ['serve', ...options, '--data-directory', directory], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });

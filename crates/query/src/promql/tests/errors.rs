@@ -55,6 +55,7 @@ const NO_PART: [&str; 23] = [
     "up offset 1m offset 2m",
     "up offset 5m [1m]",
     "rate(up)[5m]",
+    "rat(up[5m])",
     "rata(up[5m])",
     "x(up)",
     "up * group_left (a) up",
