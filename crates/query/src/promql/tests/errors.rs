@@ -45,7 +45,7 @@ const NO_GRAMMAR: [&str; 22] = [
 ];
 
 /// Likewise: modifiers, names and literals.
-const NO_PART: [&str; 23] = [
+const NO_PART: [&str; 24] = [
     "sum()",
     "on",
     "up offset",
