@@ -1,4 +1,4 @@
-//! Chores: `cargo xtask run`, `test`, `check`, `build`, `bench`.
+//! Chores: `cargo xtask run`, `test`, `check`, `build`, `bench`, `torture`.
 #![expect(clippy::print_stdout, reason = "a chore tells on standard output what it does")]
 
 mod bench;
@@ -13,6 +13,7 @@ mod report;
 mod suite;
 mod tidy;
 mod tools;
+mod torture;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -44,6 +45,12 @@ enum Chore {
     Check,
     /// Build the page and the release binary
     Build,
+    /// Kill a server many times while clients send, and look whether anything is lost or doubled
+    Torture {
+        /// How often
+        #[arg(long, default_value_t = 1_000)]
+        kills: u32,
+    },
     /// Run the benchmarks
     Bench {
         /// Only those whose name holds this
@@ -67,6 +74,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Test { only } => suite::run(&only),
         Chore::Check => check::run(),
         Chore::Build => binary::build().map(|binary| println!("{}", binary.display())),
+        Chore::Torture { kills } => torture::run(kills),
         Chore::Bench { filter } => bench::run(filter.as_deref()),
     }
 }

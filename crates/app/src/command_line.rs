@@ -111,6 +111,42 @@ Examples:
 
 Changes nothing; the directory may be in use.")]
     Inspect(Inspect),
+    /// Copy a data directory, which may be in use, to a folder; the next time only what is new
+    #[command(after_help = "\
+Examples:
+  clew backup /backups/clew
+  clew backup /backups/clew --data-directory /var/lib/clew --json
+
+All that was acknowledged before it began is in it, each item once. Every block is checked as it is copied; what is
+damaged is named, and the exit code is then 1. Broken off, it leaves the backup before it whole. Blocks in an object
+store are not copied: let that store keep versions or copies.")]
+    Backup(Backup),
+    /// Make a data directory of a backup
+    #[command(after_help = "\
+Examples:
+  clew restore /backups/clew --data-directory /var/lib/clew
+
+The data directory must be empty or not there: nothing is overwritten.")]
+    Restore(Restore),
+    /// Read every checksum of a data directory, which may be in use
+    #[command(after_help = "\
+Examples:
+  clew verify
+  clew verify --data-directory /var/lib/clew --json
+
+Changes nothing. Exits with 1 when a block, a row of the catalog or a request in the log is damaged or missing.")]
+    Verify(Verify),
+    /// Repair a data directory that nobody uses: rebuild a lost catalog from the blocks
+    #[command(after_help = "\
+Examples:
+  clew repair --data-directory /var/lib/clew
+  clew repair --data-directory /var/lib/clew --give-up-damaged
+
+A catalog that cannot be used is put aside and made anew; blocks that it had lost are entered again; what cannot be
+judged is moved to `quarantine` in the data directory. Nothing is deleted but copies of rows that other blocks have.
+With --give-up-damaged, of damaged blocks only what can still be read is kept, and missing ones are forgotten.
+Exits with 1 when something is still damaged.")]
+    Repair(Repair),
     /// Show what calls of models cost, and why
     #[command(after_help = "\
 Examples:
@@ -426,6 +462,51 @@ pub struct Inspect {
     /// Print one JSON object for each path, a line each
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// The folder of the backup: empty, not there yet, or with an earlier backup in it
+    #[arg(value_name = "FOLDER")]
+    pub target: PathBuf,
+    /// Print what was copied as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub settings: Flags,
+}
+
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The folder of the backup
+    #[arg(value_name = "FOLDER")]
+    pub backup: PathBuf,
+    /// Print what was restored as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub settings: Flags,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Print what was read, and what is damaged, as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub settings: Flags,
+}
+
+#[derive(Debug, Args)]
+pub struct Repair {
+    /// Keep of damaged blocks only what can still be read, and forget missing ones
+    #[arg(long)]
+    pub give_up_damaged: bool,
+    /// Print what was repaired as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub settings: Flags,
 }
 
 #[derive(Debug, Subcommand)]

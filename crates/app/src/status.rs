@@ -7,8 +7,11 @@ use async_trait::async_trait;
 use model::batch::Encoding;
 use model::{Signal, TenantId, Timestamp, TraceId, otlp};
 use pipeline::{Diagnostics, Exporter, Outcome};
-use server::ports::{ApplicationStatus, Health, Receiver, ReceiverEvent, Retention, Sampling};
+use server::ports::{
+    ApplicationStatus, Health, Problem, Receiver, ReceiverEvent, Retention, Sampling, Severity,
+};
 use std::sync::Arc;
+use storage::Storage;
 use tokio_util::sync::CancellationToken;
 
 /// The running program.
@@ -19,6 +22,7 @@ pub struct Running {
     addresses: Addresses,
     diagnostics: Diagnostics,
     exporter: Arc<dyn Exporter>,
+    storage: Storage,
     /// Cancelled when the receivers stop.
     stopping: CancellationToken,
 }
@@ -26,19 +30,21 @@ pub struct Running {
 impl Running {
     pub fn new(
         config: &Config,
-        max_bytes: u64,
+        storage: Storage,
         addresses: Addresses,
         diagnostics: Diagnostics,
         exporter: Arc<dyn Exporter>,
         stopping: CancellationToken,
     ) -> Self {
+        let max_bytes = config.storage.max_bytes.0;
         let retention = Retention { max_age: config.storage.max_age.to_string(), max_bytes };
         let sampling = config.sampling.rest.map(|rest| Sampling {
             rest: rest.as_f64(),
             keep: config.sampling.keep.clone(),
             wait: config.sampling.wait.to_string(),
         });
-        Self { started: Timestamp::now(), retention, sampling, addresses, diagnostics, exporter, stopping }
+        let started = Timestamp::now();
+        Self { started, retention, sampling, addresses, diagnostics, exporter, storage, stopping }
     }
 }
 
@@ -75,6 +81,10 @@ impl ApplicationStatus for Running {
         }
     }
 
+    fn problems(&self) -> Vec<Problem> {
+        self.storage.problems().into_iter().map(problem).collect()
+    }
+
     fn receiver_events(&self, after: u64) -> Vec<ReceiverEvent> {
         self.diagnostics.events_after(after).into_iter().map(view).collect()
     }
@@ -98,6 +108,15 @@ impl ApplicationStatus for Running {
         }
         Ok(run.trace_id)
     }
+}
+
+fn problem(problem: storage::Problem) -> Problem {
+    let severity = match problem.severity {
+        storage::Severity::Notice => Severity::Notice,
+        storage::Severity::Degraded => Severity::Degraded,
+        storage::Severity::Failing => Severity::Failing,
+    };
+    Problem { kind: problem.kind, severity, message: problem.message }
 }
 
 fn view(event: pipeline::ReceiverEvent) -> ReceiverEvent {

@@ -1,7 +1,6 @@
 //! Fits the crates together: makes every component and says which of them hears of which.
 
 use crate::config::{Config, Sampling, Share};
-use crate::disk;
 use crate::listening::Listeners;
 use crate::prices_file;
 use crate::status::Running;
@@ -31,7 +30,6 @@ const ANSWER_TIME: Duration = Duration::from_secs(1);
 pub async fn wire(config: &Config, listeners: Listeners) -> anyhow::Result<Supervisor> {
     let prices = prices_file::table(config.prices.file.as_deref())?;
     let options = storage_options(config)?;
-    let max_bytes = options.max_bytes;
     let storage = Storage::open(options).await?;
     let engine = engine::open(storage.clone(), prices)?;
     let stores = Arc::new(StorageExporter { storage: storage.clone() });
@@ -41,7 +39,7 @@ pub async fn wire(config: &Config, listeners: Listeners) -> anyhow::Result<Super
     let receivers_stop = CancellationToken::new();
     let application = Running::new(
         config,
-        max_bytes,
+        storage.clone(),
         listeners.addresses()?,
         diagnostics.clone(),
         exporter,
@@ -94,7 +92,7 @@ fn limits(config: &Config) -> Limits {
     Limits { request_bytes, in_flight_bytes: request_bytes.saturating_mul(LARGEST_REQUESTS_AT_ONCE) }
 }
 
-fn storage_options(config: &Config) -> anyhow::Result<storage::Options> {
+pub fn storage_options(config: &Config) -> anyhow::Result<storage::Options> {
     let settings = &config.storage;
     Ok(storage::Options {
         directory: settings.directory.clone(),
@@ -104,7 +102,7 @@ fn storage_options(config: &Config) -> anyhow::Result<storage::Options> {
             max_age: settings.signal_max_age[signal].map(|age| age.0),
             max_bytes: settings.signal_max_bytes[signal].map(|bytes| bytes.0),
         }),
-        max_bytes: disk::share(&settings.directory, settings.max_bytes.0, 2 * MIN_FREE_BYTES),
+        max_bytes: settings.max_bytes.0,
         seal_bytes: settings.seal_bytes.0,
         seal_age: settings.seal_age.0,
         hot_limit_bytes: settings.hot_limit.0,

@@ -31,7 +31,7 @@ pub fn is_built() -> bool {
 pub fn router() -> Router<State> {
     Router::new()
         .route("/ready", get(|| async { "ready" }))
-        .route("/health", get(|| async { "ok" }))
+        .route("/health", get(status::health))
         .route("/metrics", get(status::prometheus))
         .route("/t/{trace}", get(|Path(trace): Path<String>| async move { short(&trace, None) }))
         .route(

@@ -47,6 +47,8 @@ pub trait ApplicationStatus: Send + Sync {
     fn sampling(&self) -> Option<Sampling>;
     fn receivers(&self) -> Vec<Receiver>;
     fn health(&self) -> Health;
+    /// What is wrong with what is stored or where it is stored, the worst first.
+    fn problems(&self) -> Vec<Problem>;
     /// The last receiver events with a number above `after`, oldest first; at most 200.
     fn receiver_events(&self, after: u64) -> Vec<ReceiverEvent>;
     /// Waits until there is a receiver event with a number above `after`.
@@ -90,6 +92,39 @@ pub enum Health {
     Ok,
     BackPressure,
     Rejecting,
+}
+
+/// Something that is wrong with what is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Which kind, in one word: `diskFull`, `damagedBlocks` and so on; `docs/api.md` lists them.
+    pub kind: &'static str,
+    pub severity: Severity,
+    /// What is wrong, and how to fix it.
+    pub message: String,
+}
+
+/// How much a problem matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing; nothing is missing.
+    Notice,
+    /// Answers may lack something, or something is not done yet.
+    Degraded,
+    /// Telemetry is refused.
+    Failing,
+}
+
+impl Severity {
+    /// The name in answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Notice => "notice",
+            Self::Degraded => "degraded",
+            Self::Failing => "failing",
+        }
+    }
 }
 
 /// What a receiver answered to a request; texts may come from outside.

@@ -22,6 +22,8 @@ const TIERS: [u64; 3] = [64 << 10, 1 << 20, 16 << 20];
 /// A block is made no larger than this.
 const MOST_BYTES: u64 = 256 << 20;
 const MOST_ROWS: u64 = 4 << 20;
+/// Nor of values that take more than this: an agent's content may be a hundred times smaller in the file.
+const MOST_VALUE_BYTES: u64 = 4 << 30;
 /// Blocks that are deleted for their age at times further apart than this part of it stay apart.
 const AGE_PART: u32 = 8;
 /// While telemetry comes in as fast as it can be taken, blocks wait to be compacted until there are so many of a table.
@@ -47,7 +49,7 @@ pub(crate) async fn run(store: &Arc<Store>, shutdown: &CancellationToken) {
 }
 
 /// Compacts one table. What cannot be read is left out the next time; for everything else that fails, there is a rest.
-async fn compact(store: &Arc<Store>, table: &Table, shutdown: &CancellationToken) {
+async fn compact(store: &Arc<Store>, table: &Arc<Table>, shutdown: &CancellationToken) {
     while !shutdown.is_cancelled() {
         if choose(&table.snapshot().blocks, apart(store, table), FAN_IN).is_none() {
             return;
@@ -55,7 +57,7 @@ async fn compact(store: &Arc<Store>, table: &Table, shutdown: &CancellationToken
         wait_for_calm(store, table, shutdown).await;
         match step(store, table, FAN_IN).await {
             Ok(true) => {}
-            Ok(false) => return,
+            Ok(false) | Err(Error::Closed) => return,
             Err(error) => {
                 tracing::error!(%error, "blocks could not be compacted; they stay as they are");
                 return rest(shutdown).await;
@@ -100,20 +102,27 @@ async fn rest(shutdown: &CancellationToken) {
     }
 }
 
-/// Makes one block of some; answers whether there were any to make it of.
-async fn step(store: &Arc<Store>, table: &Table, fan_in: usize) -> Result<bool, Error> {
-    let _rewriting = store.rewriting.lock().await;
-    let snapshot = table.snapshot();
-    match choose(&snapshot.blocks, apart(store, table), fan_in) {
-        Some(run) => replace(store, table, run, None).await.map(|_| true),
-        None => Ok(false),
-    }
+/// Makes one block of some; answers whether there were any to make it of. Once begun, it comes to its end.
+async fn step(store: &Arc<Store>, table: &Arc<Table>, fan_in: usize) -> Result<bool, Error> {
+    let (own, table) = (Arc::clone(store), Arc::clone(table));
+    let stepping = async move {
+        let _rewriting = own.rewriting.lock().await;
+        let snapshot = table.snapshot();
+        match choose(&snapshot.blocks, apart(&own, &table), fan_in) {
+            Some(run) => replace(&own, &table, run, None).await.map(|_| true),
+            None => Ok(false),
+        }
+    };
+    store.to_its_end(stepping).await
 }
 
 /// Neighbours to make one block of: those of the lowest tier that has enough, the oldest first. Damaged blocks stay.
 fn choose(blocks: &[Arc<Block>], apart: Duration, fan_in: usize) -> Option<&[Arc<Block>]> {
     TIERS.iter().find_map(|limit| {
-        let mut runs = blocks.split(|block| block.bytes() >= *limit || block.is_damaged());
+        let stays = |block: &Arc<Block>| {
+            block.bytes() >= *limit || block.value_bytes() >= MOST_VALUE_BYTES / 2 || block.is_damaged()
+        };
+        let mut runs = blocks.split(stays);
         runs.find_map(|run| together(run, apart, fan_in))
     })
 }
@@ -125,13 +134,17 @@ fn together(run: &[Arc<Block>], apart: Duration, fan_in: usize) -> Option<&[Arc<
     }
     let sealed = run.first().map(|block| block.statistics().sealed).unwrap_or_default();
     let apart = u64::try_from(apart.as_nanos()).unwrap_or(u64::MAX);
-    let (mut bytes, mut rows) = (0, 0);
+    let is_known = run.first().map(|block| block.coverage().is_some());
+    let (mut bytes, mut rows, mut value_bytes) = (0, 0, 0);
     let fits = |block: &&Arc<Block>| {
         bytes += block.bytes();
         rows += block.statistics().rows;
+        value_bytes += block.value_bytes();
         let of_block = block.statistics().sealed;
         let together = of_block.0.abs_diff(sealed.0) <= apart && day(of_block) == day(sealed);
-        bytes <= MOST_BYTES && rows <= MOST_ROWS && together
+        // Blocks that tell which requests they hold stay such.
+        let alike = Some(block.coverage().is_some()) == is_known;
+        bytes <= MOST_BYTES && rows <= MOST_ROWS && value_bytes <= MOST_VALUE_BYTES && together && alike
     };
     let count = run.iter().take(crate::block::MOST_BLOCKS).take_while(fits).count();
     run.get(..count).filter(|run| run.len() > 1)

@@ -1,81 +1,155 @@
 //! Deletes a trace, or everything of a tenant, for good: from the log, the hot buffer and every block.
 //!
 //! What is hot is sealed, which trims it off the log; then each block that has the trace is rewritten without it. The
-//! catalog notes the deletion before it begins and forgets it at the end, so that a crash cannot leave a part behind.
+//! catalog notes the deletion before it begins and forgets it at the end, so that neither a crash nor a block that cannot be
+//! read makes us forget it: it is tried again until no file has the trace.
 
 use crate::error::Error;
 use crate::rewriting::replace;
 use crate::sampling::{Moment, Unripe};
 use crate::sealing::seal_all;
+use crate::snapshot::Block;
 use crate::steps;
-use crate::tables::TableKey;
+use crate::tables::{Table, TableKey};
 use crate::{Deleted, Store};
 use model::{Signal, TenantId, TraceId};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Deletes a trace, or everything.
+/// How often deletions that could not be ended are tried again.
+const RETRY: Duration = Duration::from_secs(60);
+
+/// Deletes a trace, or everything. Once begun, that comes to its end, whoever waits for it.
 pub(crate) async fn delete(
     store: &Arc<Store>,
     tenant: &TenantId,
     trace: Option<TraceId>,
 ) -> Result<Deleted, Error> {
+    let (own, tenant) = (Arc::clone(store), tenant.clone());
+    let deleting = async move {
+        // One at a time: two of the same trace would each count a part of it.
+        let _turn = own.deleting.lock().await;
+        let deleted = delete_to_the_end(&own, &tenant, trace).await;
+        if deleted.is_err() {
+            own.deletion_due.notify_one();
+        }
+        deleted
+    };
+    store.to_its_end(deleting).await
+}
+
+async fn delete_to_the_end(
+    store: &Arc<Store>,
+    tenant: &TenantId,
+    trace: Option<TraceId>,
+) -> Result<Deleted, Error> {
     store.catalog.begin_deletion(tenant, trace).await?;
+    store.count_deletions().await?;
     steps::reached("delete: noted");
     let sampled = store.sampler.as_ref().zip(trace);
     // What is there of it now is deleted from blocks, and counted.
     sampled.inspect(|(sampler, trace)| sampler.keep(tenant, *trace));
     // All tables, for they share the log.
-    seal_all(store, Moment::now(Unripe::Kept)).await?;
+    seal_all(store, Moment::now(store, Unripe::Kept)).await?;
     sampled.inspect(|(sampler, trace)| sampler.forget(tenant, *trace));
     steps::reached("delete: sealed");
-    let spans = delete_from(store, tenant, Signal::Traces, trace).await?;
+    let mut unread = Vec::new();
+    let spans = delete_from(store, (tenant, Signal::Traces), trace, &mut unread).await?;
     steps::reached("delete: spans gone");
-    let log_records = delete_from(store, tenant, Signal::Logs, trace).await?;
+    let log_records = delete_from(store, (tenant, Signal::Logs), trace, &mut unread).await?;
     let metric_points = match trace {
         Some(_) => 0,
-        None => delete_from(store, tenant, Signal::Metrics, None).await?,
+        None => delete_from(store, (tenant, Signal::Metrics), None, &mut unread).await?,
     };
     store.places.settle().await?;
+    let trace_or_all = trace.map_or_else(|| "all".to_owned(), |trace| trace.to_string());
+    if !unread.is_empty() {
+        return Err(not_done(&trace_or_all, &unread));
+    }
     store.catalog.end_deletion(tenant, trace).await?;
+    store.count_deletions().await?;
     steps::reached("delete: done");
-    let trace = trace.map_or_else(|| "all".to_owned(), |trace| trace.to_string());
-    tracing::info!(%tenant, trace, spans, log_records, metric_points, "deleted");
+    tracing::info!(%tenant, trace = trace_or_all, spans, log_records, metric_points, "deleted");
     Ok(Deleted { spans, log_records, metric_points })
 }
 
-/// Ends the deletions that were interrupted.
-pub(crate) async fn resume(store: &Arc<Store>, shutdown: &CancellationToken) {
-    for (tenant, trace) in &store.interrupted {
+/// What was not read may have the trace.
+fn not_done(trace: &str, unread: &[String]) -> Error {
+    let detail = format!(
+        "{} blocks are damaged or missing and may have it ({}); it is gone from all others. The deletion stays queued and is tried again every {} s; `clew repair` mends or gives up such blocks, and it ends then",
+        unread.len(),
+        unread.join(", "),
+        RETRY.as_secs()
+    );
+    Error::Incomplete { what: format!("deleting {trace}"), detail }
+}
+
+/// Ends the deletions that were interrupted, or could not be ended when they were asked for, until shutdown.
+pub(crate) async fn run(store: &Arc<Store>, shutdown: &CancellationToken) {
+    loop {
+        for (tenant, trace) in store.catalog.deletions().await.unwrap_or_default() {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                deleted = delete(store, &tenant, trace) => if let Err(error) = deleted {
+                    tracing::warn!(%error, %tenant, "a deletion is not done yet");
+                }
+            }
+        }
         tokio::select! {
             () = shutdown.cancelled() => return,
-            deleted = delete(store, tenant, *trace) => if let Err(error) = deleted {
-                tracing::error!(%error, %tenant, "ending an interrupted deletion failed; it is tried again at the next start");
-            }
+            // Nothing is to be done until one fails.
+            () = store.deletion_due.notified() => {}
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(RETRY) => {}
         }
     }
 }
 
+/// Deletes from one table; answers how many rows went, and names the blocks that could not be read.
 async fn delete_from(
     store: &Arc<Store>,
-    tenant: &TenantId,
-    signal: Signal,
+    (tenant, signal): (&TenantId, Signal),
     trace: Option<TraceId>,
+    unread: &mut Vec<String>,
 ) -> Result<u64, Error> {
     let Some(table) = store.tables.get(&TableKey { tenant: tenant.clone(), signal }) else { return Ok(0) };
     let _rewriting = store.rewriting.lock().await;
     let blocks = &table.snapshot().blocks;
     let Some(trace) = trace else {
         let ids: Vec<i64> = blocks.iter().map(|block| block.id).collect();
-        store.catalog.replace(&ids, None).await?;
+        store.catalog.replace(&table.key, &ids, None).await?;
         table.replace_blocks(blocks, None);
         return Ok(blocks.iter().map(|block| block.statistics().rows).sum());
     };
     let mut rows = 0;
     for block in blocks {
-        if !block.read_trace(trace, Some(&[model::schema::TRACE_ID]), None).await?.is_empty() {
-            rows += replace(store, &table, std::slice::from_ref(block), Some(trace)).await?;
+        if store.closing.is_cancelled() {
+            return Err(Error::Closed);
+        }
+        match delete_from_block(store, &table, block, trace).await {
+            Ok(gone) => rows += gone,
+            Err(error) if error.is_of_block() => {
+                block.note_damage(&error);
+                unread.push(block.file_name());
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(rows)
+}
+
+async fn delete_from_block(
+    store: &Arc<Store>,
+    table: &Table,
+    block: &Arc<Block>,
+    trace: TraceId,
+) -> Result<u64, Error> {
+    let found = block.read_trace(trace, Some(&[model::schema::TRACE_ID]), None).await?;
+    match found.is_empty() {
+        true => Ok(0),
+        false => replace(store, table, std::slice::from_ref(block), Some(trace)).await,
+    }
 }

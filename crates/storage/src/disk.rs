@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -10,6 +10,35 @@ use std::time::{Duration, Instant};
 /// Makes creations, renames and removals in a directory survive a crash.
 pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
+}
+
+/// Writes a file so that it is there whole or not at all, also after a crash.
+pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), Error> {
+    let temporary = path.with_extension("tmp");
+    let write = || {
+        let mut file = File::create(&temporary)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)?;
+        sync_directory(path.parent().unwrap_or(path))
+    };
+    write().map_err(Error::io("writing", path))
+}
+
+/// Lets nobody but the owner look into a directory.
+pub(crate) fn keep_private(directory: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata = directory.metadata().map_err(Error::io("reading", directory))?;
+    let mut permissions = metadata.permissions();
+    if permissions.mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    permissions.set_mode(permissions.mode() & 0o700 | 0o700);
+    if let Err(error) = std::fs::set_permissions(directory, permissions) {
+        // It may be somebody else's who lets us in.
+        tracing::warn!(path = %directory.display(), %error, "others may look into the data directory");
+    }
+    Ok(())
 }
 
 /// Removes a file that is of no more use; a failure is named and answered with `false`.

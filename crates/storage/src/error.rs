@@ -13,14 +13,22 @@ pub enum Error {
     Io { action: &'static str, path: PathBuf, source: io::Error },
     #[error("the hot buffer is full ({bytes} bytes); send slower, or raise storage.hot-limit")]
     Busy { bytes: u64 },
-    #[error("only {free} bytes are free in {}; free some space, or lower storage.max-bytes", path.display())]
-    DiskFull { free: u64, path: PathBuf },
+    #[error(
+        "the disk of {} is too full to take in telemetry: {free} bytes are free, {needed} are kept free for what was taken in already; free some space, or lower storage.max-bytes so that old telemetry makes room",
+        path.display()
+    )]
+    DiskFull { free: u64, needed: u64, path: PathBuf },
     #[error("reading or writing a block: {0}")]
     Parquet(#[from] parquet::errors::ParquetError),
     #[error("columns do not fit together: {0}")]
     Arrow(#[from] arrow::error::ArrowError),
     #[error("the catalog failed: {0}")]
     Catalog(#[from] sqlx::Error),
+    #[error(
+        "the catalog {} is {detail}; nothing was changed. Put it back from a backup, or let `clew repair --data-directory {}` rebuild it from the blocks",
+        path.display(), path.parent().unwrap_or(path).display()
+    )]
+    CatalogLost { path: PathBuf, detail: String },
     #[error(
         "{} was written by a newer clew (format {version}, this one knows {known}); use that one",
         path.display()
@@ -34,6 +42,8 @@ pub enum Error {
     Gone { what: String, detail: String },
     #[error("{what} is damaged: {detail}")]
     Damaged { what: String, detail: String },
+    #[error("{what} is not done yet: {detail}")]
+    Incomplete { what: String, detail: String },
     #[error("storage is shutting down")]
     Closed,
 }
@@ -43,8 +53,22 @@ impl Error {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { free: 0, path },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                Self::DiskFull { free: 0, needed: 0, path }
+            }
             _ => Self::Io { action, path, source },
+        }
+    }
+
+    /// What an error of opening the catalog means: SQLite's of a damaged file is not one of these, and neither are our own.
+    pub(crate) fn of_catalog(path: &Path, error: Self) -> Self {
+        let lost = |detail: String| Self::CatalogLost { path: path.to_owned(), detail };
+        match error {
+            Self::Damaged { detail, .. } => lost(format!("damaged ({detail})")),
+            Self::Catalog(sqlx::Error::Database(told)) if is_damage(&*told) => {
+                lost(format!("damaged ({})", told.message()))
+            }
+            other => other,
         }
     }
 
@@ -72,7 +96,15 @@ impl Error {
                 Self::Io { action, path: path.clone(), source }
             }
             Self::Busy { bytes } => Self::Busy { bytes: *bytes },
-            Self::DiskFull { free, path } => Self::DiskFull { free: *free, path: path.clone() },
+            Self::DiskFull { free, needed, path } => {
+                Self::DiskFull { free: *free, needed: *needed, path: path.clone() }
+            }
+            Self::CatalogLost { path, detail } => {
+                Self::CatalogLost { path: path.clone(), detail: detail.clone() }
+            }
+            Self::Incomplete { what, detail } => {
+                Self::Incomplete { what: what.clone(), detail: detail.clone() }
+            }
             Self::Damaged { what, detail } => Self::Damaged { what: what.clone(), detail: detail.clone() },
             Self::TooNew { path, version, known } => {
                 Self::TooNew { path: path.clone(), version: *version, known: *known }
@@ -97,10 +129,19 @@ impl Error {
             | Self::Io { .. }
             | Self::ObjectStore { .. }
             | Self::Gone { .. }
+            | Self::Incomplete { .. }
+            | Self::CatalogLost { .. }
             | Self::Closed
             | Self::Locked { .. }
             | Self::TooNew { .. } => Kind::Unavailable,
             Self::Parquet(_) | Self::Arrow(_) | Self::Catalog(_) | Self::Damaged { .. } => Kind::Internal,
         }
     }
+}
+
+/// Whether SQLite says that the file is damaged (`SQLITE_CORRUPT`), none of its own (`SQLITE_NOTADB`), or without what our
+/// own statements name (`SQLITE_ERROR`).
+fn is_damage(error: &dyn sqlx::error::DatabaseError) -> bool {
+    let code = error.code().and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 1 | 11 | 26))
 }

@@ -18,14 +18,15 @@ impl HotBatch {
     /// Columns as they came from the decoder.
     #[must_use]
     pub fn new(signal: Signal, columns: RecordBatch, received: Timestamp) -> Self {
-        Self::counting(signal, columns, received, &mut Counted::new())
+        Self::counting(signal, columns, (received, received), &mut Counted::new())
     }
 
-    /// The same, counting only the memory that `counted` does not have yet.
+    /// The same, counting only the memory that `counted` does not have yet; received at this time by the system's clock,
+    /// and at that by the store's.
     pub(crate) fn counting(
         signal: Signal,
         columns: RecordBatch,
-        received: Timestamp,
+        (received, arrived): (Timestamp, Timestamp),
         counted: &mut Counted,
     ) -> Self {
         let statistics = statistics::of_rows(signal, &columns, received);
@@ -37,7 +38,8 @@ impl HotBatch {
             statistics,
             bytes,
             received,
-            youngest: received,
+            arrived,
+            youngest: arrived,
             sequences: (0, 0),
             by_trace,
             wanted: OnceLock::new(),
@@ -98,7 +100,7 @@ impl HotBatch {
         }
         let columns = filter_record_batch(&self.columns, &BooleanArray::from(kept))?;
         let mut batch = Self::new(Signal::Traces, columns, self.received);
-        (batch.youngest, batch.sequences) = (self.youngest, self.sequences);
+        (batch.arrived, batch.youngest, batch.sequences) = (self.arrived, self.youngest, self.sequences);
         Ok(Some(Arc::new(batch)))
     }
 

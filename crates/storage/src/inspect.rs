@@ -93,7 +93,7 @@ pub async fn inspect(path: &Path) -> Result<Inspection, Error> {
 async fn directory(path: &Path) -> Result<DirectoryReport, Error> {
     let contents = Catalog::read(&Places { directory: path.to_owned(), objects: None }).await?;
     let mut tables: BTreeMap<(String, &str), TableReport> = BTreeMap::new();
-    let mut damaged: Vec<String> = contents.unreadable.iter().map(ToString::to_string).collect();
+    let mut damaged: Vec<String> = contents.unreadable.iter().map(|(_, place)| place.to_string()).collect();
     for Entry { key, description, .. } in contents.blocks {
         // An object store is not asked.
         if let Place::Disk(file) = &description.place

@@ -16,8 +16,10 @@
 //! A resent item is not looked for when it is appended: readers keep one of each span ([`Snapshot`] says which), and
 //! sealing drops the others of the same block.
 
+pub mod backup;
 mod block;
 mod catalog;
+mod clock;
 mod compaction;
 mod deletion;
 mod disk;
@@ -30,26 +32,34 @@ mod merging;
 mod objects;
 mod opening;
 mod place;
+mod problem;
+mod recovery;
+mod repair;
 mod retention;
 mod rewriting;
 mod rollup;
 pub mod sampling;
+mod scrubbing;
 mod sealing;
 pub mod snapshot;
 mod statistics;
 mod steps;
 mod tables;
+pub mod verify;
 mod writing;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::Error;
+pub use problem::{Problem, Severity};
+pub use repair::{RepairReport, repair};
 pub use rollup::{OperationKey, OperationTotals, Rollup};
 pub use sampling::{Sampled, Sampling};
 pub use snapshot::{Block, BlockStatistics, HotBatch, OperationCount, Snapshot};
 
 use catalog::Catalog;
+use clock::Clock;
 use disk::FreeSpace;
 use log::Log;
 use model::{Batch, Signal, TenantId, TraceId};
@@ -57,13 +67,16 @@ use place::Places;
 use sampling::{Moment, Sampler, Unripe};
 use std::collections::HashMap;
 use std::fs::File;
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tables::{TableKey, Tables};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use writing::Waiting;
 
 /// How much of a signal to keep.
@@ -74,6 +87,9 @@ pub struct Limits {
     /// Of its blocks, those of all tenants together.
     pub max_bytes: Option<u64>,
 }
+
+/// How long a stop may take to seal what is hot; what is not sealed then is replayed from the log at the next start.
+const STOP_TIME: Duration = Duration::from_secs(20);
 
 /// Where and how much to store.
 #[derive(Debug, Clone)]
@@ -130,33 +146,76 @@ struct Store {
     log: Log,
     catalog: Catalog,
     places: Places,
+    clock: Clock,
     /// How far each table is sealed. Held while sealing: one block is written at a time.
     sealed: tokio::sync::Mutex<HashMap<TableKey, u64>>,
     /// Held by whoever replaces or deletes blocks: compaction, deletion, retention.
     rewriting: tokio::sync::Mutex<()>,
-    /// Deletions that the process before this one began and did not end.
-    interrupted: Vec<(TenantId, Option<TraceId>)>,
-    /// Tells the names of blocks apart when sealing failed and is tried again.
-    attempts: AtomicU64,
+    /// Held by a deletion from its beginning to its end.
+    deleting: tokio::sync::Mutex<()>,
+    /// Changes that are under way: each comes to its end, whoever waits for it.
+    changes: TaskTracker,
+    /// On which they run, whoever asked for them.
+    runtime: Handle,
+    /// Cancelled when the store is to close: long changes end where they can be taken up again.
+    closing: CancellationToken,
+    /// What was found when the store was opened.
+    problems: Mutex<Vec<Problem>>,
+    /// Deletions that are noted in the catalog and not ended.
+    pending_deletions: AtomicU64,
+    /// Why the last sealing failed, if it did.
+    sealing_failed: Mutex<Option<String>>,
     submit: mpsc::Sender<Waiting>,
     /// Taken by [`Storage::run`].
     queue: Mutex<Option<mpsc::Receiver<Waiting>>>,
     /// Memory of what is in the queue.
-    waiting_bytes: AtomicU64,
+    waiting_bytes: Arc<AtomicU64>,
     appended: broadcast::Sender<Arc<Appended>>,
     seal_due: Notify,
     merge_due: Notify,
     retention_due: Notify,
     compaction_due: Notify,
+    deletion_due: Notify,
     sampler: Option<Sampler>,
     free: FreeSpace,
     _lock: File,
 }
 
 impl Store {
+    /// Makes a change to its end, also when the caller goes away: a change that is given up half way would leave rows in two
+    /// places, or in none.
+    async fn to_its_end<T: Send + 'static>(
+        self: &Arc<Self>,
+        change: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.changes.spawn_on(change, &self.runtime).await.map_err(|failure| Error::Damaged {
+            what: "a change of the store".to_owned(),
+            detail: failure.to_string(),
+        })?
+    }
+
+    /// Counts the deletions that are not ended.
+    async fn count_deletions(&self) -> Result<(), Error> {
+        let count = self.catalog.deletions().await?.len() as u64;
+        self.pending_deletions.store(count, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn note_sealing(&self, failure: Option<&Error>) {
+        let mut failed = self.sealing_failed.lock().unwrap_or_else(PoisonError::into_inner);
+        *failed = failure.map(ToString::to_string);
+    }
+
     /// What decides on the traces of a table; `None` when all that it has is kept.
     fn sampler_of(&self, key: &TableKey) -> Option<&Sampler> {
         self.sampler.as_ref().filter(|_| key.signal == Signal::Traces)
+    }
+
+    /// Bytes of blocks and log.
+    fn kept_bytes(&self) -> u64 {
+        let blocks =
+            |table: &Arc<tables::Table>| table.snapshot().blocks.iter().map(|block| block.bytes()).sum();
+        self.log.bytes() + self.tables.all().iter().map(|table| -> u64 { blocks(table) }).sum::<u64>()
     }
 
     /// Memory of what is hot, and of what is about to be.
@@ -188,19 +247,41 @@ impl Storage {
     pub async fn run(&self, shutdown: CancellationToken) -> Result<(), Error> {
         let queue = self.store.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
         let queue = queue.ok_or(Error::Closed)?;
+        let store = &self.store;
         tokio::join!(
-            writing::run(&self.store, queue, &shutdown),
-            sealing::run(&self.store, &shutdown),
-            merging::run(&self.store, &shutdown),
-            retention::run(&self.store, &shutdown),
-            compaction::run(&self.store, &shutdown),
-            deletion::resume(&self.store, &shutdown),
+            writing::run(store, queue, &shutdown),
+            sealing::run(store, &shutdown),
+            merging::run(store, &shutdown),
+            retention::run(store, &shutdown),
+            compaction::run(store, &shutdown),
+            deletion::run(store, &shutdown),
+            scrubbing::run(store, &shutdown),
         );
-        if let Err(error) = sealing::seal_all(&self.store, Moment::now(Unripe::Left)).await {
-            tracing::warn!(%error, "sealing at shutdown failed; the log keeps what is not sealed");
-        }
-        self.store.catalog.close().await;
+        self.close().await;
         Ok(())
+    }
+
+    /// Ends what is under way, and seals what is hot, within a bound of time.
+    async fn close(&self) {
+        let store = &self.store;
+        store.closing.cancel();
+        store.changes.close();
+        store.changes.wait().await;
+        let end = tokio::time::Instant::now() + STOP_TIME;
+        match sealing::seal_until(store, Moment::now(store, Unripe::Left), Some(end)).await {
+            Ok(0) => {}
+            Ok(left) => {
+                tracing::warn!(tables = left, "not everything was sealed in time; the log keeps the rest");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "sealing at shutdown failed; the log keeps what is not sealed");
+            }
+        }
+        store.changes.wait().await;
+        if let Err(error) = store.catalog.save_clock(&store.clock.save()).await {
+            tracing::warn!(%error, "the store's clock could not be saved");
+        }
+        store.catalog.close().await;
     }
 
     /// Returns when the batch is fsynced in the log and visible to [`Self::snapshot`]. Waits while nobody runs
@@ -230,7 +311,7 @@ impl Storage {
     /// # Errors
     /// When a block could not be written; the hot buffer is kept.
     pub async fn seal(&self) -> Result<(), Error> {
-        sealing::seal_all(&self.store, Moment::now(Unripe::Decided)).await
+        sealing::seal_all(&self.store, Moment::now(&self.store, Unripe::Decided)).await
     }
 
     /// Makes one block of all small neighbours now, few as they may be; for tests and benchmarks.
@@ -263,6 +344,12 @@ impl Storage {
     #[must_use]
     pub fn sampled(&self, tenant: &TenantId) -> Option<Sampled> {
         self.store.sampler.as_ref().map(|sampler| sampler.sampled(tenant))
+    }
+
+    /// What the owner of the store should know: what is refused, missing, not done yet, or happened at the start.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        problem::of_store(&self.store)
     }
 
     #[must_use]

@@ -68,6 +68,7 @@ fn merge(signal: Signal, parts: &[Arc<HotBatch>]) -> Result<HotBatch, Error> {
     let first = parts.first().map_or(0, |batch| batch.sequences.0);
     let last = parts.last().map_or(0, |batch| batch.sequences.1);
     merged.sequences = (first, last);
+    merged.arrived = parts.iter().map(|batch| batch.arrived).min().unwrap_or(received);
     merged.youngest = parts.iter().map(|batch| batch.youngest).max().unwrap_or(received);
     Ok(merged)
 }

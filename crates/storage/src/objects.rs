@@ -207,6 +207,25 @@ impl Objects {
         Error::ObjectStore { what: self.url(key), detail: detail.chars().take(MOST_TOLD).collect() }
     }
 
+    /// Writes an object to a file.
+    pub(crate) async fn fetch(&self, key: &Key, to: &Path) -> Result<(), Error> {
+        use futures::TryStreamExt;
+        use tokio::io::AsyncWriteExt;
+        let failed = |error: object_store::Error| self.failed(key, &error);
+        let mut parts = self.store.get(key).await.map_err(failed)?.into_stream();
+        let mut file = tokio::fs::File::create(to).await.map_err(Error::io("creating", to))?;
+        while let Some(part) = parts.try_next().await.map_err(failed)? {
+            file.write_all(&part).await.map_err(Error::io("writing", to))?;
+        }
+        file.flush().await.map_err(Error::io("writing", to))
+    }
+
+    /// The path of an object's file below the directory of blocks, if it stood on the disk.
+    pub(crate) fn below(&self, key: &Key) -> PathBuf {
+        let parts: Vec<_> = key.prefix_match(&self.prefix).into_iter().flatten().collect();
+        parts.iter().map(AsRef::<str>::as_ref).collect()
+    }
+
     /// The key of the file that stands at this path below the directory of blocks.
     pub(crate) fn key_of(&self, below: &Path) -> Key {
         let parts = below.components().map(|part| part.as_os_str().to_string_lossy());

@@ -1,7 +1,8 @@
 //! Opens a store: takes the directory, reads the catalog, puts the files in order, replays the log.
 
-use crate::block::Block;
-use crate::catalog::{CATALOG, Catalog, Entry};
+use crate::block::{Block, Coverage};
+use crate::catalog::{CATALOG, Catalog, Contents, Entry};
+use crate::clock::{Clock, Reading};
 use crate::disk::{self, FreeSpace};
 use crate::error::Error;
 use crate::hot::Counted;
@@ -9,36 +10,107 @@ use crate::log::{Log, Record};
 use crate::merging::{self, unite};
 use crate::objects::Objects;
 use crate::place::{self, BLOCKS, Place, Places};
+use crate::problem::{Problem, Severity};
+use crate::recovery;
 use crate::sampling::Sampler;
 use crate::snapshot::HotBatch;
 use crate::tables::{TableKey, Tables};
 use crate::{Options, Store, blocking, writing};
 use arrow::record_batch::RecordBatch;
 use model::{Timestamp, otlp};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// How many appends a subscriber may fall behind.
 const APPENDED: usize = 1024;
 
 pub(crate) async fn open(options: Options) -> Result<Store, Error> {
-    let directory = options.directory.clone();
-    let lock = blocking(move || {
+    let lock = take(&options.directory).await?;
+    let identity = refuse_lost_catalog(&options.directory).await?;
+    open_taken(options, lock, identity).await
+}
+
+/// Takes the directory, creating what is not there.
+pub(crate) async fn take(directory: &Path) -> Result<File, Error> {
+    let directory = directory.to_owned();
+    blocking(move || {
         for wanted in [directory.clone(), directory.join("log"), directory.join(BLOCKS)] {
             std::fs::create_dir_all(&wanted).map_err(Error::io("creating", &wanted))?;
         }
+        disk::keep_private(&directory)?;
         disk::sync_directory(&directory).map_err(Error::io("writing the directory", &directory))?;
-        let lock = disk::lock(&directory)?;
-        refuse_without_catalog(&directory)?;
-        Ok::<_, Error>(lock)
+        disk::lock(&directory)
     })
-    .await??;
-    let catalog = Catalog::open(&options.directory).await?;
+    .await?
+}
+
+/// Opens the store in a directory that was taken.
+pub(crate) async fn open_taken(
+    options: Options,
+    lock: File,
+    identity: Option<String>,
+) -> Result<Store, Error> {
+    let catalog = Catalog::open(&options.directory, identity.as_deref()).await?;
+    keep_identity(&options.directory, &catalog.identity().await?).await?;
     let places = places(&options, &catalog).await?;
-    let contents = catalog.contents(&places).await?;
+    let (contents, mut problems) = settle(&catalog, &places).await?;
+    let newest_block = contents.blocks.iter().map(|entry| entry.id).max().unwrap_or(0);
+    let newest = contents.blocks.iter().map(|entry| entry.description.statistics.sealed).max();
+    let clock = Clock::resume(catalog.clock().await?.as_ref(), newest, Reading::now());
+    if let Some(jump) = clock.last_jump() {
+        tracing::warn!("{}", jump.message());
+    }
+    catalog.save_clock(&clock.save()).await?;
+    let replayed = replay(&options.directory, contents, clock.now()).await?;
+    for (key, sequence) in &replayed.raised {
+        catalog.seal(key, *sequence).await?;
+    }
+    problems.extend(replayed.problems);
+    let deletions = catalog.deletions().await?.len();
+    let (submit, queue) = mpsc::channel(writing::QUEUE);
+    let sampler = options.sampling.clone().map(|sampling| Sampler::new(sampling, newest_block, clock.now()));
+    Ok(Store {
+        tables: replayed.tables,
+        log: replayed.log,
+        catalog,
+        places,
+        clock,
+        sealed: tokio::sync::Mutex::new(replayed.sealed),
+        rewriting: tokio::sync::Mutex::new(()),
+        deleting: tokio::sync::Mutex::new(()),
+        changes: TaskTracker::new(),
+        runtime: Handle::current(),
+        closing: CancellationToken::new(),
+        problems: Mutex::new(problems),
+        pending_deletions: AtomicU64::new(deletions as u64),
+        sealing_failed: Mutex::new(None),
+        submit,
+        queue: Mutex::new(Some(queue)),
+        waiting_bytes: Arc::new(AtomicU64::new(0)),
+        appended: broadcast::channel(APPENDED).0,
+        seal_due: Notify::new(),
+        merge_due: Notify::new(),
+        retention_due: Notify::new(),
+        compaction_due: Notify::new(),
+        deletion_due: Notify::new(),
+        sampler,
+        free: FreeSpace::new(&options.directory),
+        options,
+        _lock: lock,
+    })
+}
+
+/// What the catalog holds, after rows that are damaged were read from the blocks themselves, and files that it does not
+/// know were judged.
+async fn settle(catalog: &Catalog, places: &Places) -> Result<(Contents, Vec<Problem>), Error> {
+    let mut contents = catalog.contents(places).await?;
     let elsewhere = contents.blocks.iter().find_map(|entry| match &entry.description.place {
         Place::Elsewhere(url) => Some(Error::elsewhere(url)),
         _ => None,
@@ -46,44 +118,26 @@ pub(crate) async fn open(options: Options) -> Result<Store, Error> {
     if let Some(error) = elsewhere {
         return Err(error);
     }
-    let blocks = contents.blocks.iter().map(|entry| &entry.description.place);
-    let known: HashSet<String> = blocks.chain(&contents.unreadable).map(ToString::to_string).collect();
-    places.remove_orphans(&known).await;
-    let interrupted = catalog.deletions().await?;
-    let newest_block = contents.blocks.iter().map(|entry| entry.id).max().unwrap_or(0);
-    let directory = options.directory.clone();
-    let (tables, log, sealed) = blocking(move || {
-        let tables = Tables::default();
-        remove_orphans(&directory.join(BLOCKS), &known)?;
-        add_blocks(&tables, contents.blocks);
-        let log = replay(&directory.join("log"), &tables, &contents.sealed)?;
-        Ok::<_, Error>((tables, log, contents.sealed))
-    })
-    .await??;
-    let (submit, queue) = mpsc::channel(writing::QUEUE);
-    let sampler = options.sampling.clone().map(|sampling| Sampler::new(sampling, newest_block));
-    Ok(Store {
-        tables,
-        log,
-        catalog,
-        places,
-        sealed: tokio::sync::Mutex::new(sealed),
-        rewriting: tokio::sync::Mutex::new(()),
-        interrupted,
-        attempts: AtomicU64::new(0),
-        submit,
-        queue: Mutex::new(Some(queue)),
-        waiting_bytes: AtomicU64::new(0),
-        appended: broadcast::channel(APPENDED).0,
-        seal_due: Notify::new(),
-        merge_due: Notify::new(),
-        retention_due: Notify::new(),
-        compaction_due: Notify::new(),
-        sampler,
-        free: FreeSpace::new(&options.directory),
-        options,
-        _lock: lock,
-    })
+    let mended = recovery::mend_rows(places, catalog, &contents.unreadable).await?;
+    if mended {
+        contents = catalog.contents(places).await?;
+    }
+    let left_alone = contents.unreadable.iter().map(|(_, place)| places.name(place)).collect();
+    let recovered = recovery::recover(places, catalog, &contents.blocks, &left_alone).await?;
+    let mut problems = recovered.problems();
+    if !recovered.adopted.is_empty() {
+        contents = catalog.contents(places).await?;
+    }
+    if !contents.unreadable.is_empty() {
+        let message = format!(
+            "{} rows of the catalog are damaged, and so are their blocks or they are gone: what is in these is missing from answers",
+            contents.unreadable.len()
+        );
+        problems.push(Problem::new("damagedBlocks", Severity::Degraded, message));
+    }
+    let directory = places.directory.join(BLOCKS);
+    blocking(move || place::remove_empty(&directory)).await?;
+    Ok((contents, problems))
 }
 
 /// Where the blocks are, as the options say.
@@ -95,87 +149,167 @@ async fn places(options: &Options, catalog: &Catalog) -> Result<Places, Error> {
     Ok(Places { directory: options.directory.clone(), objects })
 }
 
-/// Blocks without the catalog that names them would be taken for leftovers and removed.
-fn refuse_without_catalog(directory: &Path) -> Result<(), Error> {
+/// The file that says once more what the catalog has as its identity.
+const IDENTITY: &str = "identity";
+
+/// A directory that had a catalog must have one: without it nobody could tell the blocks that are needed from leftovers.
+/// Answers the identity that the directory had before.
+async fn refuse_lost_catalog(directory: &Path) -> Result<Option<String>, Error> {
+    let file = directory.join(CATALOG);
+    let identity = identity(directory);
     let blocks = directory.join(BLOCKS);
     let mut files = Vec::new();
     place::list_files(&blocks, &mut files).map_err(Error::io("reading the directory", &blocks))?;
-    if files.is_empty() || directory.join(CATALOG).exists() {
+    let is_used = identity.is_some() || files.iter().any(|path| path.extension().is_some_and(is_parquet));
+    if is_used && !file.exists() {
+        return Err(Error::CatalogLost {
+            path: file,
+            detail: "missing, though there was a store".to_owned(),
+        });
+    }
+    if is_used && Catalog::is_new(&file).await {
+        return Err(Error::CatalogLost { path: file, detail: "empty, though there was a store".to_owned() });
+    }
+    Ok(identity)
+}
+
+fn is_parquet(extension: &std::ffi::OsStr) -> bool {
+    extension == "parquet"
+}
+
+/// What tells this directory from others, if it had a store before.
+pub(crate) fn identity(directory: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(directory.join(IDENTITY)).ok()?;
+    let text = text.trim();
+    (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| text.to_owned())
+}
+
+/// Writes it beside the catalog, whole or not at all.
+async fn keep_identity(directory: &Path, id: &str) -> Result<(), Error> {
+    if identity(directory).as_deref() == Some(id) {
         return Ok(());
     }
-    let detail = format!("{CATALOG} is missing, though there are blocks; put it back, or move `blocks` away");
-    Err(Error::Damaged { what: directory.display().to_string(), detail })
+    let (directory, id) = (directory.to_owned(), id.to_owned());
+    blocking(move || disk::write_whole(&directory.join(IDENTITY), id.as_bytes())).await?
 }
 
-/// Removes the files that the catalog does not know: blocks that were not finished, or deleted but still being read.
-fn remove_orphans(directory: &Path, known: &HashSet<String>) -> Result<(), Error> {
-    let mut files = Vec::new();
-    place::list_files(directory, &mut files).map_err(Error::io("reading the directory", directory))?;
-    files.retain(|path| !known.contains(&*path.to_string_lossy()));
-    for path in files {
-        tracing::info!(path = %path.display(), "removing a file that the catalog does not know");
-        disk::remove(&path);
-    }
-    place::remove_empty(directory);
-    Ok(())
-}
-
-/// Adds the blocks whose files are there and as long as they should be. They are not opened, and an object store is not
-/// asked.
+/// Adds all blocks, those too of which the file is missing or has another length: answers say then what they lack. The
+/// files are not opened, and an object store is not asked.
 fn add_blocks(tables: &Tables, blocks: Vec<Entry>) {
     let mut by_key: HashMap<TableKey, Vec<Arc<Block>>> = HashMap::new();
     for Entry { id, key, description } in blocks {
+        let expected = description.bytes;
         let found = match &description.place {
             Place::Disk(path) => path.metadata().map(|found| found.len()),
-            Place::Object(..) | Place::Elsewhere(_) => Ok(description.bytes),
+            Place::Object(..) | Place::Elsewhere(_) => Ok(expected),
         };
+        let block = Arc::new(Block::new(id, description));
         match found {
-            Ok(found) if found == description.bytes => {
-                by_key.entry(key).or_default().push(Arc::new(Block::new(id, description)));
-            }
-            Ok(found) => {
-                let (place, expected) = (&description.place, description.bytes);
-                tracing::error!(%place, expected, found, "a block is damaged: it has another length; left out");
-            }
-            Err(error) => tracing::error!(place = %description.place, %error, "a block is missing; left out"),
+            Ok(found) if found == expected => {}
+            Ok(found) => block.mark_damaged(&format!("it has {found} bytes instead of {expected}")),
+            Err(error) => block.mark_damaged(&format!("its file cannot be read: {error}")),
         }
+        by_key.entry(key).or_default().push(block);
     }
-    for (key, blocks) in by_key {
+    for (key, mut blocks) in by_key {
+        // A block that was lost and found has a new id, and its old place among the others.
+        if blocks.iter().all(|block| block.coverage().is_some()) {
+            blocks.sort_by_key(|block| block.coverage());
+        }
         tables.get_or_create(&key).add_blocks(blocks);
     }
 }
 
-/// Shows again what the log has and no block does.
-fn replay(directory: &Path, tables: &Tables, sealed: &HashMap<TableKey, u64>) -> Result<Log, Error> {
-    let floor = sealed.values().copied().max().unwrap_or(0);
+/// What is shown to readers after a start.
+struct Shown {
+    tables: Tables,
+    log: Log,
+    sealed: HashMap<TableKey, u64>,
+    /// Tables of which more is sealed than the catalog knew.
+    raised: Vec<(TableKey, u64)>,
+    problems: Vec<Problem>,
+}
+
+/// Shows the blocks, and what the log has and no block does.
+async fn replay(directory: &Path, contents: Contents, now: Timestamp) -> Result<Shown, Error> {
+    let log = directory.join("log");
+    blocking(move || {
+        let mut covered: HashMap<TableKey, Vec<Coverage>> = HashMap::new();
+        for entry in &contents.blocks {
+            covered.entry(entry.key.clone()).or_default().extend(entry.description.coverage);
+        }
+        let tables = Tables::default();
+        add_blocks(&tables, contents.blocks);
+        let mut sealed = contents.sealed;
+        let (log, problems, oldest) = replay_log(&log, &tables, (&sealed, &covered), now)?;
+        let mut raised = Vec::new();
+        for (key, blocks) in covered {
+            let last = blocks.iter().map(|block| block.last).max().unwrap_or(0);
+            let is_whole = oldest.get(&key).is_none_or(|oldest| *oldest > last);
+            if is_whole && sealed.get(&key).is_none_or(|sealed| *sealed < last) {
+                sealed.insert(key.clone(), last);
+                raised.push((key, last));
+            }
+        }
+        Ok(Shown { tables, log, sealed, raised, problems })
+    })
+    .await?
+}
+
+/// The oldest request of each table that no block has.
+type Oldest = HashMap<TableKey, u64>;
+
+fn replay_log(
+    directory: &Path,
+    tables: &Tables,
+    (sealed, covered): (&HashMap<TableKey, u64>, &HashMap<TableKey, Vec<Coverage>>),
+    now: Timestamp,
+) -> Result<(Log, Vec<Problem>, Oldest), Error> {
+    let in_blocks = covered.values().flatten().map(|block| block.last);
+    let floor = sealed.values().copied().chain(in_blocks).max().unwrap_or(0);
     let mut pending: HashMap<TableKey, Replayed> = HashMap::new();
-    let log = Log::open(directory, floor, |sequence, record| {
+    let mut oldest = Oldest::new();
+    let (log, problems) = Log::open(directory, floor, |sequence, record| {
         let key = TableKey { tenant: record.tenant.clone(), signal: record.signal };
-        if sealed.get(&key).is_some_and(|sealed| sequence <= *sealed) {
+        let in_block = || covered.get(&key).is_some_and(|all| all.iter().any(|block| block.has(sequence)));
+        if sealed.get(&key).is_some_and(|sealed| sequence <= *sealed) || in_block() {
             return;
         }
-        pending.entry(key).or_default().add(sequence, record);
+        oldest.entry(key.clone()).or_insert(sequence);
+        pending.entry(key).or_insert_with(|| Replayed::new(now)).add(sequence, record);
     })?;
     for (key, mut replayed) in pending {
         replayed.finish(&key);
         tables.get_or_create(&key).append(replayed.hot);
     }
-    Ok(log)
+    Ok((log, problems, oldest))
 }
 
 /// A table's requests out of the log, on their way into hot batches that are not small.
-#[derive(Default)]
 struct Replayed {
+    /// By the store's clock: their age begins anew.
+    now: Timestamp,
     hot: Vec<HotBatch>,
     columns: Vec<RecordBatch>,
     rows: u64,
     bytes: u64,
     received: Timestamp,
-    youngest: Timestamp,
     sequences: (u64, u64),
 }
 
 impl Replayed {
+    fn new(now: Timestamp) -> Self {
+        Self {
+            now,
+            hot: Vec::new(),
+            columns: Vec::new(),
+            rows: 0,
+            bytes: 0,
+            received: Timestamp(0),
+            sequences: (0, 0),
+        }
+    }
+
     fn add(&mut self, sequence: u64, record: Record) {
         let Record { tenant, signal, encoding, received, payload } = record;
         let key = TableKey { tenant: tenant.clone(), signal };
@@ -191,9 +325,8 @@ impl Replayed {
             self.finish(&key);
         }
         if self.columns.is_empty() {
-            (self.received, self.youngest, self.sequences.0) = (received, received, sequence);
+            (self.received, self.sequences.0) = (received, sequence);
         }
-        self.youngest = self.youngest.max(received);
         self.sequences.1 = sequence;
         self.rows += batch.accepted;
         self.bytes += bytes;
@@ -211,8 +344,9 @@ impl Replayed {
         };
         let mut counted = Counted::new();
         for columns in united.map_or(columns, |united| vec![united]) {
-            let mut hot = HotBatch::counting(key.signal, columns, self.received, &mut counted);
-            (hot.sequences, hot.youngest) = (self.sequences, self.youngest);
+            let times = (self.received, self.now);
+            let mut hot = HotBatch::counting(key.signal, columns, times, &mut counted);
+            hot.sequences = self.sequences;
             self.hot.push(hot);
         }
         (self.rows, self.bytes) = (0, 0);

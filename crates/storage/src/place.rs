@@ -8,8 +8,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use model::Timestamp;
 use object_store::path::Path as Key;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fmt;
+use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -88,23 +89,34 @@ impl Places {
         put.map(|()| Place::Object(Arc::clone(objects), key))
     }
 
-    /// Removes the objects that the catalog does not know. Before anything is put there: what is being put is not known yet.
-    pub(crate) async fn remove_orphans(&self, known: &HashSet<String>) {
-        let Some(objects) = &self.objects else { return };
-        match objects.list().await {
-            Ok(keys) => {
-                for key in keys.into_iter().filter(|key| !known.contains(&objects.url(key))) {
-                    tracing::info!(
-                        object = objects.url(&key),
-                        "removing an object that the catalog does not know"
-                    );
-                    objects.remove(key);
-                }
-            }
+    /// The objects that are not known, after those were removed that were given up; each with where it was fetched to, and
+    /// its path below the directory of blocks. Before anything is put there: what is being put is not known yet.
+    pub(crate) async fn unknown_objects(
+        &self,
+        known: &BTreeSet<String>,
+        garbage: &BTreeSet<String>,
+    ) -> Result<Vec<(Place, PathBuf, PathBuf)>, Error> {
+        let Some(objects) = &self.objects else { return Ok(Vec::new()) };
+        let keys = match objects.list().await {
+            Ok(keys) => keys,
             Err(error) => {
-                tracing::warn!(%error, "the object store cannot be listed; leftovers stay until the next start");
+                tracing::warn!(%error, "the object store cannot be listed; it is looked at with the next start");
+                return Ok(Vec::new());
             }
+        };
+        let mut found = Vec::new();
+        for key in keys.into_iter().filter(|key| !known.contains(&objects.url(key))) {
+            if garbage.contains(&objects.url(&key)) {
+                objects.remove(key);
+                continue;
+            }
+            let copy = self.directory.join(BLOCKS).join(format!("fetched-{}.tmp", found.len()));
+            objects.fetch(&key, &copy).await?;
+            let below = objects.below(&key);
+            found.push((Place::Object(Arc::clone(objects), key), copy, below));
         }
+        objects.settle().await?;
+        Ok(found)
     }
 
     /// Returns when all that was given up is removed.
@@ -117,6 +129,11 @@ impl Places {
             None => Ok(()),
         }
     }
+}
+
+/// A number that no other file's name has.
+pub(crate) fn unique() -> u64 {
+    std::hash::RandomState::new().build_hasher().finish()
 }
 
 /// The directory, below that of all blocks, of those that are sealed at some time: tables and, within them, days.

@@ -1,16 +1,16 @@
 //! Replaces blocks by one that is made of them, beside ingest and queries.
 //!
 //! The steps are those of sealing: file written and fsynced; catalog committed; readers switched, in one step; old
-//! files removed when their last reader is done. A crash before the commit leaves a file that the catalog does not know,
-//! one after it leaves old files; opening the store removes both.
+//! files removed when their last reader is done. A crash before the commit leaves a file whose rows are all in other
+//! blocks, one after it leaves old files that the catalog has as garbage; opening the store removes both.
 
 use crate::block::{self, Block, Description};
 use crate::error::Error;
-use crate::sealing::create_directory;
+use crate::sealing::{create_directory, outcome};
 use crate::steps;
 use crate::tables::Table;
 use crate::{Store, place};
-use model::{Timestamp, TraceId};
+use model::TraceId;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -26,14 +26,15 @@ pub(crate) async fn replace(
     without: Option<TraceId>,
 ) -> Result<u64, Error> {
     let Some(first) = blocks.first() else { return Ok(0) };
-    let name = format!("{:020}-rewritten-{}.parquet", first.id, Timestamp::now().0);
+    let name = format!("{:020}-rewritten-{:016x}.parquet", first.id, place::unique());
     let directory = place::directory(&table.key, first.statistics().sealed);
-    let (signal, parts) = (table.key.signal, blocks.to_vec());
+    let (key, parts) = (table.key.clone(), blocks.to_vec());
     // The thread holds the store, and with it the lock of the directory, until the disk is done.
     let holder = Arc::clone(store);
     let written = in_background(move || {
         let directory = create_directory(&holder.options.directory, &directory)?;
-        block::rewrite(&directory.join(name), signal, &parts, without)
+        let stopping = || holder.closing.is_cancelled();
+        block::rewrite(&directory.join(name), &key, &parts, without, &stopping)
     })
     .await;
     let mut written = written.inspect_err(|error| note_damage(error, blocks))?;
@@ -44,8 +45,7 @@ pub(crate) async fn replace(
         name = store.places.name(&description.place);
     }
     steps::reached("rewrite: in its place");
-    let ids: Vec<i64> = blocks.iter().map(|block| block.id).collect();
-    store.catalog.replace(&ids, written.as_ref().map(|description| (name.as_str(), description))).await?;
+    commit(store, table, blocks, written.as_ref().map(|description| (name.as_str(), description))).await?;
     steps::reached("rewrite: in the catalog");
     let rows = |blocks: &[Arc<Block>]| blocks.iter().map(|block| block.statistics().rows).sum::<u64>();
     let left = written.as_ref().map_or(0, |description| description.statistics.rows);
@@ -56,10 +56,30 @@ pub(crate) async fn replace(
     Ok(rows(blocks).saturating_sub(left))
 }
 
-/// A damaged block is found again by its path in the error.
+/// Enters the block into the catalog instead of the others. When that fails its file goes, unless it was entered all the
+/// same.
+async fn commit(
+    store: &Store,
+    table: &Table,
+    blocks: &[Arc<Block>],
+    written: Option<(&str, &Description)>,
+) -> Result<(), Error> {
+    let ids: Vec<i64> = blocks.iter().map(|block| block.id).collect();
+    let Err(error) = store.catalog.replace(&table.key, &ids, written).await else { return Ok(()) };
+    let Some((name, written)) = written else { return Err(error) };
+    match outcome(store, name).await? {
+        Some(_) => Ok(()),
+        None => {
+            written.place.remove();
+            Err(error)
+        }
+    }
+}
+
+/// A block that is damaged or missing is found again by its path in the error.
 fn note_damage(error: &Error, blocks: &[Arc<Block>]) {
-    let Error::Damaged { what, .. } = error else { return };
-    let hit = blocks.iter().filter(|block| what.contains(&block.name()));
+    let text = error.to_string();
+    let hit = blocks.iter().filter(|block| error.is_of_block() && text.contains(&block.name()));
     hit.for_each(|block| block.note_damage(error));
 }
 

@@ -3,7 +3,7 @@
 //! The order of the steps is what makes it safe at any moment: file written and fsynced; catalog committed; readers
 //! switched from the hot batches to the block, in one step; log trimmed.
 
-use crate::block::{Block, Description, write_block};
+use crate::block::{Block, Coverage, Description, Origin, write_block};
 use crate::error::Error;
 use crate::place::{self, BLOCKS};
 use crate::sampling::{Decision, Moment, Sampler, Unripe};
@@ -15,7 +15,6 @@ use model::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -53,14 +52,27 @@ pub(crate) async fn run(store: &Arc<Store>, shutdown: &CancellationToken) {
 
 /// Seals every table until it has no hot batch that it had when this began, or none that is to be sealed.
 pub(crate) async fn seal_all(store: &Arc<Store>, moment: Moment) -> Result<(), Error> {
-    for table in store.tables.all() {
+    seal_until(store, moment, None).await.map(drop)
+}
+
+/// The same, but begins with no other table after some time; answers how many were left.
+pub(crate) async fn seal_until(
+    store: &Arc<Store>,
+    moment: Moment,
+    end: Option<Instant>,
+) -> Result<usize, Error> {
+    let tables = store.tables.all();
+    for (done, table) in tables.iter().enumerate() {
+        if end.is_some_and(|end| Instant::now() >= end) {
+            return Ok(tables.len() - done);
+        }
         let newest = table.snapshot().hot.last().map_or(0, |batch| batch.sequences.1);
         let mut any = true;
         while any && table.snapshot().hot.first().is_some_and(|batch| batch.sequences.0 <= newest) {
-            any = seal(store, &table, moment).await?;
+            any = seal(store, table, moment).await?;
         }
     }
-    Ok(())
+    Ok(0)
 }
 
 /// Seals the tables that are large or old enough; all of them when the log is long. What fails for one table does not
@@ -83,7 +95,7 @@ async fn seal_table(
 ) -> Result<(), Error> {
     while !shutdown.is_cancelled() && (due || is_due(store, table)) {
         due = false;
-        if !seal(store, table, Moment::now(Unripe::Left)).await? {
+        if !seal(store, table, Moment::now(store, Unripe::Left)).await? {
             break;
         }
     }
@@ -103,12 +115,12 @@ fn sampled_tables(store: &Store) -> impl Iterator<Item = Arc<Table>> {
 
 fn is_due(store: &Store, table: &Table) -> bool {
     let snapshot = table.snapshot();
-    let Some(received) = snapshot.hot.first().map(|batch| batch.received) else { return false };
-    let now = Timestamp::now();
+    let Some(arrived) = snapshot.hot.first().map(|batch| batch.arrived) else { return false };
+    let now = store.clock.now();
     let sampler = store.sampler_of(&table.key);
     let ripe = snapshot.hot.iter().take_while(|batch| sampler.is_none_or(|it| it.is_ripe(batch, now)));
     let (batches, bytes) = ripe.fold((0, 0), |(count, bytes), batch| (count + 1, bytes + batch.bytes));
-    let age = Duration::from_nanos(now.0.saturating_sub(received.0));
+    let age = Duration::from_nanos(now.0.saturating_sub(arrived.0));
     let seal_age = sampler.map_or(store.options.seal_age, |it| it.seal_age(store.options.seal_age));
     batches > 0 && (age >= seal_age || bytes >= store.options.seal_bytes)
 }
@@ -124,7 +136,7 @@ async fn make_room(store: &Arc<Store>, shutdown: &CancellationToken) -> Result<(
     let mut result = Ok(());
     for table in sampled_tables(store) {
         if is_needed() {
-            result = result.and(seal(store, &table, Moment::now(Unripe::Left)).await.map(drop));
+            result = result.and(seal(store, &table, Moment::now(store, Unripe::Left)).await.map(drop));
         }
     }
     let mut done = HashSet::new();
@@ -135,19 +147,25 @@ async fn make_room(store: &Arc<Store>, shutdown: &CancellationToken) -> Result<(
             sampler.tell_early();
             Unripe::Decided
         });
-        result = result.and(seal(store, &table, Moment::now(unripe)).await.map(drop));
+        result = result.and(seal(store, &table, Moment::now(store, unripe)).await.map(drop));
     }
     result
 }
 
-/// Makes at most one block of a table's oldest hot batches; answers whether there were any to seal.
+/// Makes at most one block of a table's oldest hot batches; answers whether there were any to seal. Once begun, it comes to
+/// its end, whoever waits for it.
 async fn seal(store: &Arc<Store>, table: &Arc<Table>, moment: Moment) -> Result<bool, Error> {
-    let mut sealed = store.sealed.lock().await;
-    let result = seal_locked(store, table, moment, &mut sealed).await;
-    if result.is_err() {
-        table.thaw();
-    }
-    result
+    let (own, table) = (Arc::clone(store), Arc::clone(table));
+    let sealing = async move {
+        let mut sealed = own.sealed.lock().await;
+        let result = seal_locked(&own, &table, moment, &mut sealed).await;
+        if result.is_err() {
+            table.thaw();
+        }
+        own.note_sealing(result.as_ref().err());
+        result
+    };
+    store.to_its_end(sealing).await
 }
 
 async fn seal_locked(
@@ -167,9 +185,7 @@ async fn seal_locked(
         description.place = store.places.keep(description.place.clone()).await?;
     }
     steps::reached("seal: in its place");
-    // When this fails the file is left as it is, for the commit may have succeeded all the same.
-    let name = written.as_ref().map(|description| store.places.name(&description.place));
-    let id = store.catalog.add(&table.key, name.as_deref().zip(written.as_ref()), last).await?;
+    let id = commit(store, table, written.as_ref(), last).await?;
     steps::reached("seal: in the catalog");
     tell(store, table, written.as_ref(), decision.as_ref(), id);
     table.sealed(id.zip(written).map(|(id, description)| Arc::new(Block::new(id, description))));
@@ -180,6 +196,47 @@ async fn seal_locked(
     store.compaction_due.notify_one();
     blocking(move || log.log.trim(&sealed)).await?;
     Ok(true)
+}
+
+/// Enters a block into the catalog; answers its id. When that fails, the file goes, unless it was entered all the same.
+async fn commit(
+    store: &Store,
+    table: &Table,
+    written: Option<&Description>,
+    last: u64,
+) -> Result<Option<i64>, Error> {
+    let name = written.map(|description| store.places.name(&description.place));
+    match store.catalog.add(&table.key, name.as_deref().zip(written), last).await {
+        Ok(id) => Ok(id),
+        Err(error) => match name.as_deref().zip(written) {
+            None => Err(error),
+            Some((name, written)) => match outcome(store, name).await? {
+                Some(id) => Ok(Some(id)),
+                None => {
+                    written.place.remove();
+                    Err(error)
+                }
+            },
+        },
+    }
+}
+
+/// The id of a block of which the commit failed, if it was entered all the same. Nothing else is sealed or rewritten before
+/// that is known: the rows could come to stand in two blocks.
+pub(crate) async fn outcome(store: &Store, name: &str) -> Result<Option<i64>, Error> {
+    loop {
+        match store.catalog.id_of(name).await {
+            Ok(id) => return Ok(id),
+            Err(error) => {
+                tracing::error!(%error, block = name, "whether a block was entered into the catalog is not known yet");
+                tokio::select! {
+                    // The next start sees what is there.
+                    () = store.closing.cancelled() => return Err(Error::Closed),
+                    () = tokio::time::sleep(TICK) => {}
+                }
+            }
+        }
+    }
 }
 
 /// Writes what is kept of frozen batches as a block; none when that is nothing. For threads that may wait.
@@ -198,11 +255,17 @@ fn write(
     if kept.is_empty() {
         return Ok((None, decision));
     }
-    let attempt = store.attempts.fetch_add(1, Ordering::Relaxed);
     let directory = place::directory(&table.key, Timestamp::now());
     let directory = create_directory(&store.options.directory, &directory)?;
-    let path = directory.join(format!("{first:020}-{last:020}-{attempt}.parquet"));
-    write_block(&path, table.key.signal, kept).map(|written| (Some(written), decision))
+    let path = directory.join(format!("{first:020}-{last:020}-{:016x}.parquet", place::unique()));
+    let origin = Origin {
+        key: table.key.clone(),
+        coverage: Some(Coverage { first, last }),
+        generation: 0,
+        sources: Vec::new(),
+        sealed: store.clock.now(),
+    };
+    write_block(&path, &origin, kept).map(|written| (Some(written), decision))
 }
 
 /// Tells of what was sealed, and remembers what was decided.

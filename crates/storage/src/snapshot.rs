@@ -23,9 +23,11 @@ pub struct HotBatch {
     pub statistics: BlockStatistics,
     /// In memory.
     pub bytes: u64,
-    /// When the oldest row was received.
+    /// When the oldest row was received, by the system's clock.
     pub(crate) received: Timestamp,
-    /// When the youngest one was.
+    /// The same by the store's clock.
+    pub(crate) arrived: Timestamp,
+    /// When the youngest one was, by the store's clock.
     pub(crate) youngest: Timestamp,
     /// Sequence numbers of the first and the last request in it.
     pub(crate) sequences: (u64, u64),
@@ -42,7 +44,7 @@ pub struct BlockStatistics {
     /// Start of spans, time of log records (observed time when zero) and data points: the first and the last.
     pub first: Timestamp,
     pub last: Timestamp,
-    /// When the block was sealed, for retention; zero while hot.
+    /// When the block was sealed, by the store's clock, for retention; zero while hot.
     pub sealed: Timestamp,
     /// For spans: services and operations with how many spans each; for metrics: the metric's name as `operation`; for
     /// log records: services alone, with an empty `operation`.

@@ -11,7 +11,7 @@ use crate::{Appended, Store, blocking};
 use model::{Batch, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -26,8 +26,27 @@ const MOST_TRACES: usize = 1000;
 pub(crate) struct Waiting {
     record: Record,
     hot: Vec<HotBatch>,
-    bytes: u64,
+    room: Room,
     answer: oneshot::Sender<Result<(), Error>>,
+}
+
+/// Memory of a request on its way, counted for as long as it is.
+struct Room {
+    bytes: u64,
+    waiting: Arc<AtomicU64>,
+}
+
+impl Room {
+    fn take(store: &Store, bytes: u64) -> Self {
+        store.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        Self { bytes, waiting: Arc::clone(&store.waiting_bytes) }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.waiting.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 /// Puts a batch into the queue and waits for its answer.
@@ -36,12 +55,12 @@ pub(crate) async fn append(store: &Store, batch: Batch) -> Result<(), Error> {
         return Ok(());
     }
     check_room(store)?;
-    let received = Timestamp::now();
+    let (received, arrived) = (Timestamp::now(), store.clock.now());
     let mut counted = Counted::new();
     let hot: Vec<HotBatch> = batch
         .columns
         .into_iter()
-        .map(|columns| HotBatch::counting(batch.signal, columns, received, &mut counted))
+        .map(|columns| HotBatch::counting(batch.signal, columns, (received, arrived), &mut counted))
         .collect();
     let record = Record {
         tenant: batch.tenant,
@@ -52,9 +71,8 @@ pub(crate) async fn append(store: &Store, batch: Batch) -> Result<(), Error> {
     };
     let bytes = hot.iter().map(|batch| batch.bytes).sum::<u64>() + record.payload.len() as u64;
     let (answer, answered) = oneshot::channel();
-    store.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
-    if store.submit.send(Waiting { record, hot, bytes, answer }).await.is_err() {
-        store.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    let room = Room::take(store, bytes);
+    if store.submit.send(Waiting { record, hot, room, answer }).await.is_err() {
         return Err(Error::Closed);
     }
     answered.await.unwrap_or(Err(Error::Closed))
@@ -68,7 +86,8 @@ fn check_room(store: &Store) -> Result<(), Error> {
     }
     let free = store.free.bytes();
     if free < store.options.min_free_bytes {
-        return Err(Error::DiskFull { free, path: store.options.directory.clone() });
+        let needed = store.options.min_free_bytes;
+        return Err(Error::DiskFull { free, needed, path: store.options.directory.clone() });
     }
     Ok(())
 }
@@ -91,7 +110,7 @@ pub(crate) async fn run(
     }
     queue.close();
     while let Some(waiting) = queue.recv().await {
-        answer(store, waiting.bytes, waiting.answer, Err(Error::Closed));
+        answer(waiting.room, waiting.answer, Err(Error::Closed));
     }
 }
 
@@ -111,10 +130,10 @@ fn gather(first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> Vec<Waiting> {
 async fn write(store: &Arc<Store>, group: Vec<Waiting>) {
     let mut records = Vec::with_capacity(group.len());
     let mut rest = Vec::with_capacity(group.len());
-    for Waiting { record, hot, bytes, answer } in group {
+    for Waiting { record, hot, room, answer } in group {
         let key = TableKey { tenant: record.tenant.clone(), signal: record.signal };
         records.push(record);
-        rest.push((key, hot, bytes, answer));
+        rest.push((key, hot, room, answer));
     }
     // The task holds the store, and with it the lock of the directory, until the disk is done.
     let log = Arc::clone(store);
@@ -122,19 +141,19 @@ async fn write(store: &Arc<Store>, group: Vec<Waiting>) {
     match written {
         Ok(first) => {
             let mut answers = Vec::with_capacity(rest.len());
-            for (sequence, (key, hot, bytes, answer)) in (first..).zip(rest) {
+            for (sequence, (key, hot, room, answer)) in (first..).zip(rest) {
                 show(store, &key, hot, sequence);
-                answers.push((bytes, answer));
+                answers.push((room, answer));
             }
-            for (bytes, sender) in answers {
-                answer(store, bytes, sender, Ok(()));
+            for (room, sender) in answers {
+                answer(room, sender, Ok(()));
             }
             store.merge_due.notify_one();
         }
         Err(error) => {
             tracing::error!(%error, requests = rest.len(), "requests could not be stored and were refused");
-            for (_, _, bytes, sender) in rest {
-                answer(store, bytes, sender, Err(error.repeat()));
+            for (_, _, room, sender) in rest {
+                answer(room, sender, Err(error.repeat()));
             }
         }
     }
@@ -160,8 +179,8 @@ fn show(store: &Store, key: &TableKey, mut hot: Vec<HotBatch>, sequence: u64) {
     drop(store.appended.send(Arc::new(appended)));
 }
 
-fn answer(store: &Store, bytes: u64, to: oneshot::Sender<Result<(), Error>>, result: Result<(), Error>) {
-    store.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+fn answer(room: Room, to: oneshot::Sender<Result<(), Error>>, result: Result<(), Error>) {
+    drop(room);
     // Fails when the caller went away; the batch is stored all the same.
     drop(to.send(result));
 }

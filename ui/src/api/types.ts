@@ -172,6 +172,13 @@ export interface ReceiverEvent {
   items: number;
 }
 
+/** Something that is wrong with what is stored, and how to fix it. */
+export interface StorageProblem {
+  kind: string;
+  severity: 'notice' | 'degraded' | 'failing';
+  message: string;
+}
+
 export interface ServerStatus {
   version: string;
   started: string;
@@ -198,7 +205,9 @@ export interface ServerStatus {
   } | null;
   pageBuilt: boolean;
   receivers: { name: string; address: string; accepting: boolean }[];
-  health: 'ok' | 'backPressure' | 'rejecting';
+  health: 'ok' | 'backPressure' | 'degraded' | 'rejecting';
+  /** What is wrong with what is stored, the worst first. */
+  problems: StorageProblem[];
   events: ReceiverEvent[];
 }
 

@@ -57,6 +57,13 @@ pub struct FieldValue {
     pub value: String,
 }
 
+/// Something that is wrong with what is stored.
+#[derive(Debug, Deserialize)]
+pub struct Problem {
+    pub severity: String,
+    pub message: String,
+}
+
 /// What a running server says of itself.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -75,6 +82,9 @@ pub struct Status {
     #[serde(default)]
     pub sampling: Option<Sampling>,
     pub receivers: Vec<Receiver>,
+    /// What is wrong with what is stored, the worst first.
+    #[serde(default)]
+    pub problems: Vec<Problem>,
     #[serde(default)]
     pub events: Vec<ReceiverEvent>,
 }

@@ -136,7 +136,7 @@ fn check_running(client: &Client, status: &Status) -> Vec<Finding> {
         format!("clew {} answers at {}{page}", status.version, client.address()),
     )];
     findings.push(match status.health.as_str() {
-        "ok" => Finding::new("health", Verdict::Good, "telemetry is taken in"),
+        "ok" | "degraded" => Finding::new("health", Verdict::Good, "telemetry is taken in"),
         "backPressure" => {
             Finding::new("health", Verdict::Bad, "senders are told to wait: more arrives than can be stored")
         }
@@ -144,6 +144,10 @@ fn check_running(client: &Client, status: &Status) -> Vec<Finding> {
             Finding::new("health", Verdict::Bad, format!("telemetry is turned away ({})", harmless(other)))
         }
     });
+    findings.extend(status.problems.iter().map(|problem| {
+        let verdict = if problem.severity == "notice" { Verdict::Note } else { Verdict::Bad };
+        Finding::new("storage", verdict, harmless(&problem.message))
+    }));
     for receiver in &status.receivers {
         let verdict = if receiver.accepting { Verdict::Good } else { Verdict::Bad };
         let what = if receiver.accepting { "listens on" } else { "does not accept on" };

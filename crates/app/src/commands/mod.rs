@@ -13,6 +13,7 @@ mod manual;
 mod prices;
 mod search;
 mod serve;
+mod store;
 mod tail;
 mod trace;
 
@@ -38,6 +39,10 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Import(arguments) => wait(import::run(arguments, &output)),
         Command::Delete(arguments) => wait(delete::run(arguments, &output)),
         Command::Inspect(arguments) => wait(inspect::run(arguments, &output)),
+        Command::Backup(arguments) => wait(store::run_backup(arguments, &environment, &output)),
+        Command::Restore(arguments) => wait(store::run_restore(arguments, &environment, &output)),
+        Command::Verify(arguments) => wait(store::run_verify(arguments, &environment, &output)),
+        Command::Repair(arguments) => wait(store::run_repair(arguments, &environment, &output)),
         Command::Prices { command } => wait(prices::run(command, &output)),
         Command::Config { command: ConfigCommand::Print { json, settings } } => {
             configuration::print(&load(&settings, &environment)?, json, &output)

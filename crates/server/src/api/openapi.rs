@@ -97,6 +97,7 @@ const STATUS: &[&str] = &[
     "pageBuilt",
     "receivers",
     "health",
+    "problems",
     "events",
 ];
 

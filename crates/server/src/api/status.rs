@@ -2,17 +2,17 @@
 
 use crate::api::State;
 use crate::error::ApiError;
-use crate::ports::{Health, ReceiverEvent, Sampling};
+use crate::ports::{Health, Problem, ReceiverEvent, Sampling, Severity};
 use crate::tenant::Tenant;
 use crate::{page, security};
 use axum::Json;
 use axum::extract::State as From;
 use axum::response::IntoResponse;
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use model::{Kind, TenantId, Timestamp};
 use query::result::Sampled;
 use serde_json::{Value, json};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 /// Spans a second are taken over this long.
@@ -59,11 +59,8 @@ pub async fn view(state: &State, tenant: &TenantId) -> Result<Value, ApiError> {
         .iter()
         .map(|receiver| json!({"name": receiver.name, "address": receiver.address, "accepting": receiver.accepting}))
         .collect();
-    let health = match application.health() {
-        Health::Ok => "ok",
-        Health::BackPressure => "backPressure",
-        Health::Rejecting => "rejecting",
-    };
+    let problems = application.problems();
+    let health = health_of(application.health(), &problems);
     let retention = application.retention();
     let dropped = stored.sampled.map_or(0, |sampled| sampled.dropped_spans);
     Ok(json!({
@@ -86,7 +83,39 @@ pub async fn view(state: &State, tenant: &TenantId) -> Result<Value, ApiError> {
         "pageBuilt": page::is_built(),
         "receivers": receivers,
         "health": health,
+        "problems": problems.iter().map(problem_view).collect::<Vec<_>>(),
     }))
+}
+
+/// In one word: how the receivers are doing and, when these do well, what is stored.
+fn health_of(receivers: Health, problems: &[Problem]) -> &'static str {
+    let worst = problems.iter().map(|problem| problem.severity).max();
+    match (receivers, worst) {
+        (_, Some(Severity::Failing)) | (Health::Rejecting, _) => "rejecting",
+        (Health::BackPressure, _) => "backPressure",
+        (Health::Ok, Some(Severity::Degraded)) => "degraded",
+        (Health::Ok, _) => "ok",
+    }
+}
+
+fn problem_view(problem: &Problem) -> Value {
+    json!({"kind": problem.kind, "severity": problem.severity.as_str(), "message": problem.message})
+}
+
+/// For those who watch the server: `ok`, or what is wrong, a problem a line. The status is 503 while telemetry is refused for
+/// want of disk; `/ready` does not depend on that.
+pub async fn health(From(state): From<State>) -> impl IntoResponse {
+    let problems = state.ports.application.problems();
+    let worst = problems.iter().map(|problem| problem.severity).max();
+    let status = match worst {
+        Some(Severity::Failing) => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::OK,
+    };
+    let line = |problem: &Problem| format!("{} {}: {}", problem.severity.as_str(), problem.kind, problem.message);
+    let told = problems.iter().filter(|problem| problem.severity > Severity::Notice).map(line);
+    let lines: Vec<String> = told.collect();
+    let text = if lines.is_empty() { "ok".to_owned() } else { lines.join("\n") };
+    (status, [("content-type", "text/plain; charset=utf-8")], text)
 }
 
 fn sampling_view((rules, sampled): (Sampling, Sampled)) -> Value {
@@ -119,9 +148,25 @@ pub async fn prometheus(
         ("clew_blocks", "Blocks stored.", stored.blocks),
         ("clew_damaged_blocks", "Blocks that are damaged, as far as they were read.", stored.damaged_blocks),
     ];
-    let gauges = figures.map(|figure| exposed("gauge", figure)).concat();
+    let gauges = figures.map(|figure| exposed("gauge", figure)).concat() + &problem_gauges(&state);
     let counters = stored.sampled.map_or_else(String::new, sampling_counters);
     Ok(([("content-type", "text/plain; version=0.0.4; charset=utf-8")], gauges + &counters))
+}
+
+/// How many problems there are of each severity, and of which kinds.
+fn problem_gauges(state: &State) -> String {
+    let problems = state.ports.application.problems();
+    let mut text = "# HELP clew_problems What is wrong with what is stored, by kind; /api/v1/status tells more.\n\
+                    # TYPE clew_problems gauge\n"
+        .to_owned();
+    let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for problem in &problems {
+        *counts.entry((problem.kind, problem.severity.as_str())).or_default() += 1;
+    }
+    for ((kind, severity), count) in counts {
+        text += &format!("clew_problems{{kind=\"{kind}\",severity=\"{severity}\"}} {count}\n");
+    }
+    text
 }
 
 fn exposed(kind: &str, (name, help, value): (&str, &str, u64)) -> String {

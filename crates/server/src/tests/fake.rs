@@ -2,7 +2,7 @@
 
 use crate::ports::{
     ApplicationStatus, Deleted, Deletion, Health, Ports, Receiver, ReceiverEvent, Retention, Sampling,
-};
+, Problem, Severity};
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
 use model::batch::Encoding;
@@ -420,6 +420,10 @@ impl ApplicationStatus for FakeApplication {
     }
     fn health(&self) -> Health {
         Health::BackPressure
+    }
+    fn problems(&self) -> Vec<Problem> {
+        let message = "one block is missing".to_owned();
+        vec![Problem { kind: "damagedBlocks", severity: Severity::Degraded, message }]
     }
     fn receiver_events(&self, after: u64) -> Vec<ReceiverEvent> {
         let event = |number| ReceiverEvent {

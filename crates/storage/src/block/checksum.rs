@@ -14,6 +14,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Small, for a trace lookup reads a little of each column.
@@ -30,6 +31,19 @@ impl Checksums {
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         Self(bytes.as_chunks().0.iter().map(|sum| u32::from_le_bytes(*sum)).collect())
+    }
+
+    /// These, and after them the others' own.
+    pub(crate) fn or(self, others: &Self) -> Self {
+        let rest = others.0.get(self.0.len()..).unwrap_or_default();
+        Self(self.0.iter().chain(rest).copied().collect())
+    }
+
+    /// Those of a file as it is now.
+    pub(crate) fn of_file(path: &Path) -> io::Result<Self> {
+        let mut summing = Summing::new(io::sink());
+        io::copy(&mut File::open(path)?, &mut summing)?;
+        Ok(summing.checksums())
     }
 }
 
@@ -48,6 +62,11 @@ impl<W: Write> Summing<W> {
 
     pub(super) fn inner(&self) -> &W {
         &self.inner
+    }
+
+    /// Of the chunks that are whole.
+    pub(super) fn whole_chunks(&self) -> Checksums {
+        Checksums(self.sums.iter().copied().collect())
     }
 
     /// Of all that was written.

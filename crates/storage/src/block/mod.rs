@@ -4,8 +4,12 @@
 //! there ([`crate::place`]).
 
 mod checksum;
+mod coverage;
 mod gather;
+mod manifest;
 mod order;
+mod pieces;
+mod plain;
 mod read;
 mod rewrite;
 mod source;
@@ -13,7 +17,10 @@ mod words;
 mod write;
 
 pub(crate) use checksum::Checksums;
-pub(crate) use rewrite::{MOST_BLOCKS, rewrite};
+pub(crate) use coverage::Coverage;
+pub(crate) use manifest::{Manifest, Origin};
+pub(crate) use plain::describe_plain;
+pub(crate) use rewrite::{MOST_BLOCKS, rewrite, salvage};
 pub(crate) use source::filled_by;
 pub(crate) use write::write_block;
 
@@ -48,6 +55,9 @@ const OPENED_BYTES: u64 = 192 << 20;
 static OPENED: LazyLock<Cache<u64, Arc<Opened>, Weight>> =
     LazyLock::new(|| Cache::with_weighter(1024, OPENED_BYTES, Weight));
 
+/// Bytes that are read at once when a file is only checked.
+const CHECKED_AT_ONCE: u64 = 1 << 20;
+
 /// Tells the blocks of a process apart.
 static NUMBERS: AtomicU64 = AtomicU64::new(0);
 
@@ -69,6 +79,9 @@ pub struct Block {
     statistics: BlockStatistics,
     schema: SchemaRef,
     checksums: Checksums,
+    coverage: Option<Coverage>,
+    generation: u32,
+    value_bytes: u64,
     /// Read with the first lookup: a store of many blocks starts without touching them.
     traces: OnceLock<Traces>,
     /// Set when a part of the file was found to be altered or unreadable.
@@ -85,11 +98,18 @@ pub(crate) struct Description {
     pub(crate) statistics: BlockStatistics,
     pub(crate) schema: SchemaRef,
     pub(crate) checksums: Checksums,
+    /// Which requests of the log it holds; `None` when an older version rewrote it.
+    pub(crate) coverage: Option<Coverage>,
+    /// How often its rows were rewritten, at most.
+    pub(crate) generation: u32,
+    /// Of all values, before encoding and compression; 0 when an older version wrote it.
+    pub(crate) value_bytes: u64,
 }
 
 impl Block {
     pub(crate) fn new(id: i64, description: Description) -> Self {
-        let Description { place, bytes, statistics, schema, checksums } = description;
+        let Description { place, bytes, statistics, schema, checksums, coverage, generation, value_bytes } =
+            description;
         Self {
             id,
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
@@ -98,6 +118,9 @@ impl Block {
             statistics,
             schema,
             checksums,
+            coverage,
+            generation,
+            value_bytes,
             traces: OnceLock::new(),
             damaged: AtomicBool::new(false),
             dead: AtomicBool::new(false),
@@ -121,9 +144,30 @@ impl Block {
         self.place.to_string()
     }
 
+    /// The file's own name, which no other block has.
+    pub(crate) fn file_name(&self) -> String {
+        let name = self.name();
+        name.rsplit('/').next().unwrap_or(&name).to_owned()
+    }
+
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Which requests of the log it holds, where that is known.
+    pub(crate) fn coverage(&self) -> Option<Coverage> {
+        self.coverage
+    }
+
+    /// How often its rows were rewritten, at most.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// Of all values, before encoding and compression. What an older version wrote does not tell; it is guessed then.
+    pub(crate) fn value_bytes(&self) -> u64 {
+        if self.value_bytes == 0 { self.bytes.saturating_mul(8) } else { self.value_bytes }
     }
 
     /// Whether a part of the file was found to be altered or unreadable; it is named in the program's log.
@@ -133,11 +177,10 @@ impl Block {
     }
 
     /// The rows of one trace, through bloom filter and page index; all columns, or those named that exist; of all
-    /// spans, or those named. None when
-    /// the part of the file that tells is damaged: that costs what is in it, and not the trace's other blocks.
+    /// spans, or those named.
     ///
     /// # Errors
-    /// When the file cannot be opened.
+    /// When the part of the file that tells is damaged, or the file is gone; the block is marked as damaged then.
     pub async fn read_trace(
         self: &Arc<Self>,
         trace: TraceId,
@@ -161,9 +204,9 @@ impl Block {
             }
         });
         match read.await? {
-            Err(error @ Error::Damaged { .. }) => {
+            Err(error) if error.is_of_block() => {
                 self.note_damage(&error);
-                Ok(Vec::new())
+                Err(error)
             }
             read => read,
         }
@@ -237,6 +280,49 @@ impl Block {
     /// The file itself, opened anew.
     fn file(&self) -> Result<Checked, Error> {
         Checked::open(&self.place, self.bytes, &self.checksums)
+    }
+
+    /// Reads a part of the file only to see whether it is what was written; damage is noted. For threads that may wait.
+    ///
+    /// # Errors
+    /// When it is not, or cannot be read.
+    pub(crate) fn check_part(&self, part: Range<u64>) -> Result<(), Error> {
+        let checking = || {
+            let file = self.file()?;
+            let mut at = part.start;
+            while at < part.end {
+                let next = (at + CHECKED_AT_ONCE).min(part.end);
+                file.read(at..next).map_err(|error| file.fault(&error))?;
+                at = next;
+            }
+            Ok(())
+        };
+        checking().inspect_err(|error| {
+            if Error::is_of_block(error) {
+                self.note_damage(error);
+            }
+        })
+    }
+
+    /// Reads all of the file to see whether it is what was written, and of the length that it should have. For threads that
+    /// may wait.
+    ///
+    /// # Errors
+    /// When it is not, or cannot be read.
+    pub(crate) fn check_whole(&self) -> Result<(), Error> {
+        if let Place::Disk(path) = &self.place {
+            let found = path.metadata().map_err(Error::io("reading", path))?.len();
+            if found != self.bytes {
+                let detail = format!("it has {found} bytes instead of {}", self.bytes);
+                return Err(Error::Damaged { what: format!("block {}", self.place), detail });
+            }
+        }
+        self.check_part(0..self.bytes)
+    }
+
+    /// Where the file is.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Which row groups may have what is looked for, by the words that they have: `wanted` is asked for each row group

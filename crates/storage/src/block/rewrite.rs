@@ -3,16 +3,18 @@
 //! The blocks are read twice: first only what rows are sorted by, which decides from which block each next row comes
 //! and which are left out; then everything, a few rows of each block at a time.
 
-use super::Description;
+use super::manifest::Origin;
 use super::order::{Keys, RowKey, drop_resent};
 use super::source::{Rows, Source};
 use super::write::{Contents, RARE, Writer};
+use super::{Coverage, Description};
 use crate::error::Error;
 use crate::layout::{Layout, Nulls};
 use crate::snapshot::Block;
+use crate::tables::TableKey;
 use arrow::compute::interleave_record_batch;
 use arrow::record_batch::RecordBatch;
-use model::{Signal, Timestamp, TraceId};
+use model::{Signal, TraceId};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
 use std::path::Path;
@@ -30,13 +32,16 @@ struct Pick {
 }
 
 /// Writes the rows of these blocks, oldest first, as one block to `path`, without those of a trace. `None` when no row
-/// is left. Statistics keep the time when the youngest block was sealed.
+/// is left. Statistics keep the time when the youngest block was sealed. Ends with [`Error::Closed`] once `stopping` says so,
+/// and leaves nothing then.
 pub(crate) fn rewrite(
     path: &Path,
-    signal: Signal,
+    key: &TableKey,
     blocks: &[Arc<Block>],
     without: Option<TraceId>,
+    stopping: &dyn Fn() -> bool,
 ) -> Result<Option<Description>, Error> {
+    let signal = key.signal;
     let sources: Vec<Source> = blocks.iter().map(|block| Source::open(block)).collect::<Result<_, _>>()?;
     let keys = Keys::new(signal, blocks.iter().map(|block| block.statistics()));
     let (picks, traces) = Picker::new(signal, without).run(&sources, &keys)?;
@@ -46,15 +51,50 @@ pub(crate) fn rewrite(
     }
     let parts: Vec<_> = sources.iter().map(Source::part).collect();
     let layout = Layout::plan(signal, &parts, rows / RARE);
-    let statistics = || blocks.iter().map(|block| block.statistics());
-    let received = statistics().map(|of| of.first).min().unwrap_or_default();
-    let sealed = statistics().map(|of| of.sealed).max().unwrap_or_else(Timestamp::now);
+    let received = blocks.iter().map(|block| block.statistics().first).min().unwrap_or_default();
     let mut out = Out {
         writer: Writer::create(path, signal, &layout, (rows, traces))?,
         contents: Contents::new(signal, received, rows),
     };
-    copy(&sources, &layout, &picks, &mut out)?;
-    out.writer.finish(sealed, out.contents).map(Some)
+    copy(&sources, &layout, &picks, (&mut out, stopping))?;
+    out.writer.finish(&origin(key, blocks), out.contents).map(Some)
+}
+
+/// Writes the rows of a damaged block that can still be read to `path`. `None` when there are none.
+pub(crate) fn salvage(path: &Path, key: &TableKey, block: &Arc<Block>) -> Result<Option<Description>, Error> {
+    // Without its footer, nothing of a Parquet file can be read.
+    let Ok(source) = Source::open(block) else { return Ok(None) };
+    let statistics = block.statistics();
+    let rows = statistics.rows;
+    let layout = Layout::plan(key.signal, &[source.part()], rows / RARE);
+    let mut out = Out {
+        writer: Writer::create(path, key.signal, &layout, (rows, rows))?,
+        contents: Contents::new(key.signal, statistics.first, rows),
+    };
+    let (mut nulls, mut kept) = (Nulls::default(), 0);
+    for batch in source.readable_rows() {
+        let rows = layout.arrange(&batch, &mut nulls)?;
+        kept += rows.num_rows();
+        for piece in out.contents.add(&rows) {
+            out.writer.write(&piece)?;
+        }
+    }
+    if kept == 0 {
+        return Ok(None);
+    }
+    out.writer.finish(&origin(key, std::slice::from_ref(block)), out.contents).map(Some)
+}
+
+/// What a block that is made of these says of where it came from.
+fn origin(key: &TableKey, blocks: &[Arc<Block>]) -> Origin {
+    let generation = blocks.iter().map(|block| block.generation()).max().unwrap_or(0);
+    Origin {
+        key: key.clone(),
+        coverage: Coverage::united(blocks.iter().map(|block| block.coverage())),
+        generation: generation.saturating_add(1),
+        sources: blocks.iter().map(|block| block.file_name()).collect(),
+        sealed: blocks.iter().map(|block| block.statistics().sealed).max().unwrap_or_default(),
+    }
 }
 
 /// Where the rows go.
@@ -129,18 +169,26 @@ struct Feed {
     done: usize,
 }
 
-fn copy(sources: &[Source], layout: &Layout, picks: &[Pick], out: &mut Out) -> Result<(), Error> {
+fn copy(
+    sources: &[Source],
+    layout: &Layout,
+    picks: &[Pick],
+    (out, stopping): (&mut Out, &dyn Fn() -> bool),
+) -> Result<(), Error> {
     let mut nulls = Nulls::default();
     let mut feeds = Vec::new();
     for source in sources {
         let batch = RecordBatch::new_empty(Arc::clone(&layout.schema));
-        feeds.push(Feed { rows: source.rows()?, batch, done: 0 });
+        feeds.push(Feed { rows: source.rows(), batch, done: 0 });
     }
     let mut places = Vec::new();
     for pick in picks {
         let number = usize::from(pick.source);
         if feeds.get(number).is_some_and(|feed| feed.done == feed.batch.num_rows()) {
             flush(&feeds, &mut places, out)?;
+            if stopping() {
+                return Err(Error::Closed);
+            }
         }
         let Some(feed) = feeds.get_mut(number) else { continue };
         if feed.done == feed.batch.num_rows() {
@@ -168,8 +216,9 @@ fn flush(feeds: &[Feed], places: &mut Vec<(usize, usize)>, out: &mut Out) -> Res
     if !places.is_empty() {
         let batches: Vec<&RecordBatch> = feeds.iter().map(|feed| &feed.batch).collect();
         let rows = interleave_record_batch(&batches, places)?;
-        out.contents.add(&rows);
-        out.writer.write(&rows)?;
+        for piece in out.contents.add(&rows) {
+            out.writer.write(&piece)?;
+        }
         places.clear();
     }
     Ok(())

@@ -43,9 +43,8 @@ pub(super) struct Location {
 
 /// Gathers the words of rows as they are written.
 pub(super) struct Words {
-    group_rows: usize,
-    /// Rows of the row group at hand.
-    rows: usize,
+    /// Whether the row group at hand has rows.
+    any: bool,
     words: HashSet<u64, foldhash::fast::RandomState>,
     values: HashSet<u64, foldhash::fast::RandomState>,
     hasher: foldhash::fast::RandomState,
@@ -56,11 +55,9 @@ pub(super) struct Words {
 }
 
 impl Words {
-    /// For row groups of so many rows.
-    pub(super) fn new(group_rows: usize) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            group_rows,
-            rows: 0,
+            any: false,
             words: HashSet::default(),
             values: HashSet::default(),
             hasher: foldhash::fast::RandomState::default(),
@@ -70,29 +67,24 @@ impl Words {
         }
     }
 
-    /// Takes the next rows, which may end a row group and begin another.
-    pub(super) fn add(&mut self, rows: &RecordBatch) {
-        let mut done = 0;
-        while done < rows.num_rows() {
-            let count = (self.group_rows - self.rows).min(rows.num_rows() - done);
-            self.add_part(&rows.slice(done, count));
-            self.rows += count;
-            done += count;
-            if self.rows == self.group_rows {
-                self.end_group();
-            }
+    /// Takes the next rows, which may end a row group.
+    pub(super) fn add(&mut self, rows: &RecordBatch, ends_group: bool) {
+        self.add_rows(rows);
+        self.any = true;
+        if ends_group {
+            self.end_group();
         }
     }
 
     /// The filters, and where they are when they are written at this offset.
     pub(super) fn finish(mut self, offset: u64) -> (Vec<u8>, Location) {
-        if self.rows > 0 {
+        if self.any {
             self.end_group();
         }
         (self.filters, Location { offset, lengths: self.lengths })
     }
 
-    fn add_part(&mut self, rows: &RecordBatch) {
+    fn add_rows(&mut self, rows: &RecordBatch) {
         let schema = rows.schema();
         self.recent.resize(schema.fields().len(), Vec::new());
         for (place, (field, column)) in schema.fields().iter().zip(rows.columns()).enumerate() {
@@ -158,7 +150,7 @@ impl Words {
     }
 
     fn end_group(&mut self) {
-        self.rows = 0;
+        self.any = false;
         self.values.clear();
         self.recent.clear();
         let words = std::mem::take(&mut self.words);

@@ -1,9 +1,11 @@
 //! Writes a block: from hot batches when sealing, from other blocks when these are rewritten.
 
 use super::Description;
-use super::checksum::Summing;
+use super::checksum::{Checksums, Summing};
 use super::gather::Gather;
-use super::order::{order, traces};
+use super::manifest::{self, Manifest, Origin};
+use super::order::{Place as RowPlace, order, traces};
+use super::pieces::{Piece, Pieces, fitting, group_rows, row_bytes};
 use super::words::{self, Words};
 use crate::disk;
 use crate::error::Error;
@@ -18,6 +20,7 @@ use arrow::record_batch::RecordBatch;
 use model::{Signal, Timestamp, schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 use std::fs::File;
@@ -25,8 +28,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A row group has at most so many rows; those of a block have equally many.
-const ROW_GROUP_ROWS: usize = 96 << 10;
-const PAGE_ROWS: usize = 4096;
+pub(super) const ROW_GROUP_ROWS: usize = 96 << 10;
+pub(super) const PAGE_ROWS: usize = 4096;
 /// Smaller than Parquet's usual megabyte, because a trace lookup reads them whole.
 const PAGE_BYTES: usize = 128 << 10;
 /// An attribute that fewer than one row in this many has goes into the tail.
@@ -41,9 +44,10 @@ const PORTION_BYTES: u64 = 64 << 20;
 /// Writes the rows of hot batches as one block to `path`, in order, without what was resent.
 pub(crate) fn write_block(
     path: &Path,
-    signal: Signal,
+    origin: &Origin,
     batches: &[Arc<HotBatch>],
 ) -> Result<Description, Error> {
+    let signal = origin.key.signal;
     let columns: Vec<&RecordBatch> = batches.iter().map(|batch| &batch.columns).collect();
     let rows: u64 = batches.iter().map(|batch| batch.statistics.rows).sum();
     let parts = Part::of_hot(&columns);
@@ -56,33 +60,36 @@ pub(crate) fn write_block(
     let mut writer = Writer::create(path, signal, &layout, (rows, traces(batches)))?;
     let mut contents = Contents::new(signal, received, rows);
     let order = order(signal, batches);
+    let sizes: Vec<Vec<u64>> = arranged.iter().map(row_bytes).collect();
     // One thread gathers and looks at rows while the other writes those before.
     let (send, ready) = std::sync::mpsc::sync_channel(1);
     let contents = std::thread::scope(|threads| {
         let gathering = threads.spawn(move || {
-            for places in order.chunks(portion(rows, batches)) {
-                let rows = gather.rows(places)?;
-                contents.add(&rows);
+            let mut rest = order.as_slice();
+            while !rest.is_empty() {
+                let (now, later) = rest.split_at(portion(rest, &sizes));
+                rest = later;
+                let pieces = contents.add(&gather.rows(now)?);
                 // Fails when writing failed, which tells of it.
-                if send.send(rows).is_err() {
+                if send.send(pieces).is_err() {
                     break;
                 }
             }
             Ok::<_, Error>(contents)
         });
-        for rows in ready {
-            writer.write(&rows)?;
+        for piece in ready.into_iter().flatten() {
+            writer.write(&piece)?;
         }
         gathering.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
-    writer.finish(Timestamp::now(), contents)
+    writer.finish(origin, contents)
 }
 
-/// How many rows to gather at once.
-fn portion(rows: u64, batches: &[Arc<HotBatch>]) -> usize {
-    let bytes: u64 = batches.iter().map(|batch| batch.bytes).sum();
-    let per_row = (bytes / rows.max(1)).max(1);
-    usize::try_from(PORTION_BYTES / per_row).unwrap_or(PAGE_ROWS).clamp(64, PAGE_ROWS)
+/// How many of these rows to gather at once.
+fn portion(places: &[RowPlace], sizes: &[Vec<u64>]) -> usize {
+    let size = |(batch, row): &RowPlace| sizes.get(*batch).and_then(|of| of.get(*row)).copied().unwrap_or(0);
+    let next: Vec<u64> = places.iter().take(PAGE_ROWS).map(size).collect();
+    fitting(&next, PORTION_BYTES).0
 }
 
 /// What is known of rows that are written.
@@ -91,6 +98,8 @@ pub(super) struct Contents {
     /// What a time that was not given counts as.
     received: Timestamp,
     parts: Vec<BlockStatistics>,
+    pieces: Pieces,
+    value_bytes: u64,
     words: Words,
     /// Of spans.
     rollup: Rollup,
@@ -103,20 +112,27 @@ impl Contents {
             signal,
             received,
             parts: Vec::new(),
-            words: Words::new(group_rows(rows)),
+            pieces: Pieces::new(rows),
+            value_bytes: 0,
+            words: Words::new(),
             rollup: Rollup::default(),
         }
     }
 
-    /// Looks at the next rows.
-    pub(super) fn add(&mut self, rows: &RecordBatch) {
-        if self.signal != Signal::Metrics {
-            self.words.add(rows);
-        }
+    /// Looks at the next rows, and answers in which pieces to write them.
+    pub(super) fn add(&mut self, rows: &RecordBatch) -> Vec<Piece> {
         if self.signal == Signal::Traces && self.rollup.operations.len() <= MOST_OPERATIONS {
             self.rollup.add(rows);
         }
         self.parts.push(statistics::of_rows(self.signal, rows, self.received));
+        let pieces = self.pieces.cut(rows);
+        for piece in &pieces {
+            self.value_bytes += piece.value_bytes;
+            if self.signal != Signal::Metrics {
+                self.words.add(&piece.rows, piece.ends_group);
+            }
+        }
+        pieces
     }
 }
 
@@ -144,8 +160,10 @@ impl Writer {
     }
 
     /// The next rows, in the layout's schema.
-    pub(super) fn write(&mut self, rows: &RecordBatch) -> Result<(), Error> {
-        self.file.write(rows).map_err(|error| disk_error(error, &self.temporary.0))
+    pub(super) fn write(&mut self, piece: &Piece) -> Result<(), Error> {
+        let written = self.file.write(&piece.rows);
+        let written = if piece.ends_group { written.and_then(|()| self.file.flush()) } else { written };
+        written.map_err(|error| disk_error(error, &self.temporary.0))
     }
 
     /// Writes what is not rows: between the last row group and the footer, where Parquet readers do not look. Answers what
@@ -172,13 +190,33 @@ impl Writer {
     }
 
     /// Fsyncs the file and gives it its name, for good. The contents are those of all rows.
-    pub(super) fn finish(mut self, sealed: Timestamp, contents: Contents) -> Result<Description, Error> {
+    pub(super) fn finish(mut self, origin: &Origin, contents: Contents) -> Result<Description, Error> {
         self.file.flush().map_err(|error| disk_error(error, &self.temporary.0))?;
         let mut metadata = self.schema.metadata().clone();
         for (key, value) in self.write_indexes(contents.signal, contents.words, &contents.rollup)? {
             metadata.insert(key.to_owned(), value);
         }
         let schema = Arc::new(self.schema.as_ref().clone().with_metadata(metadata));
+        let statistics = BlockStatistics { sealed: origin.sealed, ..statistics::sum(&contents.parts) };
+        let value_bytes = contents.value_bytes;
+        let sums = self.file.inner().whole_chunks();
+        let manifest = Manifest::new(origin, &statistics, &schema, (&sums, value_bytes)).to_text()?;
+        self.file.append_key_value_metadata(KeyValue::new(manifest::KEY.to_owned(), manifest));
+        let (path, bytes, checksums) = self.name()?;
+        Ok(Description {
+            place: Place::Disk(path),
+            bytes,
+            statistics,
+            schema,
+            checksums,
+            coverage: origin.coverage,
+            generation: origin.generation,
+            value_bytes,
+        })
+    }
+
+    /// Ends the file, and names it once all of it is on the disk.
+    fn name(mut self) -> Result<(PathBuf, u64, Checksums), Error> {
         self.file.finish().map_err(|error| disk_error(error, &self.temporary.0))?;
         self.file.inner().inner().sync_all().map_err(Error::io("writing", &self.temporary.0))?;
         steps::reached("seal: file written");
@@ -188,8 +226,7 @@ impl Writer {
         let directory = path.parent().unwrap_or(&path);
         disk::sync_directory(directory).map_err(Error::io("writing the directory", directory))?;
         let bytes = path.metadata().map_err(Error::io("reading", &path))?.len();
-        let statistics = BlockStatistics { sealed, ..statistics::sum(&contents.parts) };
-        Ok(Description { place: Place::Disk(path), bytes, statistics, schema, checksums })
+        Ok((path, bytes, checksums))
     }
 }
 
@@ -200,12 +237,6 @@ impl Drop for Temporary {
     fn drop(&mut self) {
         disk::remove(&self.0);
     }
-}
-
-/// How many rows of a block of so many are in a row group.
-fn group_rows(rows: u64) -> usize {
-    let rows = usize::try_from(rows).unwrap_or(usize::MAX);
-    rows.div_ceil(rows.div_ceil(ROW_GROUP_ROWS).max(1)).next_multiple_of(PAGE_ROWS).max(PAGE_ROWS)
 }
 
 fn properties(

@@ -40,7 +40,8 @@ fn sequences(bytes: &[u8]) -> Vec<u64> {
 
 fn open(directory: &Path) -> (Log, Vec<(u64, Bytes)>) {
     let mut found = Vec::new();
-    let log = Log::open(directory, 0, |sequence, record| found.push((sequence, record.payload))).unwrap();
+    let (log, _) =
+        Log::open(directory, 0, |sequence, record| found.push((sequence, record.payload))).unwrap();
     (log, found)
 }
 

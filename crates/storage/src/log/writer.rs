@@ -4,6 +4,7 @@ use super::reader::{HEADER, scan};
 use super::record::{Record, Salt};
 use crate::disk;
 use crate::error::Error;
+use crate::problem::{Problem, Severity};
 use crate::steps;
 use crate::tables::TableKey;
 use bytes::Bytes;
@@ -52,12 +53,13 @@ impl Log {
         directory: &Path,
         floor: u64,
         mut visit: impl FnMut(u64, Record),
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Vec<Problem>), Error> {
         let mut state = State { active: None, closed: Vec::new(), next_sequence: floor + 1 };
+        let mut problems = Vec::new();
         let names = segments(directory).map_err(Error::io("reading the directory", directory))?;
         let count = names.len();
         for (place, (path, salt)) in names.into_iter().enumerate() {
-            let (segment, records) = read_segment(path, salt, place + 1 == count)?;
+            let (segment, records) = read_segment(path, salt, place + 1 == count, &mut problems)?;
             let Some(segment) = segment else { continue };
             for (sequence, record) in records {
                 state.next_sequence = state.next_sequence.max(sequence + 1);
@@ -66,7 +68,7 @@ impl Log {
             state.closed.push(segment);
         }
         let bytes = AtomicU64::new(state.closed.iter().map(|segment| segment.bytes).sum());
-        Ok(Self { directory: directory.to_owned(), state: Mutex::new(state), bytes })
+        Ok((Self { directory: directory.to_owned(), state: Mutex::new(state), bytes }, problems))
     }
 
     /// Writes the records as one group and fsyncs it; the records' sequence numbers count up from the answer.
@@ -200,16 +202,20 @@ pub(super) fn salt_of(path: &Path) -> Option<Salt> {
 type Records = Vec<(u64, Record)>;
 
 /// Reads one segment; cuts or removes what a crash left of it.
-fn read_segment(path: PathBuf, salt: Salt, is_last: bool) -> Result<(Option<Segment>, Records), Error> {
+fn read_segment(
+    path: PathBuf,
+    salt: Salt,
+    is_last: bool,
+    problems: &mut Vec<Problem>,
+) -> Result<(Option<Segment>, Records), Error> {
     let content = Bytes::from(std::fs::read(&path).map_err(Error::io("reading", &path))?);
     let found = scan(&content, salt);
     for damage in &found.damage {
-        let (from, to) = (damage.start, damage.end);
-        tracing::warn!(path = %path.display(), from, to, "the log is damaged between these bytes; the rest is kept");
+        problems.push(damaged(&path, (damage.start, damage.end)));
     }
     let torn = content.len() - found.end;
     if torn > 0 && !is_last {
-        tracing::warn!(path = %path.display(), from = found.end, "the log is damaged from this byte on");
+        problems.push(damaged(&path, (found.end, content.len())));
     }
     if found.records.is_empty() && is_last {
         tracing::info!(path = %path.display(), bytes = torn, "the log's last segment holds nothing whole; removed");
@@ -225,6 +231,16 @@ fn read_segment(path: PathBuf, salt: Salt, is_last: bool) -> Result<(Option<Segm
         last.insert(TableKey { tenant: record.tenant.clone(), signal: record.signal }, *sequence);
     }
     Ok((Some(Segment { path, bytes: found.end as u64, last }), found.records))
+}
+
+/// A part of the log that is no request, although there should be some.
+fn damaged(path: &Path, (from, to): (usize, usize)) -> Problem {
+    tracing::error!(path = %path.display(), from, to, "the log is damaged between these bytes; the rest is kept");
+    let message = format!(
+        "the log {} is damaged from byte {from} to {to}: requests that were stored there are lost, all others were kept",
+        path.display()
+    );
+    Problem::new("logDamaged", Severity::Degraded, message)
 }
 
 fn cut(path: &Path, length: u64) -> io::Result<()> {

@@ -10,6 +10,7 @@ mod memory;
 
 pub(crate) use decision::Decision;
 
+use crate::Store;
 use crate::snapshot::HotBatch;
 use arrow::array::BooleanArray;
 use arrow::record_batch::RecordBatch;
@@ -81,8 +82,9 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    pub(crate) fn now(unripe: Unripe) -> Self {
-        Self { now: Timestamp::now(), unripe }
+    /// The present, by the store's clock.
+    pub(crate) fn now(store: &Store, unripe: Unripe) -> Self {
+        Self { now: store.clock.now(), unripe }
     }
 }
 
@@ -104,10 +106,10 @@ struct State {
 
 impl Sampler {
     /// For a store whose newest block has this id.
-    pub(crate) fn new(sampling: Sampling, newest_block: i64) -> Self {
+    pub(crate) fn new(sampling: Sampling, newest_block: i64, now: Timestamp) -> Self {
         let threshold = threshold(sampling.rest);
         let state = State { memory: Memory::new(newest_block), sampled: HashMap::new(), early: None };
-        Self { sampling, threshold, opened: Timestamp::now(), state: Mutex::new(state) }
+        Self { sampling, threshold, opened: now, state: Mutex::new(state) }
     }
 
     /// Whether the traces that began in this batch have had their time.

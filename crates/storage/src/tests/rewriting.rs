@@ -25,7 +25,7 @@ fn attributes(number: u8) -> Vec<Attribute> {
     kinds.into_iter().take(1 + usize::from(number % 4)).collect()
 }
 
-fn request(signal: Signal, numbers: std::ops::Range<u8>) -> Batch {
+pub(super) fn request(signal: Signal, numbers: std::ops::Range<u8>) -> Batch {
     let trace = |number: u8| TraceId([number % 5 + 1; 16]);
     let time = |number: u8| Timestamp(5_000 - u64::from(number) * 10);
     let wire = match signal {
@@ -76,7 +76,7 @@ async fn rows(storage: &Storage, signal: Signal) -> Vec<RecordBatch> {
 }
 
 /// Rows as text, in the order of the block, attributes sorted.
-async fn texts(storage: &Storage, signal: Signal) -> Vec<String> {
+pub(super) async fn texts(storage: &Storage, signal: Signal) -> Vec<String> {
     let sorted = |mut attributes: Vec<Attribute>| {
         attributes.sort_by(|left, right| left.key.cmp(&right.key));
         attributes
