@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -264,15 +265,14 @@ def test_no_text_from_outside_steers_the_terminal(own_clew):
     clew.post("/v1/traces", {"resourceSpans": [{
         "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": STEERING}}]},
         "scopeSpans": [{"scope": {"name": STEERING}, "spans": [{
-            "traceId": trace, "spanId": span, "name": STEERING, "startTimeUnixNano": "1764578302000000000",
-            "endTimeUnixNano": "1764578303000000000", "attributes": odd,
+            "traceId": trace, "spanId": span, "name": STEERING, "attributes": odd,
+            "startTimeUnixNano": str(time.time_ns() - 1_000_000_000), "endTimeUnixNano": str(time.time_ns()),
         }]}],
     }]})
     steering = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
     printed = {}
     for arguments in [
-        ("search", "--from", "2025-01-01T00:00:00Z"), ("search", "--json", "--from", "2025-01-01T00:00:00Z"),
-        ("trace", trace), ("trace", trace, "--json"), ("export", "traces"), ("doctor",), ("doctor", "--json"),
+        ("search",), ("search", "--json"), ("trace", trace), ("trace", trace, "--json"), ("export", "traces"), ("doctor",), ("doctor", "--json"),
         ("prices", "explain", trace), ("prices", "explain", trace, "--json"),
         ("inspect", str(clew.directory)), ("inspect", "--json", str(clew.directory)),
         ("delete", "--trace", trace, "--yes", "--json"),

@@ -33,7 +33,7 @@ pub fn reason_at<'a>(slice: Slice<'a>, stopped: Malformed) -> Option<&'a str> {
     slice.bytes.get(next.checked_sub(1)?).filter(|tag| **tag == REASON_TAG)?;
     let mut fields = Fields { bytes: slice.bytes, next, at: slice.at };
     let length = usize::try_from(fields.varint().ok()?).ok()?;
-    std::str::from_utf8(fields.take(length).ok()?.bytes).ok()
+    std::str::from_utf8(Fields::take(&mut fields, length).ok()?.bytes).ok()
 }
 
 /// The data of one field.
