@@ -272,7 +272,7 @@ def test_no_text_from_outside_steers_the_terminal(own_clew):
     steering = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
     printed = {}
     for arguments in [
-        ("search",), ("search", "--json"), ("trace", trace), ("trace", trace, "--json"), ("export", "traces"), ("doctor",), ("doctor", "--json"),
+        ("search",), ("search", "--json"), ("trace", trace), ("trace", trace, "--json"), ("export",), ("doctor",), ("doctor", "--json"),
         ("prices", "explain", trace), ("prices", "explain", trace, "--json"),
         ("inspect", str(clew.directory)), ("inspect", "--json", str(clew.directory)),
         ("delete", "--trace", trace, "--yes", "--json"),
@@ -280,8 +280,8 @@ def test_no_text_from_outside_steers_the_terminal(own_clew):
         printed[arguments] = run(*arguments, clew=clew)
         assert not steering.search(printed[arguments]), arguments
     assert json.loads(printed["trace", trace, "--json"])["spans"][0]["name"] == STEERING
-    line = json.loads(printed["export", "traces"])
+    line = json.loads(printed["export",])
     assert line["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["name"] == STEERING
     assert "\\u202egnp.exe" in printed["trace", trace]
-    failed = subprocess.run([BINARY, "search", STEERING, "--server", clew.api], capture_output=True, text=True, timeout=60)
+    failed = subprocess.run([BINARY, "trace", STEERING, "--server", clew.api], capture_output=True, text=True, timeout=60)
     assert failed.returncode != 0 and not steering.search(failed.stderr), failed.stderr

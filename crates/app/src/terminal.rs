@@ -118,7 +118,8 @@ fn with_colours(text: &str) -> Cow<'_, str> {
     let mut parts = text.split("\x1b[");
     let first = escaped(parts.next().unwrap_or_default());
     parts.fold(first, |before, part| {
-        let ours = COLOURS.iter().any(|code| part.strip_prefix(code).is_some_and(|rest| rest.starts_with('m')));
+        let ours =
+            COLOURS.iter().any(|code| part.strip_prefix(code).is_some_and(|rest| rest.starts_with('m')));
         Cow::Owned(format!("{before}{}{}", if ours { "\x1b[" } else { "\\u001b[" }, escaped(part)))
     })
 }
@@ -212,7 +213,8 @@ mod tests {
 
     /// Everything that steers a terminal or turns text around.
     fn steering() -> Vec<char> {
-        let ranges = [0..=0x1f, 0x7f..=0x9f, 0x61c..=0x61c, 0x200e..=0x200f, 0x202a..=0x202e, 0x2066..=0x2069];
+        let ranges =
+            [0..=0x1f, 0x7f..=0x9f, 0x61c..=0x61c, 0x200e..=0x200f, 0x202a..=0x202e, 0x2066..=0x2069];
         let all = ranges.into_iter().flatten().filter_map(char::from_u32);
         all.filter(|character| !matches!(character, '\n' | '\t')).collect()
     }
@@ -231,7 +233,10 @@ mod tests {
         }
         assert_eq!(harmless("two\nlines"), "two lines");
         assert_eq!(escaped("\x1b[31mred"), "\\u001b[31mred");
-        assert_eq!(with_colours("\x1b[31mred\x1b[0m \x1b[2J\x1b[5m\x1b"), "\x1b[31mred\x1b[0m \\u001b[2J\\u001b[5m\\u001b");
+        assert_eq!(
+            with_colours("\x1b[31mred\x1b[0m \x1b[2J\x1b[5m\x1b"),
+            "\x1b[31mred\x1b[0m \\u001b[2J\\u001b[5m\\u001b"
+        );
     }
 
     #[test]

@@ -45,12 +45,8 @@ pub async fn wire(config: &Config, listeners: Listeners, means: Means) -> anyhow
     let stores = Arc::new(StorageExporter { storage: storage.clone() });
     let exporter: Arc<dyn Exporter> = Arc::new(AgentEvents::new(stores));
     let diagnostics = Diagnostics::default();
-    let intake = Arc::new(Intake::new(
-        Arc::clone(&exporter),
-        limits(config),
-        diagnostics.clone(),
-        Handle::current(),
-    ));
+    let intake =
+        Arc::new(Intake::new(Arc::clone(&exporter), limits(config), diagnostics.clone(), Handle::current()));
     let receivers_stop = CancellationToken::new();
     let application = Running::new(
         config,
@@ -70,10 +66,8 @@ pub async fn wire(config: &Config, listeners: Listeners, means: Means) -> anyhow
     supervisor.add("storage", Stage::Stores, |stop| async move { Ok(storage.run(stop).await?) });
     let [grpc_places, http_places, page_places, prometheus_places] = Places::divided(means.connections);
     let door = |name, router, places| Door { name, router, diagnostics: diagnostics.clone(), places };
-    let receivers = [
-        ("OTLP/gRPC", listeners.otlp_grpc, grpc_places),
-        ("OTLP/HTTP", listeners.otlp_http, http_places),
-    ];
+    let receivers =
+        [("OTLP/gRPC", listeners.otlp_grpc, grpc_places), ("OTLP/HTTP", listeners.otlp_http, http_places)];
     for (name, listener, places) in receivers {
         let router = pipeline::otlp::router(Port { intake: Arc::clone(&intake), name });
         let (door, receivers_stop) = (door(name, router, places), receivers_stop.clone());

@@ -60,8 +60,9 @@ fn refused_host(request: &Request, allowed: &[String]) -> Option<ApiError> {
             let message = format!("{shown:?} is no host; expected a name or an address, and perhaps a port");
             return Some(ApiError::invalid(message));
         };
-        let message =
-            format!("this server does not go by the name {shown:?}; add it to query.allowed-hosts if it should");
+        let message = format!(
+            "this server does not go by the name {shown:?}; add it to query.allowed-hosts if it should"
+        );
         (!is_known(name, allowed)).then(|| ApiError::new(Kind::Denied, message))
     })
 }
@@ -81,8 +82,9 @@ fn name_of(host: &str) -> Option<&str> {
         }
     };
     let digits = port.strip_prefix(':');
-    let is_port =
-        digits.map_or(port.is_empty(), |digits| digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<u16>().is_ok());
+    let is_port = digits.map_or(port.is_empty(), |digits| {
+        digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<u16>().is_ok()
+    });
     is_port.then_some(name)
 }
 
@@ -101,7 +103,10 @@ fn refused_site(request: &Request, allowed: &[String]) -> Option<ApiError> {
     if is_from_ourselves(headers) || is_visit(request) || is_of_named_site(headers, allowed) {
         return None;
     }
-    Some(ApiError::new(Kind::Denied, "another site's page may not ask here; open the page of this server itself"))
+    Some(ApiError::new(
+        Kind::Denied,
+        "another site's page may not ask here; open the page of this server itself",
+    ))
 }
 
 /// Whether a person follows a link to the page, which shows nothing to where the link stood.

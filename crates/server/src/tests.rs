@@ -41,12 +41,7 @@ impl Answer {
     }
 }
 
-async fn ask_whole(
-    spans: &[Span],
-    line: &str,
-    headers: &[(&str, &str)],
-    body: &str,
-) -> http::Response<Body> {
+async fn ask_whole(spans: &[Span], line: &str, headers: &[(&str, &str)], body: &str) -> http::Response<Body> {
     let (method, path) = line.split_once(' ').unwrap();
     let mut request = Request::builder().method(method).uri(path);
     for (name, value) in headers {

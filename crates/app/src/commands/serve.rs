@@ -3,8 +3,8 @@
 use crate::config::{Config, Effective, LogFormat};
 use crate::failure::Failure;
 use crate::listening::{Addresses, Listeners};
-use crate::terminal::Output;
 use crate::process;
+use crate::terminal::Output;
 use crate::wiring::{self, Means};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;

@@ -176,7 +176,10 @@ struct Stream {
 }
 
 impl Stream {
-    fn next(&mut self, context: &mut Context<'_>) -> Poll<Option<std::result::Result<Frame<Bytes>, axum::Error>>> {
+    fn next(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<std::result::Result<Frame<Bytes>, axum::Error>>> {
         if self.rest.is_empty() {
             let frame = match std::task::ready!(Pin::new(&mut self.body).poll_frame(context)) {
                 Some(Ok(frame)) => frame,

@@ -1,16 +1,16 @@
 //! Real connections: both protocols on one port, wrong ones recognised, slow ones ended, shutdown without loss.
 
 use crate::fixture::{Answer, Fixture, SPAN, span};
-use bytes::Bytes;
-use http::Request;
-use http_body_util::Full;
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
+use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream;
+use http::Request;
 use http_body_util::BodyExt;
+use http_body_util::Full;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use pipeline::{Door, Outcome, Places};
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -211,10 +211,12 @@ async fn a_stream_that_is_not_read_is_ended() {
     let (router, given_up) = answers();
     let served = serve_router("page", Fixture::new("OTLP/HTTP"), router).await;
     let io = TokioIo::new(served.connect().await);
-    let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
     let mut tasks = JoinSet::new();
     tasks.spawn(connection);
-    let request = |path| Request::get(format!("http://localhost{path}")).body(Full::<Bytes>::default()).unwrap();
+    let request =
+        |path| Request::get(format!("http://localhost{path}")).body(Full::<Bytes>::default()).unwrap();
     let silent = sender.send_request(request("/silent")).await.unwrap();
     // A stream with nothing to say may be silent for as long as it likes.
     sleep(Duration::from_secs(3_600)).await;
@@ -235,7 +237,8 @@ async fn who_reads_slowly_or_waits_for_news_is_not_ended() {
     let mut slow = served.connect().await;
     slow.write_all(b"GET /much HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     let io = TokioIo::new(served.connect().await);
-    let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
     let mut tasks = JoinSet::new();
     tasks.spawn(connection);
     let request = Request::get("http://localhost/much").body(Full::<Bytes>::default()).unwrap();
@@ -270,9 +273,8 @@ fn decoding_does_not_wait_for_threads_of_questions() {
     let question = of_questions.spawn_blocking(move || held.recv().is_err());
     let large = format!("{}{SPAN}", " ".repeat(1 << 20));
     let json = [("content-type", "application/json")];
-    let answer = of_questions.block_on(async {
-        timeout(Duration::from_secs(20), fixture.post("/v1/traces", &json, large)).await
-    });
+    let answer = of_questions
+        .block_on(async { timeout(Duration::from_secs(20), fixture.post("/v1/traces", &json, large)).await });
     assert_eq!(answer.expect("it is answered").status, 200);
     drop(release);
     assert!(of_questions.block_on(question).unwrap());

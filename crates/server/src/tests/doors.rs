@@ -51,7 +51,9 @@ async fn hosts_that_are_none_are_refused() {
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{hosts:?}");
     }
     // A target with a host of its own says which one is meant.
-    for (target, status) in [("http://localhost/api/v1/status", 200), ("http://evil.example/api/v1/status", 403)] {
+    for (target, status) in
+        [("http://localhost/api/v1/status", 200), ("http://evil.example/api/v1/status", 403)]
+    {
         let answer = ask(&[], &format!("GET {target}"), &[("host", "localhost")], "").await;
         assert_eq!(answer.status, status, "{target}");
     }
@@ -98,7 +100,9 @@ async fn other_sites_pages_may_not_ask() {
         (&[("host", "localhost:1"), ("origin", "null")], false, false),
         (&named, true, true),
     ] {
-        for (line, expect) in page.map(|line| (line, of_page)).into_iter().chain(data.map(|line| (line, of_data))) {
+        for (line, expect) in
+            page.map(|line| (line, of_page)).into_iter().chain(data.map(|line| (line, of_data)))
+        {
             let refused = ask_head(line, headers).await == 403;
             assert_eq!(!refused, expect, "{line} {headers:?}");
         }

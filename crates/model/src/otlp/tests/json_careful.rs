@@ -43,8 +43,16 @@ fn a_bad_span_costs_itself() {
 fn what_is_no_item_is_refused_alone() {
     let check = |signal, json: &str, expect: Expect| expect.assert_eq(&told(signal, json));
     let span = format!("{{{IDS}}}");
-    check(Signal::Traces, &format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[5,{span},null]}}]}}]}}"#), expect![]);
-    check(Signal::Traces, &format!(r#"{{"resourceSpans":{{"scopeSpans":{{"spans":{span}}},"resource":7}}}}"#), expect![]);
+    check(
+        Signal::Traces,
+        &format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[5,{span},null]}}]}}]}}"#),
+        expect![],
+    );
+    check(
+        Signal::Traces,
+        &format!(r#"{{"resourceSpans":{{"scopeSpans":{{"spans":{span}}},"resource":7}}}}"#),
+        expect![],
+    );
     check(
         Signal::Traces,
         &format!(
