@@ -98,7 +98,7 @@ fn expected(shape: Shape) -> &'static str {
         Shape::Double => "a number",
         Shape::Bool => "true or false",
         Shape::Enum(_) => "a known name or number",
-        _ => "a whole number",
+        _ => "a whole number in range",
     }
 }
 

@@ -37,8 +37,8 @@ mod tests {
     use super::Places;
     use futures::FutureExt;
 
-    #[tokio::test]
-    async fn a_flood_leaves_the_other_ports_their_own() {
+    #[test]
+    fn a_flood_leaves_the_other_ports_their_own() {
         for (connections, most, left) in [(16, 10, 2), (128, 80, 16), (9, 6, 1), (4, 1, 1), (0, 1, 1)] {
             let ports = Places::divided::<4>(connections);
             let take_all = |port: &Places| -> Vec<_> {

@@ -25,6 +25,9 @@ use tokio::time::{Instant, Sleep, sleep};
 
 /// How long nothing of what there is to write may be taken. Who has nothing to write is not bound by it.
 const LIMIT: Duration = Duration::from_secs(30);
+/// The same for a stream of HTTP/2. Its window is opened by half at a time, so that whoever reads a megabyte a minute seems
+/// to stand still for most of it.
+const STREAM_LIMIT: Duration = Duration::from_secs(60);
 /// How often streams are looked at.
 const LOOK: Duration = Duration::from_secs(5);
 /// A larger piece of a stream is written in parts, so that each is progress.
@@ -132,7 +135,7 @@ impl Streams {
                 let oldest = self.given().1.values().min().copied();
                 match oldest {
                     None => break,
-                    Some(since) if since.elapsed() >= LIMIT => return,
+                    Some(since) if since.elapsed() >= STREAM_LIMIT => return,
                     Some(_) => sleep(LOOK).await,
                 }
             }

@@ -96,7 +96,12 @@ fn what_is_not_a_request_says_where() {
             "not an OTLP traces export request in JSON: invalid type: sequence, expected an object with keys such as resourceSpans at line 1 column 1 (at byte 0)"
         ],
     );
-    check(r#"{"resourceSpans":[{"scopeSpans":5}]}"#, expect![]);
+    check(
+        r#"{"resourceSpans":[{"scopeSpans":5}]}"#,
+        expect![
+            "not an OTLP traces export request in JSON: invalid type: integer `5`, expected an object or a list of objects for scopeSpans at line 1 column 33 (at byte 32)"
+        ],
+    );
 }
 
 #[test]

@@ -25,18 +25,51 @@ fn a_bad_span_costs_itself() {
         );
         expect.assert_eq(&told(Signal::Traces, &json));
     };
-    check(r#""startTimeUnixNano":"soon""#, expect![]);
-    check(r#""kind":"SPAN_KIND_FUTURE""#, expect![]);
-    check(r#""status":"OK""#, expect![]);
-    check(r#""flags":8589934592"#, expect![]);
-    check(r#""attributes":[5]"#, expect![]);
-    check(r#""attributes":[{"key":"b","value":{"bytesValue":"***"}}]"#, expect![]);
-    check(r#""attributes":[{"key":"b","value":{"boolValue":"yes"}}]"#, expect![]);
-    check(r#""attributes":{"\ud83d":1}"#, expect![]);
-    check(r#""\ud83d":1"#, expect![]);
-    check(r#""events":["boom"]"#, expect![]);
-    check(&format!(r#""traceState":"{}""#, "x".repeat(10)), expect![]);
-    check(&format!(r#""events":["{}"]"#, "x".repeat(100_000)), expect![]);
+    check(
+        r#""startTimeUnixNano":"soon""#,
+        expect![[r#"2 1 span 2 "odd": its startTimeUnixNano: "soon" is not a whole number in range for startTimeUnixNano"#]],
+    );
+    check(
+        r#""kind":"SPAN_KIND_FUTURE""#,
+        expect![[r#"2 1 span 2 "odd": its kind: "SPAN_KIND_FUTURE" is not a known name or number for kind"#]],
+    );
+    check(
+        r#""status":"OK""#,
+        expect![[
+            r#"2 1 span 2 "odd": its status: invalid type: string "OK", expected an object or a list of objects for status"#
+        ]],
+    );
+    check(
+        r#""flags":8589934592"#,
+        expect![[r#"2 1 span 2 "odd": its flags: "8589934592" is not a whole number in range for flags"#]],
+    );
+    check(
+        r#""attributes":[5]"#,
+        expect![[r#"2 1 span 2 "odd": its attributes: invalid type: integer `5`, expected an object"#]],
+    );
+    check(
+        r#""attributes":[{"key":"b","value":{"bytesValue":"***"}}]"#,
+        expect![[r#"2 1 span 2 "odd": its attributes: "***" is not base64 for bytesValue"#]],
+    );
+    check(
+        r#""attributes":[{"key":"b","value":{"boolValue":"yes"}}]"#,
+        expect![[r#"2 1 span 2 "odd": its attributes: "yes" is not true or false for boolValue"#]],
+    );
+    check(
+        r#""attributes":{"\ud83d":1}"#,
+        expect![[r#"2 1 span 2 "odd": its attributes: unexpected end of hex escape"#]],
+    );
+    check(r#""\ud83d":1"#, expect!["2 1 span 2: unexpected end of hex escape"]);
+    check(
+        r#""events":["boom"]"#,
+        expect![[r#"2 1 span 2 "odd": its events: invalid type: string "boom", expected an object"#]],
+    );
+    check(
+        &format!(r#""events":["{}"]"#, "x".repeat(100_000)),
+        expect![[
+            r#"2 1 span 2 "odd": its events: invalid type: string "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"#
+        ]],
+    );
 }
 
 #[test]
@@ -46,24 +79,26 @@ fn what_is_no_item_is_refused_alone() {
     check(
         Signal::Traces,
         &format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[5,{span},null]}}]}}]}}"#),
-        expect![],
+        expect!["1 1 span 1: invalid type: integer `5`, expected an object"],
     );
     check(
         Signal::Traces,
         &format!(r#"{{"resourceSpans":{{"scopeSpans":{{"spans":{span}}},"resource":7}}}}"#),
-        expect![],
+        expect!["0 1 span 1: its resource: invalid type: integer `7`, expected an object"],
     );
     check(
         Signal::Traces,
         &format!(
             r#"{{"resourceSpans":[{{"scopeSpans":[{{"scope":{{"attributes":[7]}},"spans":[{span}]}},{{"spans":[{span}]}}]}}]}}"#
         ),
-        expect![],
+        expect!["1 1 span 1: its scope: its attributes: invalid type: integer `7`, expected an object"],
     );
     check(
         Signal::Logs,
         r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"severityNumber":"LOUD"},{"body":{"stringValue":"x"}}]}]}]}"#,
-        expect![],
+        expect![[
+            r#"1 1 log record 1: its severityNumber: "LOUD" is not a known name or number for severityNumber"#
+        ]],
     );
     check(
         Signal::Metrics,
@@ -71,7 +106,7 @@ fn what_is_no_item_is_refused_alone() {
             {"name":"m","sum":{"dataPoints":[{"asInt":"1"},{"asInt":"many"},{"asInt":"3"}]}},
             {"name":"n","sum":{"dataPoints":[{},{}],"aggregationTemporality":"SOME"}},
             {"name":"o","gauge":{"dataPoints":[{"asDouble":1}]}}]}]}]}"#,
-        expect![],
+        expect![[r#"3 3 metric 1 "m": its asInt: "many" is not a whole number in range for asInt; metric 2 "n": its aggregationTemporality: "SOME" is not a known name or number for aggregationTemporality"#]],
     );
 }
 
