@@ -50,8 +50,10 @@ def wait_until(condition, seconds=20, message="condition"):
 class Clew:
     """One server with its own ports and data directory."""
 
-    def __init__(self, directory, extra=(), environment=None):
+    def __init__(self, directory, extra=(), environment=None, limits=None):
         self.directory = directory
+        # Commands of the shell that bound what the server may use: `ulimit -n 256`.
+        self.limits = limits
         self.extra = list(extra)
         self.environment = environment or {}
         self.grpc, self.http, self.query, self.prometheus = free_ports(4)
@@ -73,6 +75,8 @@ class Clew:
             "--query-address", f"127.0.0.1:{self.query}",
             "--prometheus-address", f"127.0.0.1:{self.prometheus}" if self.prometheus else "none", *self.extra,
         ]
+        if self.limits:
+            command = ["sh", "-c", f'{self.limits} && exec "$@"', "sh", *command]
         self.log = open(f"{self.directory}.log", "ab")
         self.process = subprocess.Popen(
             command, stdout=self.log, stderr=self.log, env={**os.environ, **self.environment}

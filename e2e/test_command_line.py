@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -251,3 +252,36 @@ def test_demo_of_a_system(own_clew, system, services):
     assert done.returncode == 0, done.stderr
     assert f"{server.api}/traces" in done.stdout
     assert services <= set(requests.get(f"{server.api}/api/services", timeout=30).json()["data"])
+
+
+# What steers a terminal, or turns the direction of text.
+STEERING = "\x1b]0;title\x07 \x9b31m \u202egnp.exe\u2066 \u200f\u061c \x7f\x85"
+
+
+def test_no_text_from_outside_steers_the_terminal(own_clew):
+    clew = own_clew().start()
+    trace, span = "7f" * 16, "8e" * 8
+    odd = [{"key": key, "value": {"stringValue": STEERING}} for key in ("gen_ai.request.model", "odd", "gen_ai.agent.name")]
+    clew.post("/v1/traces", {"resourceSpans": [{
+        "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": STEERING}}]},
+        "scopeSpans": [{"scope": {"name": STEERING}, "spans": [{
+            "traceId": trace, "spanId": span, "name": STEERING, "attributes": odd,
+            "startTimeUnixNano": str(time.time_ns() - 1_000_000_000), "endTimeUnixNano": str(time.time_ns()),
+        }]}],
+    }]})
+    steering = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+    printed = {}
+    for arguments in [
+        ("search",), ("search", "--json"), ("trace", trace), ("trace", trace, "--json"), ("export",), ("doctor",), ("doctor", "--json"),
+        ("prices", "explain", trace), ("prices", "explain", trace, "--json"),
+        ("inspect", str(clew.directory)), ("inspect", "--json", str(clew.directory)),
+        ("delete", "--trace", trace, "--yes", "--json"),
+    ]:
+        printed[arguments] = run(*arguments, clew=clew)
+        assert not steering.search(printed[arguments]), arguments
+    assert json.loads(printed["trace", trace, "--json"])["spans"][0]["name"] == STEERING
+    line = json.loads(printed["export",])
+    assert line["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["name"] == STEERING
+    assert "\\u202egnp.exe" in printed["trace", trace]
+    failed = subprocess.run([BINARY, "trace", STEERING, "--server", clew.api], capture_output=True, text=True, timeout=60)
+    assert failed.returncode != 0 and not steering.search(failed.stderr), failed.stderr

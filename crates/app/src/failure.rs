@@ -1,6 +1,6 @@
 //! Why a command did not do what it was asked to, and the exit code that says so.
 
-use std::io::Write;
+use crate::terminal::tell;
 use std::process::ExitCode;
 use thiserror::Error;
 
@@ -45,7 +45,7 @@ impl Failure {
     pub fn report(&self) -> ExitCode {
         if !matches!(self, Self::OutputClosed) {
             // Nothing is left to do when even standard error is closed.
-            let _ = writeln!(std::io::stderr(), "clew: {self}");
+            let _ = tell(&format!("clew: {self}"));
         }
         ExitCode::from(self.exit_code())
     }

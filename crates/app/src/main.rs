@@ -13,6 +13,7 @@ mod listening;
 mod port_holder;
 mod prices_file;
 mod prices_line;
+mod process;
 mod status;
 mod supervisor;
 mod terminal;

@@ -4,6 +4,7 @@ use futures::future::BoxFuture;
 use std::collections::HashMap;
 use std::future::Future;
 use thiserror::Error;
+use tokio::runtime::Handle;
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -22,6 +23,8 @@ type Run = Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, anyhow::Resul
 struct Component {
     name: &'static str,
     stage: Stage,
+    /// Another than the supervisor's own.
+    runtime: Option<Handle>,
     run: Run,
 }
 
@@ -49,7 +52,24 @@ impl Supervisor {
     ) where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        self.components.push(Component { name, stage, run: Box::new(|token| Box::pin(run(token))) });
+        let run: Run = Box::new(|token| Box::pin(run(token)));
+        self.components.push(Component { name, stage, runtime: None, run });
+    }
+
+    /// Adds a component that runs on the threads of another runtime, which must outlive the supervisor.
+    pub fn add_on<F>(
+        &mut self,
+        runtime: &Handle,
+        name: &'static str,
+        stage: Stage,
+        run: impl FnOnce(CancellationToken) -> F + Send + 'static,
+    ) where
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        self.add(name, stage, run);
+        if let Some(added) = self.components.last_mut() {
+            added.runtime = Some(runtime.clone());
+        }
     }
 
     /// Runs all until `stop` is ready or one of them ends; then stops them stage by stage, and waits for each.
@@ -82,7 +102,11 @@ struct Running {
 
 impl Running {
     fn start(&mut self, component: Component, token: CancellationToken) {
-        let handle = self.tasks.spawn((component.run)(token));
+        let running = (component.run)(token);
+        let handle = match component.runtime {
+            Some(runtime) => self.tasks.spawn_on(running, &runtime),
+            None => self.tasks.spawn(running),
+        };
         self.left.insert(handle.id(), (component.name, component.stage));
     }
 
@@ -165,5 +189,26 @@ mod tests {
         let (mut supervisor, _) = with_order();
         supervisor.add("broken", Stage::Doors, |_| async { panic!("a bug") });
         assert!(supervisor.run(pending()).await.unwrap_err().to_string().contains("broken failed"));
+    }
+
+    /// Those of another runtime run on its threads, and are stopped and waited for like all.
+    #[test]
+    fn components_of_another_runtime_are_stopped_in_order() {
+        let runtime = |name| {
+            let mut builder = tokio::runtime::Builder::new_multi_thread();
+            builder.worker_threads(1).thread_name(name).build().unwrap()
+        };
+        let (own, other) = (runtime("own"), runtime("other"));
+        let (mut supervisor, order) = with_order();
+        let ran_on = Arc::clone(&order);
+        supervisor.add_on(other.handle(), "page", Stage::Doors, |token| async move {
+            token.cancelled().await;
+            let is_other = std::thread::current().name() == Some("other");
+            ran_on.lock().unwrap().push(if is_other { "page" } else { "page on its supervisor's thread" });
+            Ok(())
+        });
+        own.block_on(supervisor.run(ready(()))).unwrap();
+        let order = order.lock().unwrap();
+        assert!(order.contains(&"page") && order.last() == Some(&"store"), "{order:?}");
     }
 }

@@ -6,10 +6,9 @@ use crate::prices_file;
 use crate::status::Running;
 use crate::supervisor::{Stage, Supervisor};
 use async_trait::async_trait;
-use axum::Router;
 use model::{Batch, Kind, TenantId, TraceId};
 use pipeline::otlp::Port;
-use pipeline::{AgentEvents, Diagnostics, ExportError, Exporter, Intake, Limits};
+use pipeline::{AgentEvents, Diagnostics, Door, ExportError, Exporter, Intake, Limits, Places};
 use query::Expression;
 use server::Ports;
 use server::ports::{Deleted, Deletion};
@@ -17,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use storage::Storage;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 /// Telemetry is refused while less than this is free on the disk, so that there is room to seal what was taken in.
@@ -26,8 +26,16 @@ const LARGEST_REQUESTS_AT_ONCE: usize = 4;
 /// How long answers may take to end once the page's port closes. Live streams never end by themselves.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
 
-/// Opens the store and makes all components, not yet started.
-pub async fn wire(config: &Config, listeners: Listeners) -> anyhow::Result<Supervisor> {
+/// What the process has for its ports.
+pub struct Means {
+    /// How many connections there may be.
+    pub connections: usize,
+    /// The runtime that questions are answered on: what they hold of its threads, intake never waits for.
+    pub questions: Handle,
+}
+
+/// Opens the store and makes all components, not yet started. To be called on the runtime of intake.
+pub async fn wire(config: &Config, listeners: Listeners, means: Means) -> anyhow::Result<Supervisor> {
     let prices = prices_file::table(config.prices.file.as_deref())?;
     let options = storage_options(config)?;
     let storage = Storage::open(options).await?;
@@ -35,7 +43,8 @@ pub async fn wire(config: &Config, listeners: Listeners) -> anyhow::Result<Super
     let stores = Arc::new(StorageExporter { storage: storage.clone() });
     let exporter: Arc<dyn Exporter> = Arc::new(AgentEvents::new(stores));
     let diagnostics = Diagnostics::default();
-    let intake = Arc::new(Intake::new(Arc::clone(&exporter), limits(config), diagnostics.clone()));
+    let intake =
+        Arc::new(Intake::new(Arc::clone(&exporter), limits(config), diagnostics.clone(), Handle::current()));
     let receivers_stop = CancellationToken::new();
     let application = Running::new(
         config,
@@ -53,34 +62,31 @@ pub async fn wire(config: &Config, listeners: Listeners) -> anyhow::Result<Super
 
     let mut supervisor = Supervisor::default();
     supervisor.add("storage", Stage::Stores, |stop| async move { Ok(storage.run(stop).await?) });
-    let receivers = [("OTLP/gRPC", listeners.otlp_grpc), ("OTLP/HTTP", listeners.otlp_http)];
-    for (name, listener) in receivers {
+    let [grpc_places, http_places, page_places, prometheus_places] = Places::divided(means.connections);
+    let door = |name, router, places| Door { name, router, diagnostics: diagnostics.clone(), places };
+    let receivers =
+        [("OTLP/gRPC", listeners.otlp_grpc, grpc_places), ("OTLP/HTTP", listeners.otlp_http, http_places)];
+    for (name, listener, places) in receivers {
         let router = pipeline::otlp::router(Port { intake: Arc::clone(&intake), name });
-        let (diagnostics, receivers_stop) = (diagnostics.clone(), receivers_stop.clone());
+        let (door, receivers_stop) = (door(name, router, places), receivers_stop.clone());
         supervisor.add(name, Stage::Doors, move |stop| async move {
             let _stopping = receivers_stop.drop_guard();
-            Ok(pipeline::serve(listener, name, router, diagnostics, stop).await?)
+            Ok(pipeline::serve(listener, door, stop).await?)
         });
     }
     if let Some(listener) = listeners.prometheus {
-        let diagnostics = diagnostics.clone();
-        supervisor.add("Prometheus' API", Stage::Doors, |stop| {
-            serve_answers((listener, "Prometheus"), prometheus, diagnostics, stop)
-        });
+        let door = door("Prometheus", prometheus, prometheus_places);
+        let serve = |stop| serve_answers(listener, door, stop);
+        supervisor.add_on(&means.questions, "Prometheus' API", Stage::Doors, serve);
     }
-    supervisor.add("page and API", Stage::Doors, |stop| {
-        serve_answers((listeners.query, "page"), page, diagnostics, stop)
-    });
+    let door = door("page", page, page_places);
+    let serve = |stop| serve_answers(listeners.query, door, stop);
+    supervisor.add_on(&means.questions, "page and API", Stage::Doors, serve);
     Ok(supervisor)
 }
 
-async fn serve_answers(
-    (listener, name): (TcpListener, &'static str),
-    router: Router,
-    diagnostics: Diagnostics,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let serving = pipeline::serve(listener, name, router, diagnostics, stop.clone());
+async fn serve_answers(listener: TcpListener, door: Door, stop: CancellationToken) -> anyhow::Result<()> {
+    let serving = pipeline::serve(listener, door, stop.clone());
     tokio::select! {
         ended = serving => Ok(ended?),
         () = async { stop.cancelled().await; tokio::time::sleep(ANSWER_TIME).await } => Ok(()),

@@ -12,6 +12,7 @@ use model::batch::Encoding;
 use model::{Kind, Signal, TenantId, otlp};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 /// Larger bodies are worked on by a thread that may take its time.
@@ -97,6 +98,8 @@ pub struct Intake {
     pub limits: Limits,
     pub diagnostics: Diagnostics,
     pool: Arc<Semaphore>,
+    /// Large bodies are decoded here, whichever runtime the port is on: its threads may be held by questions.
+    runtime: Handle,
 }
 
 /// A request's body and what is known of it.
@@ -113,9 +116,15 @@ pub struct Body {
 }
 
 impl Intake {
+    /// `runtime` is the one whose threads are kept for intake.
     #[must_use]
-    pub fn new(exporter: Arc<dyn Exporter>, limits: Limits, diagnostics: Diagnostics) -> Self {
-        Self { exporter, limits, diagnostics, pool: room::pool(limits.in_flight_bytes) }
+    pub fn new(
+        exporter: Arc<dyn Exporter>,
+        limits: Limits,
+        diagnostics: Diagnostics,
+        runtime: Handle,
+    ) -> Self {
+        Self { exporter, limits, diagnostics, pool: room::pool(limits.in_flight_bytes), runtime }
     }
 
     /// Room for a request, empty as yet.
@@ -136,7 +145,7 @@ impl Intake {
         };
         // The room goes along, and stays taken even if the sender leaves meanwhile.
         let (batch, _room) = if body.bytes.len() > inline {
-            let decoding = tokio::task::spawn_blocking(move || decode(body, limit));
+            let decoding = self.runtime.spawn_blocking(move || decode(body, limit));
             decoding.await.map_err(|_| Refusal::new(Reason::Internal, "decoding failed; this is a bug"))??
         } else {
             decode(body, limit)?

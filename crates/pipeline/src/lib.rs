@@ -10,7 +10,7 @@ pub mod serve;
 pub use agent_events::AgentEvents;
 pub use diagnostics::{Diagnostics, Health, Outcome, ReceiverEvent};
 pub use intake::{Intake, Limits};
-pub use serve::serve;
+pub use serve::{Door, Places, serve};
 
 use async_trait::async_trait;
 use model::{Batch, Kind};

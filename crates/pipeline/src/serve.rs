@@ -1,6 +1,10 @@
 //! Serves a router on a port: HTTP/1.1 and HTTP/2 as they come, bounded in connections and time, ended gracefully.
 
 mod opening;
+mod places;
+mod stalling;
+
+pub use places::Places;
 
 use crate::{Diagnostics, Outcome};
 use axum::Router;
@@ -9,16 +13,15 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use opening::Opening;
+use places::Place;
+use stalling::{Bounded, Streams, Watched};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// Connections of one port; more wait to be accepted.
-const CONNECTIONS: usize = 4_096;
 /// How long a connection may stay silent before its first request.
 const OPENING_TIME: Duration = Duration::from_secs(15);
 /// How long an HTTP/1 connection may take for the head of a request, which includes being idle before it. SDKs send
@@ -31,26 +34,32 @@ const DRAIN_TIME: Duration = Duration::from_secs(10);
 /// How long to wait when the system has no means for another connection.
 const BREATHING_TIME: Duration = Duration::from_millis(100);
 
+/// A port and what is behind it.
+#[derive(Clone)]
+pub struct Door {
+    /// What the port is called in diagnostics and in the log.
+    pub name: &'static str,
+    pub router: Router,
+    pub diagnostics: Diagnostics,
+    /// Who finds no place waits to be accepted.
+    pub places: Places,
+}
+
 /// Serves until shutdown; then ends what is under way within ten seconds.
 ///
 /// # Errors
 /// None as yet: what goes wrong with one connection is that connection's, and a lack of means passes.
-pub async fn serve(
-    listener: TcpListener,
-    name: &'static str,
-    router: Router,
-    diagnostics: Diagnostics,
-    shutdown: CancellationToken,
-) -> std::io::Result<()> {
-    let port = Port { name, router, diagnostics, shutdown };
-    let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(CONNECTIONS)));
+pub async fn serve(listener: TcpListener, door: Door, shutdown: CancellationToken) -> std::io::Result<()> {
+    let name = door.name;
+    let port = Port { door, shutdown };
+    let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             biased;
             () = port.shutdown.cancelled() => break,
             Some(_) = connections.join_next() => {}
-            Some((stream, place)) = accept(&listener, &places, name) => {
+            Some((stream, place)) = port.accept(&listener) => {
                 connections.spawn(port.clone().connection(stream, graceful.watcher(), place));
             }
         }
@@ -61,26 +70,6 @@ pub async fn serve(
     }
     connections.shutdown().await;
     Ok(())
-}
-
-/// The next connection, once there is a place for it.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-    name: &'static str,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return Some((stream, place)),
-            Err(error) if is_of_one_connection(&error) => {}
-            Err(error) => {
-                // Out of file descriptors, most likely: give others time to end.
-                tracing::warn!(receiver = name, %error, "a connection could not be accepted");
-                tokio::time::sleep(BREATHING_TIME).await;
-            }
-        }
-    }
 }
 
 fn is_of_one_connection(error: &std::io::Error) -> bool {
@@ -94,15 +83,29 @@ fn is_of_one_connection(error: &std::io::Error) -> bool {
 /// What all connections of a port share.
 #[derive(Clone)]
 struct Port {
-    name: &'static str,
-    router: Router,
-    diagnostics: Diagnostics,
+    door: Door,
     shutdown: CancellationToken,
 }
 
 impl Port {
+    /// The next connection, once there is a place for it.
+    async fn accept(&self, listener: &TcpListener) -> Option<(TcpStream, Place)> {
+        let place = self.door.places.take().await?;
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => return Some((stream, place)),
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    // Out of file descriptors, most likely: give others time to end.
+                    tracing::warn!(receiver = self.door.name, %error, "a connection could not be accepted");
+                    tokio::time::sleep(BREATHING_TIME).await;
+                }
+            }
+        }
+    }
+
     /// Serves one connection to its end. The place is held till then.
-    async fn connection(self, mut stream: TcpStream, watcher: Watcher, place: OwnedSemaphorePermit) {
+    async fn connection(self, mut stream: TcpStream, watcher: Watcher, place: Place) {
         // Answers are small; waiting to fill a packet would only delay them. Where it cannot be set, they are delayed.
         drop(stream.set_nodelay(true));
         let opening = tokio::select! {
@@ -117,7 +120,7 @@ impl Port {
                 "this port speaks plain HTTP: use http:// instead of https://, or OTEL_EXPORTER_OTLP_INSECURE=true",
             ),
             Ok(Ok(Opening::Left) | Err(_)) => {}
-            Err(_) => tracing::debug!(receiver = self.name, "a connection that asked for nothing was closed"),
+            Err(_) => tracing::debug!(receiver = self.door.name, "a connection that asked for nothing was closed"),
         }
         drop(place);
     }
@@ -131,9 +134,15 @@ impl Port {
             .keep_alive_interval(PING_TIME)
             .max_concurrent_streams(256)
             .max_header_list_size(32 << 10);
-        let service = TowerToHyperService::new(self.router.clone());
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-        let Err(error) = watcher.watch(connection).await else { return };
+        let streams = Arc::new(Streams::default());
+        let service = TowerToHyperService::new(self.door.router.clone());
+        let watched = Watched { service, streams: Arc::clone(&streams) };
+        let connection = builder.serve_connection(TokioIo::new(Bounded::new(stream)), watched).into_owned();
+        let ended = tokio::select! {
+            ended = watcher.watch(connection) => ended,
+            () = streams.stand_still() => Err(stalling::STALLED.into()),
+        };
+        let Err(error) = ended else { return };
         if is_not_http(&*error) {
             self.note(
                 "bytes that are not HTTP",
@@ -141,12 +150,12 @@ impl Port {
             );
         } else {
             // A connection that breaks is the sender's to mend.
-            tracing::debug!(receiver = self.name, error, "a connection ended badly");
+            tracing::debug!(receiver = self.door.name, error, "a connection ended badly");
         }
     }
 
     fn note(&self, summary: &str, hint: &str) {
-        self.diagnostics.note(self.name, Outcome::Rejected, summary, hint, 0);
+        self.door.diagnostics.note(self.door.name, Outcome::Rejected, summary, hint, 0);
     }
 }
 

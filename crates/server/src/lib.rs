@@ -34,8 +34,8 @@ pub fn router(ports: Ports, allowed_hosts: Vec<String>) -> Router {
         .merge(page::router())
         .with_state(api::State::new(ports))
         .layer(DefaultBodyLimit::max(REQUEST_BYTES))
+        .layer(from_fn_with_state(hosts, security::guard))
         .layer(from_fn(security::headers))
-        .layer(from_fn_with_state(hosts, security::known_host))
 }
 
 /// Everything on Prometheus' port, likewise.
@@ -44,6 +44,6 @@ pub fn prometheus_router(ports: Ports, allowed_hosts: Vec<String>) -> Router {
     prometheus::router()
         .with_state(api::State::new(ports))
         .layer(DefaultBodyLimit::max(REQUEST_BYTES))
+        .layer(from_fn_with_state(hosts, security::guard))
         .layer(from_fn(security::headers))
-        .layer(from_fn_with_state(hosts, security::known_host))
 }

@@ -41,8 +41,7 @@ impl Answer {
     }
 }
 
-/// Asks `METHOD /path` of a server that has these spans.
-async fn ask(spans: &[Span], line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+async fn ask_whole(spans: &[Span], line: &str, headers: &[(&str, &str)], body: &str) -> http::Response<Body> {
     let (method, path) = line.split_once(' ').unwrap();
     let mut request = Request::builder().method(method).uri(path);
     for (name, value) in headers {
@@ -50,8 +49,17 @@ async fn ask(spans: &[Span], line: &str, headers: &[(&str, &str)], body: &str) -
     }
     let request = request.body(Body::from(body.to_owned())).unwrap();
     let router = crate::router(FakeEngine::ports(spans), vec!["clew.example".to_owned()]);
-    let answer = router.oneshot(request).await.unwrap();
-    let (head, body) = answer.into_parts();
+    router.oneshot(request).await.unwrap()
+}
+
+/// The status of an answer that may have no end.
+async fn ask_head(line: &str, headers: &[(&str, &str)]) -> StatusCode {
+    ask_whole(&[], line, headers, "").await.status()
+}
+
+/// Asks `METHOD /path` of a server that has these spans.
+async fn ask(spans: &[Span], line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let (head, body) = ask_whole(spans, line, headers, body).await.into_parts();
     let body = body.collect().await.unwrap().to_bytes().to_vec();
     Answer { status: head.status, headers: head.headers, body }
 }

@@ -3,8 +3,8 @@
 use crate::client::{Client, Summary};
 use crate::command_line::Delete;
 use crate::failure::Failure;
-use crate::terminal::{Output, harmless};
-use std::io::{BufRead, IsTerminal, Write};
+use crate::terminal::{Output, ask, harmless};
+use std::io::{BufRead, IsTerminal};
 
 pub async fn run(arguments: Delete, output: &Output) -> Result<(), Failure> {
     let client = Client::new(&arguments.server.address)?.of_tenant(arguments.tenant.as_deref())?;
@@ -42,7 +42,7 @@ fn confirm(question: &str) -> Result<(), Failure> {
             "deleting asks first, which needs a terminal; --yes does not ask".to_owned(),
         ));
     }
-    write!(std::io::stderr(), "{question} [y/N] ")?;
+    ask(&format!("{question} [y/N]"))?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     match answer.trim() {

@@ -4,7 +4,7 @@ use crate::client::Client;
 use crate::command_line::{Export, FileFormat};
 use crate::failure::Failure;
 use crate::files::table;
-use crate::terminal::count;
+use crate::terminal::{count, harmless_json, tell};
 use anyhow::Context;
 use futures::TryStreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -30,13 +30,13 @@ pub async fn run(arguments: Export) -> Result<(), Failure> {
             let items = write(bytes, signal, format, BufWriter::new(unfinished.create()?)).await?;
             unfinished.finish()?;
             let bytes = path.metadata().map_or(0, |metadata| metadata.len());
-            eprint_line(&format!(
+            Ok(tell(&format!(
                 "wrote {} {} to {}, {} bytes",
                 count(items),
                 items_name(signal),
                 path.display(),
                 count(bytes)
-            ))
+            ))?)
         }
         None if format == FileFormat::Parquet && std::io::stdout().is_terminal() => {
             Err(Failure::Usage("Parquet is not for terminals; name a file with --output".to_owned()))
@@ -52,10 +52,6 @@ pub const fn items_name(signal: Signal) -> &'static str {
         Signal::Logs => "log records",
         Signal::Metrics => "metric points",
     }
-}
-
-fn eprint_line(text: &str) -> Result<(), Failure> {
-    Ok(writeln!(std::io::stderr(), "{text}")?)
 }
 
 /// Answers how many items were written.
@@ -98,7 +94,7 @@ impl<W: Write + Send> Sink<W> {
     fn write(&mut self, signal: Signal, line: &[u8]) -> Result<u64, Failure> {
         match self {
             Self::Lines(out, items) => {
-                out.write_all(line)?;
+                out.write_all(&harmless_json(line))?;
                 *items += items_of(signal, line);
                 Ok(*items)
             }

@@ -5,11 +5,10 @@ use crate::client::{Client, Taken};
 use crate::command_line::Import;
 use crate::failure::Failure;
 use crate::files::{self, Request};
-use crate::terminal::{Output, count, harmless};
+use crate::terminal::{Output, count, harmless, tell};
 use indicatif::{ProgressBar, ProgressStyle};
 use model::batch::Encoding;
 use model::{Signal, TenantId, otlp};
-use std::io::Write;
 use std::time::Duration;
 
 /// A request is sent when it has this many bytes.
@@ -108,8 +107,7 @@ impl Sender {
     }
 
     fn say(&self, text: &str) -> Result<(), Failure> {
-        self.progress.suspend(|| writeln!(std::io::stderr(), "{}", harmless(text)))?;
-        Ok(())
+        Ok(self.progress.suspend(|| tell(&harmless(text)))?)
     }
 
     fn end(self, files: usize, output: &Output) -> Result<(), Failure> {

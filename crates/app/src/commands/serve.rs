@@ -3,8 +3,10 @@
 use crate::config::{Config, Effective, LogFormat};
 use crate::failure::Failure;
 use crate::listening::{Addresses, Listeners};
+use crate::process;
 use crate::terminal::Output;
-use crate::wiring;
+use crate::wiring::{self, Means};
+use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -14,23 +16,37 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// Our own crates log at the level set; the libraries below them at most at `info`.
 const OURS: [&str; 8] = ["clew", "engine", "model", "pipeline", "query", "semconv", "server", "storage"];
 
+/// Threads that compute answers, at most; further questions wait for one.
+const MOST_ANSWERING: usize = 128;
+
 pub fn run(effective: Effective, output: &Output) -> Result<(), Failure> {
     start_logging(&effective.config);
     for warning in &effective.warnings {
         warn!("{warning}");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(serve(effective.config, output));
+    process::keep_files_private();
+    let connections = process::raise_open_files();
+    let intake = Builder::new_multi_thread().thread_name("clew-intake").enable_all().build()?;
+    let questions = Builder::new_multi_thread()
+        .thread_name("clew-questions")
+        .max_blocking_threads(MOST_ANSWERING)
+        .on_thread_start(process::stand_back)
+        .enable_all()
+        .build()?;
+    let means = Means { connections, questions: questions.handle().clone() };
+    let result = intake.block_on(serve(effective.config, means, output));
     // What still runs (a connection that nobody reads from, a query) must not keep the process alive.
-    runtime.shutdown_background();
+    questions.shutdown_background();
+    intake.shutdown_background();
     result
 }
 
-async fn serve(config: Config, output: &Output) -> Result<(), Failure> {
+async fn serve(config: Config, means: Means, output: &Output) -> Result<(), Failure> {
     let mut interrupts = Interrupts::listen()?;
+    let _larger_files_fail = FileSizeSignal::caught()?;
     let listeners = Listeners::bind(&config).await.map_err(anyhow::Error::from)?;
     let addresses = listeners.addresses()?;
-    let supervisor = wiring::wire(&config, listeners).await?;
+    let supervisor = wiring::wire(&config, listeners, means).await?;
     say_where(&addresses, output)?;
     info!(directory = %config.storage.directory.display(), "ready");
     let (stop, stopped) = oneshot::channel();
@@ -76,6 +92,27 @@ fn start_logging(config: &Config) {
             let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
             registry.with(lines.with_ansi(colour)).init();
         }
+    }
+}
+
+/// Who sets a limit to the size of files, as some shells and service managers do, has the system end whoever writes beyond
+/// it, unless the signal for it is caught. Then the write fails, and what was to be written is refused.
+struct FileSizeSignal {
+    #[cfg(unix)]
+    _caught: tokio::signal::unix::Signal,
+}
+
+impl FileSizeSignal {
+    #[cfg(unix)]
+    fn caught() -> Result<Self, Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kind = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+        Ok(Self { _caught: signal(kind)? })
+    }
+
+    #[cfg(not(unix))]
+    fn caught() -> Result<Self, Failure> {
+        Ok(Self {})
     }
 }
 

@@ -1,8 +1,10 @@
 //! OTLP's JSON to protobuf, in one streaming pass driven by a table of messages, so that there is one walk to keep right.
 //! Lenient as real senders need it: `snake_case` keys, enums by name, ids in hex or base64, numbers as text, attributes as
-//! a plain object, several requests one per line.
+//! a plain object, several requests one per line. What is wrong within an item costs that item: `json_careful.rs`.
 
 use super::error::DecodeError;
+use super::json_careful;
+use super::json_place::Place;
 use super::json_plain::{Plain, put_object};
 use super::json_scalar::put_scalar;
 use super::json_tables;
@@ -18,6 +20,8 @@ use std::fmt;
 #[derive(Clone, Copy)]
 pub enum Shape {
     Message(&'static [Field]),
+    /// A message that the decoder refuses alone, or with all that stands under it, when something in it is wrong.
+    Item(&'static [Field]),
     AnyValue,
     /// A list of them.
     AnyValues,
@@ -55,11 +59,8 @@ pub fn to_protobuf(signal: Signal, json: &[u8]) -> Result<Vec<u8>, DecodeError> 
     // Some senders start with a byte order mark.
     let start = if json.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let json = &json[start..];
-    let out = match signal {
-        Signal::Traces => requests::<TRACES>(json),
-        Signal::Logs => requests::<LOGS>(json),
-        Signal::Metrics => requests::<METRICS>(json),
-    };
+    // Looking at each item by itself costs time, which only requests with something wrong in them need.
+    let out = converted::<QUICK>(signal, json).or_else(|_| converted::<CAREFUL>(signal, json));
     let out = out.map_err(|error| not_json(signal, json, start, &error))?;
     if out.is_empty()
         && let Some(other) = other_signal(signal, json)
@@ -74,11 +75,23 @@ const TRACES: u8 = 0;
 const LOGS: u8 = 1;
 const METRICS: u8 = 2;
 
+/// The first fault ends the reading, or costs its item only.
+const QUICK: bool = false;
+const CAREFUL: bool = true;
+
+fn converted<const CARE: bool>(signal: Signal, json: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
+    match signal {
+        Signal::Traces => requests::<TRACES, CARE>(json),
+        Signal::Logs => requests::<LOGS, CARE>(json),
+        Signal::Metrics => requests::<METRICS, CARE>(json),
+    }
+}
+
 /// A request of one signal in protobuf. The signal is part of the type because a stream of JSON values, which alone goes
 /// on from where the last value ended without counting lines anew, takes types only.
-struct Request<const SIGNAL: u8>(Vec<u8>);
+struct Request<const SIGNAL: u8, const CARE: bool>(Vec<u8>);
 
-impl<'de, const SIGNAL: u8> serde::Deserialize<'de> for Request<SIGNAL> {
+impl<'de, const SIGNAL: u8, const CARE: bool> serde::Deserialize<'de> for Request<SIGNAL, CARE> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let fields = json_tables::request(match SIGNAL {
             TRACES => Signal::Traces,
@@ -86,15 +99,16 @@ impl<'de, const SIGNAL: u8> serde::Deserialize<'de> for Request<SIGNAL> {
             _ => Signal::Metrics,
         });
         let mut out = Vec::new();
-        Message { fields, out: &mut out }.deserialize(deserializer)?;
+        let place = Place::new(CARE);
+        Message { fields, place, out: &mut out }.deserialize(deserializer)?;
         Ok(Self(out))
     }
 }
 
 /// Several requests, one after the other, are one request: that is how protobuf appends.
-fn requests<const SIGNAL: u8>(json: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
+fn requests<const SIGNAL: u8, const CARE: bool>(json: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
     let mut all = Vec::new();
-    for request in serde_json::Deserializer::from_slice(json).into_iter::<Request<SIGNAL>>() {
+    for request in serde_json::Deserializer::from_slice(json).into_iter::<Request<SIGNAL, CARE>>() {
         let Request(mut request) = request?;
         if all.is_empty() { all = request } else { all.append(&mut request) }
     }
@@ -156,6 +170,7 @@ fn not_json(signal: Signal, json: &[u8], start: usize, error: &serde_json::Error
 /// Writes the fields of a message from a JSON object.
 pub struct Message<'o> {
     pub fields: &'static [Field],
+    pub place: Place,
     pub out: &'o mut Vec<u8>,
 }
 
@@ -180,10 +195,10 @@ impl<'de> Visitor<'de> for Message<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { fields, out } = self;
+        let Self { fields, place, out } = self;
         while let Some(field) = map.next_key_seed(Key { fields })? {
             match field {
-                Some(field) => map.next_value_seed(FieldValue { field, out: &mut *out })?,
+                Some(field) => map.next_value_seed(FieldValue { field, place, out: &mut *out })?,
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -192,8 +207,8 @@ impl<'de> Visitor<'de> for Message<'_> {
 }
 
 /// Reads a key as the field that it means, if it means one.
-struct Key {
-    fields: &'static [Field],
+pub struct Key {
+    pub fields: &'static [Field],
 }
 
 impl<'de> DeserializeSeed<'de> for Key {
@@ -232,12 +247,13 @@ fn same_name(name: &str, key: &str) -> bool {
 /// Writes one field, or one for each element of a list.
 pub struct FieldValue<'o> {
     pub field: &'static Field,
+    pub place: Place,
     pub out: &'o mut Vec<u8>,
 }
 
 impl<'o> FieldValue<'o> {
     fn element(self) -> Element<'o> {
-        Element { shape: self.field.shape, number: self.field.number, out: self.out }
+        Element { shape: self.field.shape, number: self.field.number, place: self.place, out: self.out }
     }
 }
 
@@ -247,7 +263,17 @@ impl<'de> DeserializeSeed<'de> for FieldValue<'_> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         match self.field.shape {
             Shape::AnyValue => self.element().deserialize(deserializer),
-            Shape::Message(_) | Shape::Attributes | Shape::AnyValues => deserializer.deserialize_any(self),
+            Shape::Item(_) if self.place.careful => {
+                let raw = <&RawValue as serde::Deserialize>::deserialize(deserializer)?;
+                let mut json = serde_json::Deserializer::from_str(raw.get());
+                if raw.get().starts_with('[') {
+                    return json.deserialize_seq(self).map_err(Error::custom);
+                }
+                self.element().deserialize(&mut json).map_err(Error::custom)
+            }
+            Shape::Message(_) | Shape::Item(_) | Shape::Attributes | Shape::AnyValues => {
+                deserializer.deserialize_any(self)
+            }
             _ => {
                 let raw = <&RawValue as serde::Deserialize>::deserialize(deserializer)?;
                 put_scalar(self.out, self.field, raw.get()).map_err(Error::custom)
@@ -268,14 +294,14 @@ impl<'de> Visitor<'de> for FieldValue<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let Self { field, out } = self;
-        while list.next_element_seed(FieldValue { field, out: &mut *out }.element())?.is_some() {}
+        let Self { field, place, out } = self;
+        while list.next_element_seed(FieldValue { field, place, out: &mut *out }.element())?.is_some() {}
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
         if matches!(self.field.shape, Shape::Attributes) {
-            return put_object(map, self.field.number, self.out);
+            return put_object(map, self.field.number, self.place, self.out);
         }
         self.element().visit_map(map)
     }
@@ -285,6 +311,7 @@ impl<'de> Visitor<'de> for FieldValue<'_> {
 struct Element<'o> {
     shape: Shape,
     number: u32,
+    place: Place,
     out: &'o mut Vec<u8>,
 }
 
@@ -295,7 +322,7 @@ impl Element<'_> {
         let value = matches!(self.shape, Shape::AnyValue | Shape::AnyValues);
         if value {
             let open = begin_message(self.out, self.number);
-            write(Plain { out: self.out })?;
+            write(Plain { place: self.place, out: self.out })?;
             end_message(self.out, open);
         }
         Ok(value)
@@ -314,8 +341,19 @@ impl Element<'_> {
 impl<'de> DeserializeSeed<'de> for Element<'_> {
     type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+    fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<(), D::Error> {
+        match self.shape {
+            Shape::AnyValue | Shape::AnyValues => {
+                self.place = self.place.deeper()?;
+                self.place.read(deserializer, self)
+            }
+            Shape::Item(fields) if self.place.careful => {
+                let raw = <&RawValue as serde::Deserialize>::deserialize(deserializer)?;
+                json_careful::put_item(fields, self.number, raw.get(), self.out);
+                Ok(())
+            }
+            _ => deserializer.deserialize_any(self),
+        }
     }
 }
 
@@ -356,13 +394,13 @@ impl<'de> Visitor<'de> for Element<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
         let fields = match self.shape {
-            Shape::Message(fields) => fields,
+            Shape::Message(fields) | Shape::Item(fields) => fields,
             Shape::AnyValue | Shape::AnyValues => json_tables::ANY_VALUE,
             _ => json_tables::KEY_VALUE,
         };
-        let Self { number, out, .. } = self;
+        let Self { number, place, out, .. } = self;
         let open = begin_message(out, number);
-        Message { fields, out: &mut *out }.visit_map(map)?;
+        Message { fields, place, out: &mut *out }.visit_map(map)?;
         end_message(out, open);
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Attribute values written as plain JSON (`5`, `["a"]`, `{"k": true}`) instead of OTLP's `{"intValue": 5}`.
 
 use super::json::{FieldValue, Message, field_named};
+use super::json_place::Place;
 use super::json_tables::ANY_VALUE;
 use super::value::put_any_value;
 use super::wire::{begin_message, end_message, put_text};
@@ -11,6 +12,7 @@ use std::fmt;
 
 /// Appends the fields of the `AnyValue` that a plain JSON value means.
 pub struct Plain<'o> {
+    pub place: Place,
     pub out: &'o mut Vec<u8>,
 }
 
@@ -24,8 +26,9 @@ impl Plain<'_> {
 impl<'de> DeserializeSeed<'de> for Plain<'_> {
     type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+    fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<(), D::Error> {
+        self.place = self.place.deeper()?;
+        self.place.read(deserializer, self)
     }
 }
 
@@ -63,11 +66,11 @@ impl<'de> Visitor<'de> for Plain<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let Self { out } = self;
+        let Self { place, out } = self;
         let array = begin_message(out, 5);
         loop {
             let item = begin_message(out, 1);
-            if list.next_element_seed(Plain { out })?.is_none() {
+            if list.next_element_seed(Plain { place, out })?.is_none() {
                 out.truncate(item.tag);
                 break;
             }
@@ -79,15 +82,15 @@ impl<'de> Visitor<'de> for Plain<'_> {
 
     /// An object whose first key is one of OTLP's, such as `stringValue`, is a value as OTLP writes it.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { out } = self;
+        let Self { place, out } = self;
         let mut key = map.next_key::<Cow<'de, str>>()?;
         if let Some(field) = key.as_ref().and_then(|key| field_named(ANY_VALUE, key)) {
-            map.next_value_seed(FieldValue { field, out })?;
-            return Message { fields: ANY_VALUE, out }.visit_map(map);
+            map.next_value_seed(FieldValue { field, place, out })?;
+            return Message { fields: ANY_VALUE, place, out }.visit_map(map);
         }
         let list = begin_message(out, 6);
         while let Some(name) = key {
-            put_entry(&mut map, 1, &name, out)?;
+            put_entry(&mut map, (1, &name), place, out)?;
             key = map.next_key()?;
         }
         end_message(out, list);
@@ -98,14 +101,14 @@ impl<'de> Visitor<'de> for Plain<'_> {
 /// Appends a `KeyValue` with the value that comes next in the object.
 fn put_entry<'de, A: MapAccess<'de>>(
     map: &mut A,
-    number: u32,
-    key: &str,
+    (number, key): (u32, &str),
+    place: Place,
     out: &mut Vec<u8>,
 ) -> Result<(), A::Error> {
     let entry = begin_message(out, number);
     put_text(out, 1, key);
     let value = begin_message(out, 2);
-    map.next_value_seed(Plain { out })?;
+    map.next_value_seed(Plain { place, out })?;
     end_message(out, value);
     end_message(out, entry);
     Ok(())
@@ -115,10 +118,11 @@ fn put_entry<'de, A: MapAccess<'de>>(
 pub fn put_object<'de, A: MapAccess<'de>>(
     mut map: A,
     number: u32,
+    place: Place,
     out: &mut Vec<u8>,
 ) -> Result<(), A::Error> {
     while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-        put_entry(&mut map, number, &key, out)?;
+        put_entry(&mut map, (number, &key), place, out)?;
     }
     Ok(())
 }

@@ -9,6 +9,9 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
+/// The field of an `AnyValue` that has a double.
+const DOUBLE_VALUE: u32 = 4;
+
 /// Standard alphabet, padded or not.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
@@ -95,7 +98,7 @@ fn expected(shape: Shape) -> &'static str {
         Shape::Double => "a number",
         Shape::Bool => "true or false",
         Shape::Enum(_) => "a known name or number",
-        _ => "a whole number",
+        _ => "a whole number in range",
     }
 }
 
@@ -116,10 +119,14 @@ fn put_text_as(out: &mut Vec<u8>, field: &Field, text: &str) -> Option<()> {
             put_varint(out, tag(0));
             put_varint(out, whole(text)?);
         }
-        Shape::Int => {
-            put_varint(out, tag(0));
-            put_varint(out, signed(text)?.cast_unsigned());
-        }
+        Shape::Int => match signed(text) {
+            Some(number) => {
+                put_varint(out, tag(0));
+                put_varint(out, number.cast_unsigned());
+            }
+            // JavaScript writes every whole number as an integer, also those beyond 64 bits.
+            None => put_fixed64(out, DOUBLE_VALUE, finite(text)?.to_bits()),
+        },
         Shape::Zigzag => {
             let number = signed(text)?;
             put_varint(out, tag(0));
@@ -127,13 +134,15 @@ fn put_text_as(out: &mut Vec<u8>, field: &Field, text: &str) -> Option<()> {
         }
         Shape::Bool => {
             put_varint(out, tag(0));
-            out.push(u8::from(text.parse::<bool>().ok()?));
+            out.push(u8::from(boolean(text)?));
         }
         Shape::Enum(names) => {
             put_varint(out, tag(0));
             put_varint(out, named(names, text).or_else(|| whole(text))?);
         }
-        Shape::Message(_) | Shape::AnyValue | Shape::AnyValues | Shape::Attributes => return None,
+        Shape::Message(_) | Shape::Item(_) | Shape::AnyValue | Shape::AnyValues | Shape::Attributes => {
+            return None;
+        }
     }
     Some(())
 }
@@ -159,13 +168,26 @@ fn whole(text: &str) -> Option<u64> {
     text.parse().ok().or_else(|| signed(text).map(i64::cast_unsigned))
 }
 
-/// `1e9` and `1.0` are whole numbers too.
+/// `1e18` and `1.0` are whole numbers too: languages that know one kind of number write times so.
 fn rounded(text: &str) -> Option<i64> {
+    const BEYOND: f64 = 9_223_372_036_854_775_808.0;
     let number = text.parse::<f64>().ok()?;
-    let fits = number.fract() == 0.0 && number.abs() < 9.0e15;
+    let fits = number.fract() == 0.0 && (-BEYOND..BEYOND).contains(&number);
     #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
     let number = fits.then_some(number as i64);
     number
+}
+
+fn finite(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
 }
 
 fn double(text: &str) -> Option<f64> {

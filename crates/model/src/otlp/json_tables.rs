@@ -48,16 +48,16 @@ const SCOPE: &[Field] = message![
 ];
 
 const RESOURCE_SPANS: &[Field] = message![
-    "resource" = 1: Shape::Message(RESOURCE),
+    "resource" = 1: Shape::Item(RESOURCE),
     "scopeSpans" = 2: Shape::Message(SCOPE_SPANS),
     "instrumentationLibrarySpans" = 2: Shape::Message(SCOPE_SPANS),
     "schemaUrl" = 3: Shape::Text,
 ];
 
 const SCOPE_SPANS: &[Field] = message![
-    "scope" = 1: Shape::Message(SCOPE),
-    "instrumentationLibrary" = 1: Shape::Message(SCOPE),
-    "spans" = 2: Shape::Message(SPAN),
+    "scope" = 1: Shape::Item(SCOPE),
+    "instrumentationLibrary" = 1: Shape::Item(SCOPE),
+    "spans" = 2: Shape::Item(SPAN),
     "schemaUrl" = 3: Shape::Text,
 ];
 
@@ -103,14 +103,14 @@ const LINK: &[Field] = message![
 ];
 
 const RESOURCE_LOGS: &[Field] = message![
-    "resource" = 1: Shape::Message(RESOURCE),
+    "resource" = 1: Shape::Item(RESOURCE),
     "scopeLogs" = 2: Shape::Message(SCOPE_LOGS),
     "schemaUrl" = 3: Shape::Text,
 ];
 
 const SCOPE_LOGS: &[Field] = message![
-    "scope" = 1: Shape::Message(SCOPE),
-    "logRecords" = 2: Shape::Message(LOG_RECORD),
+    "scope" = 1: Shape::Item(SCOPE),
+    "logRecords" = 2: Shape::Item(LOG_RECORD),
     "schemaUrl" = 3: Shape::Text,
 ];
 
@@ -157,14 +157,14 @@ const SEVERITIES: &[(&str, u64)] = &[
 ];
 
 const RESOURCE_METRICS: &[Field] = message![
-    "resource" = 1: Shape::Message(RESOURCE),
+    "resource" = 1: Shape::Item(RESOURCE),
     "scopeMetrics" = 2: Shape::Message(SCOPE_METRICS),
     "schemaUrl" = 3: Shape::Text,
 ];
 
 const SCOPE_METRICS: &[Field] = message![
-    "scope" = 1: Shape::Message(SCOPE),
-    "metrics" = 2: Shape::Message(METRIC),
+    "scope" = 1: Shape::Item(SCOPE),
+    "metrics" = 2: Shape::Item(METRIC),
     "schemaUrl" = 3: Shape::Text,
 ];
 
@@ -178,21 +178,21 @@ const METRIC: &[Field] = message![
     "name" = 1: Shape::Text,
     "description" = 2: Shape::Text,
     "unit" = 3: Shape::Text,
-    "gauge" = 5: Shape::Message(message!["dataPoints" = 1: Shape::Message(NUMBER_POINT)]),
-    "sum" = 7: Shape::Message(message![
-        "dataPoints" = 1: Shape::Message(NUMBER_POINT),
+    "gauge" = 5: Shape::Item(message!["dataPoints" = 1: Shape::Item(NUMBER_POINT)]),
+    "sum" = 7: Shape::Item(message![
+        "dataPoints" = 1: Shape::Item(NUMBER_POINT),
         "aggregationTemporality" = 2: TEMPORALITY,
         "isMonotonic" = 3: Shape::Bool,
     ]),
-    "histogram" = 9: Shape::Message(message![
-        "dataPoints" = 1: Shape::Message(HISTOGRAM_POINT),
+    "histogram" = 9: Shape::Item(message![
+        "dataPoints" = 1: Shape::Item(HISTOGRAM_POINT),
         "aggregationTemporality" = 2: TEMPORALITY,
     ]),
-    "exponentialHistogram" = 10: Shape::Message(message![
-        "dataPoints" = 1: Shape::Message(EXPONENTIAL_POINT),
+    "exponentialHistogram" = 10: Shape::Item(message![
+        "dataPoints" = 1: Shape::Item(EXPONENTIAL_POINT),
         "aggregationTemporality" = 2: TEMPORALITY,
     ]),
-    "summary" = 11: Shape::Message(message!["dataPoints" = 1: Shape::Message(SUMMARY_POINT)]),
+    "summary" = 11: Shape::Item(message!["dataPoints" = 1: Shape::Item(SUMMARY_POINT)]),
 ];
 
 const NUMBER_POINT: &[Field] = message![

@@ -101,7 +101,7 @@ fn unpacked<'a>(field: &Field, data: Data<'a>) -> Vec<Data<'a>> {
 fn value(out: &mut String, field: &Field, data: Data<'_>) {
     let bytes = data.slice().bytes;
     match field.shape {
-        Shape::Message(table) => message(out, table, bytes),
+        Shape::Message(table) | Shape::Item(table) => message(out, table, bytes),
         Shape::AnyValue | Shape::AnyValues => message(out, ANY_VALUE, bytes),
         Shape::Attributes => message(out, KEY_VALUE, bytes),
         Shape::Text => text(out, &String::from_utf8_lossy(bytes)),

@@ -7,6 +7,8 @@ mod decode;
 mod distributions;
 mod error;
 mod json;
+mod json_careful;
+mod json_place;
 mod json_plain;
 mod json_scalar;
 mod json_tables;

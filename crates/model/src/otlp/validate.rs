@@ -1,6 +1,6 @@
 //! Checks of nested values that are kept as the bytes they came in: text is UTF-8, nesting is bounded, framing is right.
 
-use super::wire::{Data, Fields, Malformed, Slice};
+use super::wire::{Data, Fields, Malformed, Slice, reason_at};
 
 /// How deep an attribute's value may nest.
 pub const MAX_DEPTH: usize = 64;
@@ -14,7 +14,8 @@ fn framing(error: Malformed) -> Reason {
 
 /// The fields of a message inside an item; wrong framing costs the item only.
 pub fn fields(slice: Slice<'_>) -> impl Iterator<Item = Result<(u32, Data<'_>), Reason>> {
-    Fields::new(slice).map(|field| field.map_err(framing))
+    let reason = move |error| reason_at(slice, error).map_or_else(|| framing(error), str::to_owned);
+    Fields::new(slice).map(move |field| field.map_err(reason))
 }
 
 /// Text that must be UTF-8.
@@ -76,12 +77,16 @@ fn scalar(value: Slice<'_>) -> Result<Option<Scalar<'_>>, Reason> {
     })
 }
 
+/// Why a value that nests deeper is refused.
+#[cold]
+pub fn too_deep() -> Reason {
+    format!("a value nests deeper than {MAX_DEPTH} levels; flatten it or send it as JSON text")
+}
+
 /// An `AnyValue`, however deep.
 pub fn any_value(slice: Slice<'_>, depth: usize) -> Result<(), Reason> {
     if depth > MAX_DEPTH {
-        return Err(format!(
-            "a value nests deeper than {MAX_DEPTH} levels; flatten it or send it as JSON text"
-        ));
+        return Err(too_deep());
     }
     for field in fields(slice) {
         match field? {

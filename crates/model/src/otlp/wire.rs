@@ -14,6 +14,28 @@ pub struct Malformed {
     pub what: &'static str,
 }
 
+const NO_NUMBER: &str = "a field has no valid number";
+
+/// The number of what [`put_reason`] writes. No field has it, so that whoever reads the message finds it malformed.
+const REASON: u32 = 0;
+/// Its tag: bytes follow.
+const REASON_TAG: u8 = 2;
+
+/// Spoils a message that could not be written whole, and says why.
+pub fn put_reason(out: &mut Vec<u8>, reason: &str) {
+    put_bytes(out, REASON, reason.as_bytes());
+}
+
+/// The reason of [`put_reason`] at which reading stopped.
+#[cold]
+pub fn reason_at<'a>(slice: Slice<'a>, stopped: Malformed) -> Option<&'a str> {
+    let next = stopped.at.checked_sub(slice.at).filter(|_| stopped.what == NO_NUMBER)?;
+    slice.bytes.get(next.checked_sub(1)?).filter(|tag| **tag == REASON_TAG)?;
+    let mut fields = Fields { bytes: slice.bytes, next, at: slice.at };
+    let length = usize::try_from(fields.varint().ok()?).ok()?;
+    std::str::from_utf8(Fields::take(&mut fields, length).ok()?.bytes).ok()
+}
+
 /// The data of one field.
 #[derive(Debug, Clone, Copy)]
 pub enum Data<'a> {
@@ -128,7 +150,7 @@ impl<'a> Fields<'a> {
     fn field(&mut self) -> Result<(u32, Data<'a>), Malformed> {
         let tag = self.varint()?;
         let Some(number) = u32::try_from(tag >> 3).ok().filter(|number| *number != 0) else {
-            return self.malformed("a field has no valid number");
+            return self.malformed(NO_NUMBER);
         };
         let data = match tag & 7 {
             0 => Data::Varint(self.varint()?),

@@ -11,6 +11,7 @@ use pipeline::otlp::{Port, router};
 use pipeline::{Diagnostics, ExportError, Exporter, Intake, Limits, ReceiverEvent};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+use tokio::runtime::Handle;
 use tower::ServiceExt;
 
 /// One span, in JSON.
@@ -78,7 +79,7 @@ impl Fixture {
     pub fn with(name: &'static str, memory: Memory, limits: Limits) -> Self {
         let (memory, diagnostics) = (Arc::new(memory), Diagnostics::default());
         let exporter: Arc<dyn Exporter> = memory.clone();
-        let intake = Arc::new(Intake::new(exporter, limits, diagnostics.clone()));
+        let intake = Arc::new(Intake::new(exporter, limits, diagnostics.clone(), Handle::current()));
         let router = router(Port { intake: Arc::clone(&intake), name });
         Self { memory, diagnostics, router, intake }
     }

@@ -1,6 +1,6 @@
 //! Who is let in, what browsers are told, and the page.
 
-use super::{TRACE, ask, get};
+use super::{TRACE, ask, ask_head, get};
 
 #[tokio::test]
 async fn other_names_are_refused() {
@@ -33,6 +33,81 @@ async fn only_our_page_changes_something() {
     ] {
         assert_eq!(ask(&[], "POST /api/v1/sample", headers, "").await.status, status, "{headers:?}");
     }
+}
+
+#[tokio::test]
+async fn hosts_that_are_none_are_refused() {
+    for (hosts, status) in [
+        (&["127.0.0.1:80@evil"][..], 400),
+        (&["localhost", "evil.example"], 400),
+        (&["localhost", "localhost"], 400),
+        (&["evil.example"], 403),
+        (&["localhost"], 200),
+        (&[], 200),
+    ] {
+        let headers: Vec<_> = hosts.iter().map(|host| ("host", *host)).collect();
+        let answer = ask(&[], "GET /api/v1/status", &headers, "").await;
+        assert_eq!(answer.status, status, "{hosts:?}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{hosts:?}");
+    }
+    // A target with a host of its own says which one is meant.
+    for (target, status) in
+        [("http://localhost/api/v1/status", 200), ("http://evil.example/api/v1/status", 403)]
+    {
+        let answer = ask(&[], &format!("GET {target}"), &[("host", "localhost")], "").await;
+        assert_eq!(answer.status, status, "{target}");
+    }
+}
+
+#[tokio::test]
+async fn other_sites_pages_may_not_ask() {
+    let site = |value| ("sec-fetch-site", value);
+    let visit = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+    let link = [&[site("cross-site")], &visit[..]].concat();
+    let frame = [site("cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")];
+    let fetch = [site("cross-site"), ("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")];
+    let twice = [site("same-origin"), site("cross-site")];
+    let (same, local, named) = (
+        [("host", "localhost:1"), ("origin", "http://localhost:1")],
+        [("host", "localhost:1"), ("origin", "http://localhost:2")],
+        [("host", "localhost:1"), ("origin", "http://clew.example")],
+    );
+    // What is asked for: the page, and all that has data.
+    let page = ["GET /", "GET /trace/4bf9", "GET /t/4bf92f3577b34da6a3ce929d0e0e4736"];
+    let data = [
+        "GET /api/v1/status",
+        "GET /api/v1/live",
+        "GET /api/services",
+        "GET /metrics",
+        "GET /prometheus/api/v1/labels",
+        "GET /api/v1/openapi.json",
+    ];
+    for (headers, of_page, of_data) in [
+        (&[][..], true, true),
+        (&[site("none")], true, true),
+        (&[site("same-origin")], true, true),
+        (&[site("same-site")], false, false),
+        (&[site("cross-site")], false, false),
+        (&[site("sideways")], false, false),
+        (&[site("")], false, false),
+        (&twice, false, false),
+        (&link, true, false),
+        (&frame, false, false),
+        (&fetch, false, false),
+        (&visit, true, true),
+        (&same, true, true),
+        (&local, false, false),
+        (&[("host", "localhost:1"), ("origin", "null")], false, false),
+        (&named, true, true),
+    ] {
+        for (line, expect) in
+            page.map(|line| (line, of_page)).into_iter().chain(data.map(|line| (line, of_data)))
+        {
+            let refused = ask_head(line, headers).await == 403;
+            assert_eq!(!refused, expect, "{line} {headers:?}");
+        }
+    }
+    assert_eq!(ask_head("POST /", &link).await, 403);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod generate;
 mod json;
+mod json_careful;
 mod json_lenient;
 mod json_metrics;
 mod limits;
