@@ -111,7 +111,8 @@ pub async fn health(From(state): From<State>) -> impl IntoResponse {
         Some(Severity::Failing) => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::OK,
     };
-    let line = |problem: &Problem| format!("{} {}: {}", problem.severity.as_str(), problem.kind, problem.message);
+    let line =
+        |problem: &Problem| format!("{} {}: {}", problem.severity.as_str(), problem.kind, problem.message);
     let told = problems.iter().filter(|problem| problem.severity > Severity::Notice).map(line);
     let lines: Vec<String> = told.collect();
     let text = if lines.is_empty() { "ok".to_owned() } else { lines.join("\n") };
@@ -156,9 +157,10 @@ pub async fn prometheus(
 /// How many problems there are of each severity, and of which kinds.
 fn problem_gauges(state: &State) -> String {
     let problems = state.ports.application.problems();
-    let mut text = "# HELP clew_problems What is wrong with what is stored, by kind; /api/v1/status tells more.\n\
+    let mut text =
+        "# HELP clew_problems What is wrong with what is stored, by kind; /api/v1/status tells more.\n\
                     # TYPE clew_problems gauge\n"
-        .to_owned();
+            .to_owned();
     let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for problem in &problems {
         *counts.entry((problem.kind, problem.severity.as_str())).or_default() += 1;

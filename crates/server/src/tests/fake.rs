@@ -1,8 +1,9 @@
 //! An engine over a list of spans, and a program that always runs.
 
 use crate::ports::{
-    ApplicationStatus, Deleted, Deletion, Health, Ports, Receiver, ReceiverEvent, Retention, Sampling,
-, Problem, Severity};
+    ApplicationStatus, Deleted, Deletion, Health, Ports, Problem, Receiver, ReceiverEvent, Retention,
+    Sampling, Severity,
+};
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
 use model::batch::Encoding;
