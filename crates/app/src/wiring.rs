@@ -33,7 +33,7 @@ pub async fn wire(config: &Config, listeners: Listeners) -> anyhow::Result<Super
     let options = storage_options(config)?;
     let max_bytes = options.max_bytes;
     let storage = Storage::open(options).await?;
-    let engine = engine::open(storage.clone(), prices)?;
+    let engine = engine::open(storage.clone(), prices, engine::EngineOptions::default())?;
     let stores = Arc::new(StorageExporter { storage: storage.clone() });
     let exporter: Arc<dyn Exporter> = Arc::new(AgentEvents::new(stores));
     let diagnostics = Diagnostics::default();

@@ -40,6 +40,12 @@ pub enum Error {
         /// How many, and how to mend them.
         message: String,
     },
+    /// What holds the data does not answer just now.
+    #[error("{message}")]
+    Unavailable {
+        /// What was tried, and what came of it.
+        message: String,
+    },
     /// The request's deadline passed.
     #[error("the query took longer than {seconds} s; narrow the time range or the filter")]
     DeadlineExceeded {
@@ -62,7 +68,9 @@ impl Error {
             Self::Parse(_) | Self::Invalid { .. } | Self::Execution { .. } => Kind::Invalid,
             Self::NotFound { .. } => Kind::NotFound,
             Self::Busy { .. } => Kind::Busy,
-            Self::DeadlineExceeded { .. } | Self::Unreadable { .. } => Kind::Unavailable,
+            Self::DeadlineExceeded { .. } | Self::Unreadable { .. } | Self::Unavailable { .. } => {
+                Kind::Unavailable
+            },
             Self::Internal { .. } => Kind::Internal,
         }
     }

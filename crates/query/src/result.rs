@@ -38,13 +38,15 @@ pub struct Listed<T> {
     pub items: Vec<T>,
     /// Why some may be missing; `None` when none is.
     pub incomplete: Option<String>,
+    /// About how many bytes the items take in memory, where they may be many.
+    pub bytes: u64,
     /// What they occupy.
     pub held: Held,
 }
 
 impl<T> From<Vec<T>> for Listed<T> {
     fn from(items: Vec<T>) -> Self {
-        Self { items, incomplete: None, held: Held::default() }
+        Self { items, incomplete: None, bytes: 0, held: Held::default() }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod calls;
 mod contract;
+mod damage;
 mod doors;
 mod fake;
 mod jaeger;
@@ -43,13 +44,17 @@ impl Answer {
 
 /// Asks `METHOD /path` of a server that has these spans.
 async fn ask(spans: &[Span], line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    ask_of(FakeEngine::ports(spans), line, headers, body).await
+}
+
+async fn ask_of(ports: crate::Ports, line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let (method, path) = line.split_once(' ').unwrap();
     let mut request = Request::builder().method(method).uri(path);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let request = request.body(Body::from(body.to_owned())).unwrap();
-    let router = crate::router(FakeEngine::ports(spans), vec!["clew.example".to_owned()]);
+    let router = crate::router(ports, vec!["clew.example".to_owned()]);
     let answer = router.oneshot(request).await.unwrap();
     let (head, body) = answer.into_parts();
     let body = body.collect().await.unwrap().to_bytes().to_vec();

@@ -75,7 +75,9 @@ impl From<query::Error> for Failure {
             query::Error::Parse(_) | query::Error::Invalid { .. } => ErrorType::BadData,
             query::Error::Execution { .. } => ErrorType::Execution,
             query::Error::NotFound { .. } => ErrorType::NotFound,
-            query::Error::Busy { .. } => ErrorType::Unavailable,
+            query::Error::Busy { .. } | query::Error::Unreadable { .. } | query::Error::Unavailable { .. } => {
+                ErrorType::Unavailable
+            }
             query::Error::DeadlineExceeded { .. } => ErrorType::Timeout,
             query::Error::Internal { .. } => ErrorType::Internal,
         };
@@ -117,6 +119,12 @@ impl From<Value> for Success {
 }
 
 impl Success {
+    /// Says why something may be missing.
+    pub fn lacking(mut self, incomplete: Option<String>) -> Self {
+        self.warnings.extend(incomplete);
+        self
+    }
+
     /// Says that there was more than `limit`.
     pub fn truncated(mut self, truncated: bool) -> Self {
         if truncated {

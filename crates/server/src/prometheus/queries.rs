@@ -96,7 +96,7 @@ pub async fn exemplars(From(state): From<State>, asked: Asked) -> Result<Success
     collect(&expression, &mut selectors);
     let request = SeriesRequest { selectors, from, to, deadline: asked.deadline()? };
     let found = state.engine().exemplars(&asked.tenant, request).await?;
-    Ok(Success { data: write::exemplars(&found), ..Success::default() })
+    Ok(Success { data: write::exemplars(&found.items), ..Success::default() }.lacking(found.incomplete))
 }
 
 /// The selectors in an expression.
