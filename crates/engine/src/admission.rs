@@ -74,7 +74,8 @@ impl Admission {
             message: format!("{CONCURRENT} questions are being answered already; ask again later"),
         };
         let turn = turn.map_err(busy)?.map_err(internal)?;
-        Ok(Arc::new(Question::new(self.bounds, Arc::clone(&self.heavy), turn)))
+        let patience = HEAVY_WAIT.min(deadline.0);
+        Ok(Arc::new(Question::new(self.bounds, (Arc::clone(&self.heavy), patience), turn)))
     }
 
     /// Exports are not waited for: they take as long as their reader wants. They have turns and memory of their own.
@@ -84,7 +85,7 @@ impl Admission {
             message: format!("{EXPORTS} exports are under way already; wait for one to end"),
         })?;
         let bounds = Bounds { light: self.bounds.most, ..self.bounds };
-        Ok(Arc::new(Question::new(bounds, Arc::clone(&self.heavy), turn)))
+        Ok(Arc::new(Question::new(bounds, (Arc::clone(&self.heavy), HEAVY_WAIT), turn)))
     }
 }
 
@@ -92,6 +93,8 @@ impl Admission {
 pub struct Question {
     bounds: Bounds,
     heavy: Arc<Semaphore>,
+    /// How long it waits for other heavy ones.
+    patience: Duration,
     /// Bytes.
     held: AtomicU64,
     heavy_turn: Mutex<Option<OwnedSemaphorePermit>>,
@@ -118,10 +121,11 @@ fn unpoisoned<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Question {
-    fn new(bounds: Bounds, heavy: Arc<Semaphore>, turn: OwnedSemaphorePermit) -> Self {
+    fn new(bounds: Bounds, (heavy, patience): (Arc<Semaphore>, Duration), turn: OwnedSemaphorePermit) -> Self {
         Self {
             bounds,
             heavy,
+            patience,
             held: AtomicU64::new(0),
             heavy_turn: Mutex::new(None),
             reads: Mutex::default(),
@@ -179,7 +183,7 @@ impl Question {
         if expected <= self.bounds.light || self.is_heavy() {
             return Ok(());
         }
-        let turn = tokio::time::timeout(HEAVY_WAIT, Arc::clone(&self.heavy).acquire_owned()).await;
+        let turn = tokio::time::timeout(self.patience, Arc::clone(&self.heavy).acquire_owned()).await;
         let busy = |_| Error::Busy {
             message: "this question needs much memory, and another such is being answered; ask again later, or narrow the \
                       time range or the filter"
@@ -293,11 +297,14 @@ impl Drop for Charge {
 mod tests {
     use super::{Admission, EngineOptions};
     use query::Deadline;
+    use std::time::Duration;
 
-    #[tokio::test(start_paused = true)]
+    const SOON: Deadline = Deadline(Duration::from_millis(20));
+
+    #[tokio::test]
     async fn heavy_questions_are_answered_one_after_the_other() {
         let admission = Admission::new(EngineOptions { memory_bytes: 32 << 20 });
-        let question = async || admission.question(Deadline::default()).await.unwrap();
+        let question = async || admission.question(SOON).await.unwrap();
         let (first, second, light) = (question().await, question().await, question().await);
         first.note(2 << 20);
         second.note(2 << 20);
@@ -315,16 +322,16 @@ mod tests {
         second.charge(2 << 20).await.unwrap();
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn turns_are_waited_for_within_a_bound() {
         let admission = Admission::new(EngineOptions::default());
         let mut held = Vec::new();
         for _ in 0..super::CONCURRENT {
-            held.push(admission.question(Deadline::default()).await.unwrap());
+            held.push(admission.question(SOON).await.unwrap());
         }
-        assert!(admission.question(Deadline::default()).await.is_err());
+        assert!(admission.question(SOON).await.is_err());
         held.pop();
-        assert!(admission.question(Deadline::default()).await.is_ok());
+        assert!(admission.question(SOON).await.is_ok());
         let exports = (admission.export().unwrap(), admission.export().unwrap());
         assert!(admission.export().is_err());
         drop(exports);

@@ -26,7 +26,7 @@ impl Threads {
             .thread_name("clew-question")
             .on_thread_start(|| {
                 // Of this thread alone. Where it is refused, all threads are as urgent.
-                drop(rustix::process::nice(GIVE_WAY));
+                let _ = rustix::process::nice(GIVE_WAY);
             })
             .enable_time()
             .build();

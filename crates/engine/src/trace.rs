@@ -104,8 +104,11 @@ pub async fn visit<V: Visitor>(
     let hot = snapshot.hot.clone();
     let visited = question.compute(move || {
         let mut visitor = shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let rows = hot.iter().filter_map(|batch| batch.trace_rows(trace));
-        rows.for_each(|rows| drop(visitor.take(&rows)));
+        for rows in hot.iter().filter_map(|batch| batch.trace_rows(trace)) {
+            if !visitor.take(&rows) {
+                break;
+            }
+        }
         drop(visitor);
         Arc::into_inner(shared).map(|visitor| visitor.into_inner().unwrap_or_else(PoisonError::into_inner))
     });
