@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use storage::Block;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 /// Questions that are answered at the same time; others wait their turn.
 const CONCURRENT: usize = 8;
@@ -97,7 +97,8 @@ pub struct Question {
     patience: Duration,
     /// Bytes.
     held: AtomicU64,
-    heavy_turn: Mutex<Option<OwnedSemaphorePermit>>,
+    /// Taken once, whichever of its parts needs it first.
+    heavy_turn: OnceCell<OwnedSemaphorePermit>,
     reads: Mutex<Reads>,
     /// What its parts may hold that are read at the same time, in MiB.
     room: Arc<Semaphore>,
@@ -127,7 +128,7 @@ impl Question {
             heavy,
             patience,
             held: AtomicU64::new(0),
-            heavy_turn: Mutex::new(None),
+            heavy_turn: OnceCell::new(),
             reads: Mutex::default(),
             room: Arc::new(Semaphore::new(mebibytes(bounds.most) as usize)),
             _turn: turn,
@@ -183,15 +184,21 @@ impl Question {
         if expected <= self.bounds.light || self.is_heavy() {
             return Ok(());
         }
-        let turn = tokio::time::timeout(self.patience, Arc::clone(&self.heavy).acquire_owned()).await;
-        let busy = |_| Error::Busy {
+        let waiting = async {
+            tokio::time::timeout(self.patience, Arc::clone(&self.heavy).acquire_owned())
+                .await
+                .map_err(|_| Self::kept_waiting())?
+                .map_err(internal)
+        };
+        self.heavy_turn.get_or_try_init(|| waiting).await.map(|_| ())
+    }
+
+    fn kept_waiting() -> Error {
+        Error::Busy {
             message: "this question needs much memory, and another such is being answered; ask again later, or narrow the \
                       time range or the filter"
                 .to_owned(),
-        };
-        let turn = turn.map_err(busy)?.map_err(internal)?;
-        unpoisoned(&self.heavy_turn).get_or_insert(turn);
-        Ok(())
+        }
     }
 
     /// Waits until no other part of this question holds the room for so many bytes.
@@ -202,7 +209,7 @@ impl Question {
 
     /// Whether it is one of the few that hold much: then its answer is to be held with it.
     pub fn is_heavy(&self) -> bool {
-        unpoisoned(&self.heavy_turn).is_some()
+        self.heavy_turn.initialized()
     }
 
     /// Holds bytes for as long as the result lives.
@@ -312,6 +319,9 @@ mod tests {
         first.admit().await.unwrap();
         light.admit().await.unwrap();
         assert_eq!((first.is_heavy(), light.is_heavy()), (true, false));
+        // Its parts do not wait for each other.
+        let (one, other) = futures::join!(first.expect(1 << 20), first.expect(1 << 20));
+        assert!(one.is_ok() && other.is_ok());
         let refused = second.admit().await.unwrap_err();
         assert_eq!(refused.kind(), model::Kind::Busy);
         drop(first);

@@ -142,12 +142,11 @@ impl StoredEngine {
         };
         tokio::time::timeout(deadline.0, in_turn).await.map_err(|_| Error::DeadlineExceeded { seconds })?
     }
+}
 
-    fn statistics(&self, tenant: &TenantId, signal: Signal) -> Vec<BlockStatistics> {
-        let snapshot = self.core.storage.snapshot(tenant, signal);
-        let blocks = snapshot.blocks.iter().map(|block| block.statistics().clone());
-        blocks.chain(snapshot.hot.iter().map(|batch| batch.statistics.clone())).collect()
-    }
+fn statistics(snapshot: &Snapshot) -> impl Iterator<Item = &BlockStatistics> {
+    let blocks = snapshot.blocks.iter().map(|block| block.statistics());
+    blocks.chain(snapshot.hot.iter().map(|batch| &batch.statistics))
 }
 
 fn sampled(of: storage::Sampled) -> Sampled {
@@ -280,21 +279,28 @@ impl Engine for StoredEngine {
     }
 
     async fn services(&self, tenant: &TenantId) -> Result<Vec<String>, Error> {
-        let statistics = self.statistics(tenant, Signal::Traces);
-        let services =
-            statistics.into_iter().flat_map(|block| block.operations).map(|operation| operation.service);
-        let distinct: BTreeSet<String> = services.filter(|service| !service.is_empty()).collect();
-        Ok(distinct.into_iter().collect())
+        let snapshot = self.core.storage.snapshot(tenant, Signal::Traces);
+        let listing = async move {
+            let services = statistics(&snapshot).flat_map(|block| &block.operations);
+            let services = services.map(|operation| operation.service.as_str());
+            let distinct: BTreeSet<&str> = services.filter(|service| !service.is_empty()).collect();
+            distinct.into_iter().map(str::to_owned).collect()
+        };
+        self.threads.run(listing).await
     }
 
     async fn operations(&self, tenant: &TenantId, service: &str) -> Result<Vec<Operation>, Error> {
-        let statistics = self.statistics(tenant, Signal::Traces);
-        let operations = statistics.into_iter().flat_map(|block| block.operations);
-        let of_service = operations.filter(|operation| operation.service == service);
-        let distinct: BTreeSet<Operation> = of_service
-            .map(|operation| Operation { name: operation.operation, kind: operation.kind })
-            .collect();
-        Ok(distinct.into_iter().collect())
+        let snapshot = self.core.storage.snapshot(tenant, Signal::Traces);
+        let service = service.to_owned();
+        let listing = async move {
+            let operations = statistics(&snapshot).flat_map(|block| &block.operations);
+            let of_service = operations.filter(|operation| operation.service == service);
+            let distinct: BTreeSet<(&str, i32)> =
+                of_service.map(|operation| (operation.operation.as_str(), operation.kind)).collect();
+            let owned = |(name, kind): (&str, i32)| Operation { name: name.to_owned(), kind };
+            distinct.into_iter().map(owned).collect()
+        };
+        self.threads.run(listing).await
     }
 
     async fn operation_statistics(
@@ -357,7 +363,10 @@ impl Engine for StoredEngine {
     }
 
     async fn stored(&self, tenant: &TenantId) -> Result<Stored, Error> {
-        let rows = |signal| self.statistics(tenant, signal).iter().map(|block| block.rows).sum();
+        let rows = |signal| {
+            let snapshot = self.core.storage.snapshot(tenant, signal);
+            statistics(&snapshot).map(|block| block.rows).sum()
+        };
         let usage = self.core.storage.usage();
         Ok(Stored {
             spans: rows(Signal::Traces),

@@ -110,12 +110,13 @@ mod tests {
         answers.give("text/plain", vec![b'a'; 100]).unwrap();
         let whole = first.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(whole.len(), ROOM / 2);
-        let third = large().unwrap();
+        let mut third = large().unwrap();
         assert!(large().is_err());
         tokio::time::advance(PATIENCE + Duration::from_secs(1)).await;
         // One that goes on is not given up.
-        assert!(third.into_body().frame().await.unwrap().is_ok());
+        assert!(third.body_mut().frame().await.unwrap().is_ok());
         large().unwrap();
+        assert!(third.body_mut().frame().await.unwrap().is_ok());
         assert!(second.body_mut().frame().await.unwrap().is_err());
     }
 

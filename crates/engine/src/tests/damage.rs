@@ -62,7 +62,8 @@ fn point(number: u8) -> MetricPoint {
 async fn harmed(harm: fn(&Path)) -> Fixture {
     let fixture = Fixture::new().await;
     for number in 1..=4u8 {
-        let agent = vec![text("gen_ai.agent.name", "planner"), text("state", "done")];
+        let operation = text("gen_ai.operation.name", "invoke_agent");
+        let agent = vec![operation, text("gen_ai.agent.name", "planner"), text("state", "done")];
         let shared = span(4, u64::from(number) + 10, None, "run", agent.clone());
         let own = if number == 4 { Vec::new() } else { vec![span(number, 1, None, "run", agent)] };
         fixture.send(&[vec![shared], own].concat()).await;

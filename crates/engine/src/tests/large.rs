@@ -111,7 +111,9 @@ async fn large_prompts_are_found_drawn_and_exported() {
         let all = fixture.engine.spans(&tenant, trace, None).await.unwrap();
         assert!(all.items.len() > 39 && all.items.len() < sent, "{}", all.items.len());
         assert!(all.items.is_sorted_by_key(|span: &Span| span.start));
-        assert!(all.incomplete.unwrap().contains("only the first"));
+        assert!(all.incomplete.as_ref().unwrap().contains("only the first"));
+        // An answer that holds much lets the next such wait until it is gone.
+        drop(all);
         let only = [model::SpanId(37_001u64.to_be_bytes())];
         let one = fixture.engine.spans(&tenant, trace, Some(&only)).await.unwrap();
         let Value::String(text) = &one.items[0].attributes[0].value else { panic!("a prompt is a text") };

@@ -1,5 +1,6 @@
 //! What Prometheus puts around every answer, and around every error.
 
+use crate::answers::Answers;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
@@ -87,7 +88,11 @@ impl From<query::Error> for Failure {
 
 impl From<crate::error::ApiError> for Failure {
     fn from(error: crate::error::ApiError) -> Self {
-        let kind = if error.kind == model::Kind::Invalid { ErrorType::BadData } else { ErrorType::Internal };
+        let kind = match error.kind {
+            model::Kind::Invalid => ErrorType::BadData,
+            model::Kind::Busy | model::Kind::Unavailable => ErrorType::Unavailable,
+            _ => ErrorType::Internal,
+        };
         Self::new(kind, error.message)
     }
 }
@@ -134,8 +139,13 @@ impl Success {
     }
 }
 
-impl IntoResponse for Success {
-    fn into_response(self) -> Response {
+impl Success {
+    /// As an answer that may be a large one.
+    pub fn given(self, answers: &Answers) -> Result<Response, Failure> {
+        Ok(answers.give("application/json", self.written().into_bytes())?)
+    }
+
+    fn written(self) -> String {
         let mut notes = Map::new();
         for (name, texts) in [("warnings", self.warnings), ("infos", self.infos)] {
             if !texts.is_empty() {
@@ -147,6 +157,12 @@ impl IntoResponse for Success {
             body.push_str(&format!(",\"{name}\":{texts}"));
         }
         body.push('}');
-        ([(CONTENT_TYPE, "application/json")], body).into_response()
+        body
+    }
+}
+
+impl IntoResponse for Success {
+    fn into_response(self) -> Response {
+        ([(CONTENT_TYPE, "application/json")], self.written()).into_response()
     }
 }

@@ -7,6 +7,7 @@ use crate::api::State;
 use crate::computing;
 use crate::extract::Path;
 use axum::extract::State as From;
+use axum::response::Response;
 use query::promql::{Labels, METRIC_NAME, Matcher, MatcherOperator, SeriesRequest};
 use query::result::Listed;
 use serde_json::{Map, Value, json};
@@ -31,12 +32,14 @@ async fn found(state: &State, asked: &Asked, all: bool) -> Result<Listed<Labels>
 }
 
 /// Series by their labels.
-pub async fn series(From(state): From<State>, asked: Asked) -> Result<Success, Failure> {
+pub async fn series(From(state): From<State>, asked: Asked) -> Result<Response, Failure> {
     let limit = asked.limit()?;
     let found = found(&state, &asked, false).await?;
     let (truncated, incomplete) = (found.items.len() > limit, found.incomplete.clone());
     let written = computing::aside(move || write::list(found.items.iter().take(limit).map(write::metric)));
-    Ok(Success { data: written.await?, ..Success::default() }.truncated(truncated).lacking(incomplete))
+    let data = written.await?;
+    let success = Success { data, ..Success::default() }.truncated(truncated).lacking(incomplete);
+    success.given(&state.answers)
 }
 
 /// The names of labels.
