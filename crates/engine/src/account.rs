@@ -4,8 +4,8 @@
 //! anything, the topmost agent counts. Of calls within each other (a framework's and its provider's client) the inner one
 //! counts, and of calls with the same response id the first.
 
-use crate::prices::PriceTable;
 use crate::outline::Outline;
+use crate::prices::PriceTable;
 use crate::row::SpanRow;
 use model::{SpanId, Timestamp, otlp, schema};
 use query::run::{Account, Bill, Call, Counted};

@@ -122,7 +122,11 @@ fn unpoisoned<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Question {
-    fn new(bounds: Bounds, (heavy, patience): (Arc<Semaphore>, Duration), turn: OwnedSemaphorePermit) -> Self {
+    fn new(
+        bounds: Bounds,
+        (heavy, patience): (Arc<Semaphore>, Duration),
+        turn: OwnedSemaphorePermit,
+    ) -> Self {
         Self {
             bounds,
             heavy,
@@ -268,7 +272,9 @@ impl Question {
     pub fn nothing(&self, what: &str) -> Result<(), Error> {
         match self.incomplete() {
             None => Ok(()),
-            Some(why) => Err(Error::Unreadable { message: format!("it cannot be told whether {what} is stored: {why}") }),
+            Some(why) => Err(Error::Unreadable {
+                message: format!("it cannot be told whether {what} is stored: {why}"),
+            }),
         }
     }
 

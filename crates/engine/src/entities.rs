@@ -2,9 +2,9 @@
 //! together by trace, so that what was used is counted once, and then given to whom they speak of.
 
 use crate::account::{self, Accounts, Read};
+use crate::admission::Question;
 use crate::prices::PriceTable;
 use crate::row::{SpanBatch, SpanRow, asked_keys};
-use crate::admission::Question;
 use crate::scan::{Scanner, Wanted, blocks, sources};
 use arrow::array::RecordBatch;
 use model::schema::{self, ColumnType, attribute_column};

@@ -101,7 +101,10 @@ impl Exporter {
         match self.sender.send_timeout(item, self.patience).await {
             Ok(()) => Ok(()),
             Err(SendTimeoutError::Timeout(_)) => {
-                tracing::warn!("an export was given up: its reader took nothing for {} s", self.patience.as_secs());
+                tracing::warn!(
+                    "an export was given up: its reader took nothing for {} s",
+                    self.patience.as_secs()
+                );
                 Err(Ended::Alone)
             }
             Err(SendTimeoutError::Closed(_)) => Err(Ended::Alone),
@@ -162,7 +165,8 @@ impl Exporter {
                 chosen.len() <= MOST_TRACES
             };
             let columns: &[&str] = &[schema::TRACE_ID];
-            if let Err(error) = self.scanner.each_while(question, &source, wanted(request), (columns, take)).await
+            if let Err(error) =
+                self.scanner.each_while(question, &source, wanted(request), (columns, take)).await
             {
                 question.pass_over(&source, error)?;
             }
@@ -185,7 +189,8 @@ fn given(receiver: Receiver<Item>) -> impl futures::Stream<Item = Result<Vec<u8>
             Some(Ok(None)) => None,
             Some(Err(error)) => Some((Err(error), None)),
             None => {
-                let message = "the export ended early: it was not read for too long, or the server stops".to_owned();
+                let message =
+                    "the export ended early: it was not read for too long, or the server stops".to_owned();
                 Some((Err(Error::Unavailable { message }), None))
             }
         }

@@ -168,11 +168,7 @@ impl Engine for StoredEngine {
         self.answer(tenant, deadline, answering).await
     }
 
-    async fn summaries(
-        &self,
-        tenant: &TenantId,
-        traces: &[TraceId],
-    ) -> Result<Listed<TraceSummary>, Error> {
+    async fn summaries(&self, tenant: &TenantId, traces: &[TraceId]) -> Result<Listed<TraceSummary>, Error> {
         let ids: Vec<TraceId> = traces.to_vec();
         let answering = |under: Under| async move { traces::summaries(&under, ids).await };
         self.answer(tenant, Deadline::default(), answering).await
@@ -350,8 +346,7 @@ impl Engine for StoredEngine {
         let question = self.admission.export()?;
         let snapshot = self.core.storage.snapshot(tenant, request.signal);
         // The exporter keeps the files, and the turn is taken, until the last request is given.
-        let (exporter, requests) =
-            Exporter::new(self.core.scanner.clone(), question, snapshot, request);
+        let (exporter, requests) = Exporter::new(self.core.scanner.clone(), question, snapshot, request);
         let incomplete = exporter.incomplete();
         let running = self.threads.start_now(exporter.run());
         // Who no longer listens ends it.

@@ -16,11 +16,7 @@ use storage::{Extent, Snapshot};
 const FORM: Form<LogRecord> = Form { read: otlp::log_records, moment, weigh: weight::log_record };
 
 /// Those of one trace, oldest first.
-pub async fn of_trace(
-    scanner: &Scanner,
-    asked: Asked<'_>,
-    request: &LogRequest,
-) -> Result<LogResult, Error> {
+pub async fn of_trace(scanner: &Scanner, asked: Asked<'_>, request: &LogRequest) -> Result<LogResult, Error> {
     let question = asked.question;
     let most = (request.limit.saturating_add(1), question.answer_bytes());
     let first = First {

@@ -88,8 +88,7 @@ pub async fn points(
     sources.retain(has_it);
     // One more than asked for tells that there is more.
     let limit = request.limit.saturating_add(1);
-    let form =
-        Form { read: otlp::metric_points, moment: |point| point.time, weigh: weight::metric_point };
+    let form = Form { read: otlp::metric_points, moment: |point| point.time, weigh: weight::metric_point };
     let kept = newest::rows((scanner, question), &sources, wanted, limit, form).await?;
     let cut = kept.cut;
     let mut points: Vec<MetricPoint> = kept.oldest_first();

@@ -148,7 +148,8 @@ impl Outline {
         let start = Timestamp(columns.uint64(schema::START, row).unwrap_or_default());
         let call = account::call(span, span_id, start, &self.prices);
         let end = if stands_for.is_none() { columns.uint64(schema::END, row) } else { None };
-        let drawn = SkeletonRow { span_id, start, end: Timestamp(end.unwrap_or_default()), ..SkeletonRow::default() };
+        let drawn =
+            SkeletonRow { span_id, start, end: Timestamp(end.unwrap_or_default()), ..SkeletonRow::default() };
         let (conversation, model) = match self.wants {
             Wants::Totals => (
                 self.tables.conversations.add(&span.meaning(Meaning::Conversation).unwrap_or_default()),

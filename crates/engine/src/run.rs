@@ -100,9 +100,8 @@ fn failure(skeleton: &Skeleton, row: &SkeletonRow) -> Failure {
 pub fn explain(failure: &mut Failure, rows: &TraceRows) {
     for rows in rows.current() {
         let batch = SpanBatch::new(&rows);
-        let ids = (0..rows.num_rows()).find(|place| {
-            batch.columns.id(schema::SPAN_ID, *place).map(SpanId) == Some(failure.span_id)
-        });
+        let ids = (0..rows.num_rows())
+            .find(|place| batch.columns.id(schema::SPAN_ID, *place).map(SpanId) == Some(failure.span_id));
         let Some(place) = ids else { continue };
         failure.message = batch.columns.text(schema::STATUS_MESSAGE, place).unwrap_or_default().to_owned();
         failure.error_type = batch.row(place).text("error.type").map(str::to_owned);

@@ -98,9 +98,8 @@ pub fn depth_first(spans: &[Outlined]) -> Vec<SkeletonRow> {
     });
     let sorted = |place: usize| order.get(place).and_then(|place| spans.get(index(*place)));
     let mut walk = Walk::new(order.len());
-    let places: HashMap<SpanId, u32> = (0..order.len())
-        .filter_map(|place| Some((sorted(place)?.row.span_id, number(place))))
-        .collect();
+    let places: HashMap<SpanId, u32> =
+        (0..order.len()).filter_map(|place| Some((sorted(place)?.row.span_id, number(place)))).collect();
     let mut roots = Vec::new();
     for place in 0..order.len() {
         let parent = sorted(place).and_then(|span| span.parent);

@@ -112,7 +112,8 @@ pub async fn visit<V: Visitor>(
         drop(visitor);
         Arc::into_inner(shared).map(|visitor| visitor.into_inner().unwrap_or_else(PoisonError::into_inner))
     });
-    let visitor = visited.await?.ok_or_else(|| internal("a trace was still being read when it had been read"))?;
+    let visitor =
+        visited.await?.ok_or_else(|| internal("a trace was still being read when it had been read"))?;
     question.admit().await?;
     Ok(visitor)
 }

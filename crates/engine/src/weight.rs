@@ -20,17 +20,22 @@ fn value(of: &Value) -> u64 {
 
 fn attributes(attributes: &[Attribute]) -> u64 {
     let own = bytes_of(size_of::<Attribute>());
-    attributes.iter().map(|attribute| own + bytes_of(attribute.key.capacity()) + value(&attribute.value)).sum()
+    attributes
+        .iter()
+        .map(|attribute| own + bytes_of(attribute.key.capacity()) + value(&attribute.value))
+        .sum()
 }
 
 /// Without its resource and scope, which others share.
 pub fn span(span: &Span) -> u64 {
-    let events = span.events.iter().map(|event| {
-        bytes_of(size_of_val(event) + event.name.capacity()) + attributes(&event.attributes)
-    });
-    let links = span.links.iter().map(|link| {
-        bytes_of(size_of_val(link) + link.trace_state.capacity()) + attributes(&link.attributes)
-    });
+    let events = span
+        .events
+        .iter()
+        .map(|event| bytes_of(size_of_val(event) + event.name.capacity()) + attributes(&event.attributes));
+    let links = span
+        .links
+        .iter()
+        .map(|link| bytes_of(size_of_val(link) + link.trace_state.capacity()) + attributes(&link.attributes));
     let texts = span.name.capacity() + span.trace_state.capacity() + span.status.message.capacity();
     bytes_of(size_of_val(span) + texts)
         + attributes(&span.attributes)

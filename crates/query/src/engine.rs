@@ -107,11 +107,7 @@ pub trait Engine: Send + Sync {
 
     /// What the request asks for, as OTLP export requests in protobuf, the oldest first; a span that was sent again may
     /// come again. It takes as long as it takes: who no longer listens ends it.
-    async fn export(
-        &self,
-        tenant: &TenantId,
-        request: ExportRequest,
-    ) -> Result<Export, Error>;
+    async fn export(&self, tenant: &TenantId, request: ExportRequest) -> Result<Export, Error>;
 
     /// How much is stored, and what room there is.
     async fn stored(&self, tenant: &TenantId) -> Result<Stored, Error>;

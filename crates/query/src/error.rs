@@ -70,7 +70,7 @@ impl Error {
             Self::Busy { .. } => Kind::Busy,
             Self::DeadlineExceeded { .. } | Self::Unreadable { .. } | Self::Unavailable { .. } => {
                 Kind::Unavailable
-            },
+            }
             Self::Internal { .. } => Kind::Internal,
         }
     }

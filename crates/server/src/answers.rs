@@ -85,7 +85,10 @@ fn parts(answer: Arc<Answer>) -> impl futures::Stream<Item = io::Result<Bytes>> 
         let mut waiting = answer.lock();
         waiting.moved = Instant::now();
         let Some(bytes) = &waiting.bytes else {
-            tracing::warn!("a large answer was given up: its reader took nothing for {} s", PATIENCE.as_secs());
+            tracing::warn!(
+                "a large answer was given up: its reader took nothing for {} s",
+                PATIENCE.as_secs()
+            );
             return Some((Err(io::Error::other("the answer was not read in time")), None));
         };
         let end = bytes.len().min(start + PART);

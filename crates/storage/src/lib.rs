@@ -47,9 +47,7 @@ mod tests;
 pub use error::Error;
 pub use rollup::{OperationKey, OperationTotals, Rollup};
 pub use sampling::{Sampled, Sampling};
-pub use snapshot::{
-    BATCH_ROWS, Block, BlockStatistics, Extent, HotBatch, OperationCount, Portion, Snapshot,
-};
+pub use snapshot::{BATCH_ROWS, Block, BlockStatistics, Extent, HotBatch, OperationCount, Portion, Snapshot};
 
 use catalog::Catalog;
 use disk::FreeSpace;

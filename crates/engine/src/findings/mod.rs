@@ -6,8 +6,8 @@ mod rules;
 mod seen;
 mod within;
 
-use crate::row::SpanBatch;
 use crate::admission::Question;
+use crate::row::SpanBatch;
 use crate::scan::{Scanner, Wanted, blocks, sources};
 use crate::trace::{Asked, Shape, Visitor, internal, place_columns, visit};
 use arrow::array::RecordBatch;

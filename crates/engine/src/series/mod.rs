@@ -47,11 +47,7 @@ pub struct Stored<'a> {
 }
 
 /// The series of a selection, sorted by labels. `left` is how many samples the query may still load.
-pub async fn load(
-    stored: Stored<'_>,
-    selection: &Selection,
-    left: &mut u64,
-) -> Result<Vec<Series>, Error> {
+pub async fn load(stored: Stored<'_>, selection: &Selection, left: &mut u64) -> Result<Vec<Series>, Error> {
     let asked = Asked { matchers: &selection.matchers, from: selection.from, to: selection.to };
     read(stored, asked, Some(left)).await
 }
@@ -87,11 +83,7 @@ impl Asked<'_> {
 }
 
 /// Series with their samples, or without when there is no number of samples that may be read.
-async fn read(
-    stored: Stored<'_>,
-    asked: Asked<'_>,
-    left: Option<&mut u64>,
-) -> Result<Vec<Series>, Error> {
+async fn read(stored: Stored<'_>, asked: Asked<'_>, left: Option<&mut u64>) -> Result<Vec<Series>, Error> {
     let (range, from) = (asked.range(), asked.from);
     if asked.to < asked.from || asked.to < 0 {
         return Ok(Vec::new());

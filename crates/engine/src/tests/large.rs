@@ -175,7 +175,11 @@ async fn large_traces_wait_for_each_other_and_too_large_ones_are_refused() {
     wide(&fixture, 2, 200_000).await;
     let tenant = TenantId::default();
     let asking = (0..6).map(|_| fixture.engine.skeleton(&tenant, TraceId([1; 16])));
-    for drawn in futures::future::join_all(asking.map(async |asked| asked.await.map(|drawn| drawn.unwrap().rows.len()))).await {
+    for drawn in futures::future::join_all(
+        asking.map(async |asked| asked.await.map(|drawn| drawn.unwrap().rows.len())),
+    )
+    .await
+    {
         assert_eq!(drawn.unwrap(), 50_000);
     }
     let refused = fixture.engine.skeleton(&tenant, TraceId([2; 16])).await.unwrap_err();
@@ -184,6 +188,52 @@ async fn large_traces_wait_for_each_other_and_too_large_ones_are_refused() {
     // Others are answered as before.
     let first = [model::SpanId(1u64.to_be_bytes())];
     assert_eq!(fixture.engine.spans(&tenant, TraceId([2; 16]), Some(&first)).await.unwrap().items.len(), 1);
+}
+
+/// What the process has in memory, or had at most since that was forgotten; nothing where the system does not say.
+fn memory(name: &str) -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    let kibibytes: usize = line.trim_start_matches(':').trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes << 10)
+}
+
+/// Twelve ask at once for all that there is of a trace of 200,000 spans; some may be refused, in time.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures its process: the test below runs it in one of its own"]
+async fn asked_by_twelve() {
+    let fixture = Fixture::new().await;
+    wide(&fixture, 1, 200_000).await;
+    fixture.storage.seal().await.unwrap();
+    let before = memory("VmRSS");
+    // Forgets the peak so far.
+    drop(std::fs::write("/proc/self/clear_refs", "5"));
+    let (tenant, trace) = (TenantId::default(), TraceId([1; 16]));
+    let asking = (0..12).map(async |asker| match asker % 4 {
+        0 => fixture.engine.run(&tenant, trace).await.map(drop),
+        1 => fixture.engine.summaries(&tenant, &[trace]).await.map(drop),
+        2 => fixture.engine.spans(&tenant, trace, None).await.map(drop),
+        _ => fixture.engine.skeleton(&tenant, trace).await.map(drop),
+    });
+    let answers = futures::future::join_all(asking).await;
+    let refused = answers.iter().filter_map(|answer| answer.as_ref().err());
+    refused.for_each(|error| assert_eq!(error.kind(), Kind::Busy, "{error}"));
+    assert!(answers.iter().filter(|answer| answer.is_ok()).count() >= 4);
+    if let (Some(before), Some(peak)) = (before, memory("VmHWM")) {
+        println!("grown by {}", peak.saturating_sub(before));
+    }
+}
+
+#[test]
+fn many_who_ask_for_a_large_trace_stay_within_memory() {
+    let measured = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "tests::large::asked_by_twelve", "--ignored", "--nocapture"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&measured.stdout);
+    assert!(measured.status.success(), "{said}");
+    let grown = said.lines().find_map(|line| line.split("grown by ").nth(1)?.trim().parse::<usize>().ok());
+    assert!(grown.is_none_or(|grown| grown < 512 * MEBIBYTE), "{grown:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,7 +63,11 @@ async fn the_end_of_time_is_in_all_of_time() {
         if sealed {
             fixture.storage.seal().await.unwrap();
         }
-        assert_eq!(found(&fixture, "load", (0, u64::MAX), 9).await, Ok((vec![5, u64::MAX], true)), "{sealed}");
+        assert_eq!(
+            found(&fixture, "load", (0, u64::MAX), 9).await,
+            Ok((vec![5, u64::MAX], true)),
+            "{sealed}"
+        );
         assert_eq!(found(&fixture, "load", (6, u64::MAX), 9).await, Ok((vec![u64::MAX], true)), "{sealed}");
         assert_eq!(found(&fixture, "load", (0, u64::MAX - 1), 9).await, Ok((vec![5], true)), "{sealed}");
     }

@@ -197,7 +197,12 @@ pub const PATHS: &[Described] = &[
     },
     Described {
         method: "post",
-        ..get("/api/v1/traces/{trace}/spans:batch", "whole spans, by {\"spanIds\": [...]}", &[], &["spans", "complete", "incompleteReason"])
+        ..get(
+            "/api/v1/traces/{trace}/spans:batch",
+            "whole spans, by {\"spanIds\": [...]}",
+            &[],
+            &["spans", "complete", "incompleteReason"],
+        )
     },
     get(
         "/api/v1/query/parse",
@@ -308,7 +313,12 @@ pub const PATHS: &[Described] = &[
         &["kind", "service", "from", "to", "limit"],
         &["findings", "totals", "spans", "complete", "incompleteReason"],
     ),
-    get("/api/v1/fields", "keys that queries may name", &["from", "to"], &["fields", "complete", "incompleteReason"]),
+    get(
+        "/api/v1/fields",
+        "keys that queries may name",
+        &["from", "to"],
+        &["fields", "complete", "incompleteReason"],
+    ),
     get(
         "/api/v1/fields/{key}/values",
         "values of a key, most frequent first",

@@ -109,7 +109,12 @@ pub fn trace(id: TraceId, of: &Listed<Span>) -> TraceView<'_> {
     let mut known = Processes::default();
     let spans = of.items.iter().map(|each| span(each, known.name(&each.resource))).collect();
     let processes = known.distinct.iter().map(|(resource, name)| (name.clone(), process(resource))).collect();
-    TraceView { trace_id: trace_text(id), spans, processes, warnings: of.incomplete.clone().map(|why| vec![why]) }
+    TraceView {
+        trace_id: trace_text(id),
+        spans,
+        processes,
+        warnings: of.incomplete.clone().map(|why| vec![why]),
+    }
 }
 
 /// Names of resources. Spans of one request share their resource, those of several requests only equal ones.

@@ -76,9 +76,9 @@ impl From<query::Error> for Failure {
             query::Error::Parse(_) | query::Error::Invalid { .. } => ErrorType::BadData,
             query::Error::Execution { .. } => ErrorType::Execution,
             query::Error::NotFound { .. } => ErrorType::NotFound,
-            query::Error::Busy { .. } | query::Error::Unreadable { .. } | query::Error::Unavailable { .. } => {
-                ErrorType::Unavailable
-            }
+            query::Error::Busy { .. }
+            | query::Error::Unreadable { .. }
+            | query::Error::Unavailable { .. } => ErrorType::Unavailable,
             query::Error::DeadlineExceeded { .. } => ErrorType::Timeout,
             query::Error::Internal { .. } => ErrorType::Internal,
         };

@@ -41,7 +41,11 @@ async fn every_answer_tells() {
         match described.answer {
             "application/json" => {
                 let told = answer.json();
-                assert_eq!((&told["complete"], &told["incompleteReason"]), (&false.into(), &WHY.into()), "{line}");
+                assert_eq!(
+                    (&told["complete"], &told["incompleteReason"]),
+                    (&false.into(), &WHY.into()),
+                    "{line}"
+                );
             }
             "application/vnd.clew.skeleton" => {
                 assert!(String::from_utf8_lossy(&answer.body).contains(WHY), "{line}");

@@ -20,9 +20,9 @@ use query::promql::{
     Steps, Value as PromqlValue,
 };
 use query::result::{
-    Change, EntitiesResult, Entity, Field as NamedField, FieldScope, FieldValues, Held, Listed, LogResult, MetricName,
-    MetricResult, Operation, OperationStatistics, OperationsResult, Sampled, SearchResult, Skeleton,
-    SkeletonRow, Stored, TraceSummary,
+    Change, EntitiesResult, Entity, Field as NamedField, FieldScope, FieldValues, Held, Listed, LogResult,
+    MetricName, MetricResult, Operation, OperationStatistics, OperationsResult, Sampled, SearchResult,
+    Skeleton, SkeletonRow, Stored, TraceSummary,
 };
 use query::run::Run;
 use query::{
@@ -207,7 +207,11 @@ impl Engine for FakeEngine {
         let more = ids.len() > request.limit;
         ids.truncate(request.limit);
         let traces = ids.into_iter().filter_map(|id| self.summary(tenant, id)).collect();
-        Ok(SearchResult { traces, cursor: more.then(|| "next".to_owned()), incomplete: self.incomplete.clone() })
+        Ok(SearchResult {
+            traces,
+            cursor: more.then(|| "next".to_owned()),
+            incomplete: self.incomplete.clone(),
+        })
     }
 
     async fn summaries(&self, tenant: &TenantId, traces: &[TraceId]) -> Result<Listed<TraceSummary>, Error> {
@@ -331,7 +335,11 @@ impl Engine for FakeEngine {
         Ok(self.listed((0..request.selectors.len()).map(labels).collect()))
     }
 
-    async fn exemplars(&self, _: &TenantId, request: SeriesRequest) -> Result<Listed<SeriesExemplars>, Error> {
+    async fn exemplars(
+        &self,
+        _: &TenantId,
+        request: SeriesRequest,
+    ) -> Result<Listed<SeriesExemplars>, Error> {
         let labels =
             Labels::new(request.selectors.iter().flatten().map(|matcher| (&*matcher.name, &*matcher.value)));
         let labels_of_one = Labels::new([("user", "ada")]);
@@ -397,11 +405,7 @@ impl Engine for FakeEngine {
         Ok(FieldValues { values, complete: incomplete.is_none(), incomplete })
     }
 
-    async fn export(
-        &self,
-        _: &TenantId,
-        request: ExportRequest,
-    ) -> Result<Export, Error> {
+    async fn export(&self, _: &TenantId, request: ExportRequest) -> Result<Export, Error> {
         let wire = match request.signal {
             Signal::Traces => otlp::encode_spans(&self.spans),
             Signal::Logs | Signal::Metrics => Vec::new(),

@@ -171,7 +171,8 @@ impl Block {
         spans: Option<&[SpanId]>,
         mut take: impl FnMut(RecordBatch) -> bool + Send + 'static,
     ) -> Result<(), Error> {
-        let spans: Option<Arc<HashSet<SpanId>>> = spans.map(|spans| Arc::new(spans.iter().copied().collect()));
+        let spans: Option<Arc<HashSet<SpanId>>> =
+            spans.map(|spans| Arc::new(spans.iter().copied().collect()));
         let read = move |block: &Self, groups| {
             let wanted = (columns.as_deref(), spans.as_ref());
             block.opened()?.trace(trace, groups, wanted, &mut take)
@@ -189,8 +190,9 @@ impl Block {
         trace: TraceId,
         columns: Option<Arc<[String]>>,
     ) -> Result<Option<Extent>, Error> {
-        let measure =
-            move |block: &Self, groups: Vec<usize>| Ok(block.opened()?.extent(trace, &groups, columns.as_deref()));
+        let measure = move |block: &Self, groups: Vec<usize>| {
+            Ok(block.opened()?.extent(trace, &groups, columns.as_deref()))
+        };
         self.look_up(trace, measure).await
     }
 

@@ -68,7 +68,9 @@ impl Profile {
         }
         // Dictionaries are held once, and not for each row.
         if sum > total {
-            let scale = |part: &mut u64| *part = (u128::from(*part) * u128::from(total) / u128::from(sum)).try_into().unwrap_or(total);
+            let scale = |part: &mut u64| {
+                *part = (u128::from(*part) * u128::from(total) / u128::from(sum)).try_into().unwrap_or(total)
+            };
             sums.iter_mut().for_each(scale);
         }
         Self { starts, sums, rows, compressed }
@@ -126,13 +128,23 @@ fn profiles(footer: &ParquetMetaData, group: usize, columns: &[usize], schema: &
 }
 
 /// How many rows of a row group may be in a batch with these columns.
-pub(super) fn batch_rows(footer: &ParquetMetaData, group: usize, columns: &[usize], schema: &Schema) -> usize {
+pub(super) fn batch_rows(
+    footer: &ParquetMetaData,
+    group: usize,
+    columns: &[usize],
+    schema: &Schema,
+) -> usize {
     let rows = usize::try_from(footer.row_group(group).num_rows()).unwrap_or_default();
     batch(&profiles(footer, group, columns, schema), &(0..rows)).0
 }
 
 /// What these columns of a row group take in memory.
-pub(super) fn decoded_bytes(footer: &ParquetMetaData, group: usize, columns: &[usize], schema: &Schema) -> u64 {
+pub(super) fn decoded_bytes(
+    footer: &ParquetMetaData,
+    group: usize,
+    columns: &[usize],
+    schema: &Schema,
+) -> u64 {
     let metadata = footer.row_group(group);
     let of = |column: &usize| {
         decoded(metadata.column(*column), schema.fields().get(*column).map(|field| field.data_type()))
@@ -183,9 +195,8 @@ fn is_whole(portion: &Portion) -> bool {
 fn cut(profiles: &[Profile], rows: usize) -> Vec<Range<usize>> {
     let longest = profiles.iter().max_by_key(|profile| profile.total());
     let borders = longest.map(|profile| profile.starts.as_slice()).unwrap_or_default();
-    let weight = |rows: &Range<usize>| {
-        profiles.iter().map(|profile| profile.bytes(rows)).fold(0, u64::saturating_add)
-    };
+    let weight =
+        |rows: &Range<usize>| profiles.iter().map(|profile| profile.bytes(rows)).fold(0, u64::saturating_add);
     let (mut cuts, mut start, mut before) = (Vec::new(), 0, 0);
     for border in borders.iter().copied().filter(|border| *border > 0).chain([rows]) {
         if weight(&(start..border)) > PORTION_BYTES && before > start {
