@@ -159,12 +159,12 @@ impl Feed {
         let told = changed.get(..TRACES).unwrap_or(&changed);
         let mut more = std::mem::take(&mut self.untold) + changed.len() - told.len();
         let summaries = self.state.engine().summaries(&self.tenant, told).await;
-        let summaries = summaries.map(|summaries| summaries.items).unwrap_or_else(|error| {
+        let summaries = summaries.unwrap_or_else(|error| {
             tracing::warn!(%error, "live traces could not be summed up");
             more += told.len();
-            Vec::new()
+            Vec::new().into()
         });
-        let traces: Vec<_> = summaries.iter().map(traces::summary_view).collect();
+        let traces: Vec<_> = summaries.items.iter().map(traces::summary_view).collect();
         self.push("trace.upsert", &json!({"traces": traces, "more": more}));
     }
 
