@@ -39,7 +39,7 @@ pub async fn wire(config: &Config, listeners: Listeners, means: Means) -> anyhow
     let prices = prices_file::table(config.prices.file.as_deref())?;
     let options = storage_options(config)?;
     let storage = Storage::open(options).await?;
-    let engine = engine::open(storage.clone(), prices)?;
+    let engine = engine::open(storage.clone(), prices, engine::EngineOptions::default())?;
     let stores = Arc::new(StorageExporter { storage: storage.clone() });
     let exporter: Arc<dyn Exporter> = Arc::new(AgentEvents::new(stores));
     let diagnostics = Diagnostics::default();

@@ -89,7 +89,7 @@ async fn filled(directory: &tempfile::TempDir) -> Arc<dyn Engine> {
         storage.append(batch.expect("spans decode")).await.expect("spans are stored");
     }
     storage.seal().await.expect("spans are sealed");
-    open(storage, PriceTable::default()).expect("the engine opens")
+    open(storage, PriceTable::default(), clew_engine::EngineOptions::default()).expect("the engine opens")
 }
 
 fn understanding(criterion: &mut Criterion) {

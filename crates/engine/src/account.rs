@@ -4,13 +4,14 @@
 //! anything, the topmost agent counts. Of calls within each other (a framework's and its provider's client) the inner one
 //! counts, and of calls with the same response id the first.
 
+use crate::outline::Outline;
 use crate::prices::PriceTable;
-use crate::row::{SpanBatch, SpanRow};
-use crate::trace::TraceRows;
+use crate::row::SpanRow;
 use model::{SpanId, Timestamp, otlp, schema};
 use query::run::{Account, Bill, Call, Counted};
 use semconv::{Meaning, NodeKind, usage};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// One span of a trace.
 pub struct Node {
@@ -19,9 +20,9 @@ pub struct Node {
     pub parent: Option<usize>,
     pub kind: NodeKind,
     pub start: Timestamp,
-    pub agent: Option<String>,
+    pub agent: Option<Arc<str>>,
     /// When the span says what it used.
-    pub call: Option<Call>,
+    pub call: Option<Box<Call>>,
 }
 
 /// All spans of a trace, with what they used.
@@ -30,18 +31,17 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// Reads them, and decides which count.
-    pub fn read(rows: &TraceRows, prices: &PriceTable) -> Self {
-        let batches: Vec<_> = rows.batches.iter().map(SpanBatch::new).collect();
-        let spans = rows.distinct().into_iter().map(|(batch, row)| read(&batches[batch].row(row), prices));
-        Self::new(spans.collect())
+    /// Takes what was used out of an outline, and decides which count.
+    pub fn of(outline: &mut Outline) -> Self {
+        Self::new(outline.reads())
     }
 
     /// Decides which of the spans of one trace count.
-    pub fn new(spans: Vec<Read>) -> Self {
-        let mut nodes = Vec::with_capacity(spans.len());
-        let mut parents = Vec::with_capacity(spans.len());
-        let mut responses = Vec::with_capacity(spans.len());
+    pub fn new(spans: impl Iterator<Item = Read>) -> Self {
+        let count = spans.size_hint().0;
+        let mut nodes = Vec::with_capacity(count);
+        let mut parents = Vec::with_capacity(count);
+        let mut responses = Vec::with_capacity(count);
         for Read { node, parent, response } in spans {
             nodes.push(node);
             parents.push(parent);
@@ -56,7 +56,7 @@ impl Accounts {
 
     /// The calls that count.
     pub fn counted(&self) -> impl Iterator<Item = (&Node, &Call)> {
-        let calls = self.nodes.iter().filter_map(|node| Some((node, node.call.as_ref()?)));
+        let calls = self.nodes.iter().filter_map(|node| Some((node, node.call.as_deref()?)));
         calls.filter(|(_, call)| call.counted == Counted::Yes)
     }
 
@@ -155,7 +155,7 @@ pub struct Read {
     pub node: Node,
     pub parent: Option<SpanId>,
     /// The id of the answer, of spans that say what they used.
-    response: Option<String>,
+    pub response: Option<String>,
 }
 
 /// Reads a span.
@@ -167,7 +167,8 @@ pub fn read(span: &SpanRow<'_>, prices: &PriceTable) -> Read {
     let start = Timestamp(columns.uint64(schema::START, span.row).unwrap_or_default());
     let call = call(span, span_id, start, prices);
     let response = call.as_ref().and_then(|_| span.meaning(Meaning::ResponseId)).map(String::from);
-    let agent = span.meaning(Meaning::Agent).map(String::from);
+    let agent = span.meaning(Meaning::Agent).map(|agent| Arc::from(&*agent));
+    let call = call.map(Box::new);
     Read { node: Node { span_id, parent: None, kind: span.kind(), start, agent, call }, parent, response }
 }
 
@@ -181,6 +182,7 @@ fn link(nodes: &mut [Node], parents: &[Option<SpanId>]) {
         nodes.iter().enumerate().map(|(place, node)| (node.span_id, place)).collect();
     let above: Vec<Option<usize>> =
         parents.iter().map(|parent| places.get(parent.as_ref()?).copied()).collect();
+    drop(places);
     // 0: not looked at; otherwise the walk that came by.
     let mut walks = vec![0usize; nodes.len()];
     for start in 0..nodes.len() {

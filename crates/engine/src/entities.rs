@@ -2,9 +2,10 @@
 //! together by trace, so that what was used is counted once, and then given to whom they speak of.
 
 use crate::account::{self, Accounts, Read};
+use crate::admission::Question;
 use crate::prices::PriceTable;
 use crate::row::{SpanBatch, SpanRow, asked_keys};
-use crate::scan::{Scanner, Wanted, damage, sources};
+use crate::scan::{Scanner, Wanted, blocks, sources};
 use arrow::array::RecordBatch;
 use model::schema::{self, ColumnType, attribute_column};
 use model::{Signal, SpanId, Timestamp, TraceId};
@@ -12,10 +13,14 @@ use query::result::{EntitiesResult, Entity, EntityPart};
 use query::{EntitiesRequest, EntityKind, Error};
 use semconv::{Meaning, NodeKind};
 use std::collections::{HashMap, HashSet};
+use std::mem::size_of;
+use std::sync::Arc;
 use storage::Snapshot;
 
 /// The newest spans that are looked at; each takes some hundred bytes.
 const MOST_SPANS: usize = 400_000;
+/// What a span takes until all are added up.
+const SPAN_BYTES: u64 = 2 * size_of::<Spoken>() as u64 + size_of::<query::run::Call>() as u64;
 /// Parts of a series.
 const PARTS: u64 = 60;
 
@@ -31,7 +36,7 @@ struct Spoken {
 type Traces = HashMap<TraceId, HashMap<SpanId, Spoken>>;
 
 pub async fn list(
-    scanner: &Scanner,
+    (scanner, question): (&Scanner, &Arc<Question>),
     snapshot: &Snapshot,
     prices: &PriceTable,
     request: &EntitiesRequest,
@@ -40,28 +45,30 @@ pub async fn list(
     let columns = columns();
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
     let mut traces = Traces::new();
-    let (mut count, mut damaged, mut complete) = (0, 0, true);
-    for source in sources(snapshot, request.range) {
+    let (mut count, mut complete) = (0, true);
+    let sources = sources(snapshot, request.range);
+    for (number, source) in sources.iter().enumerate() {
         if count >= MOST_SPANS {
             complete = false;
             break;
         }
-        let scanned = scanner.each(&source, wanted, &columns, |batch| {
+        let take = |batch: &RecordBatch| {
             count += batch.num_rows();
+            question.note(batch.num_rows() as u64 * SPAN_BYTES);
             gather(batch, request.kind, prices, &mut traces);
-        });
-        if let Err(error) = scanned.await {
-            source.forgive(error)?;
-            damaged += 1;
+        };
+        if let Err(error) = scanner.each(question, source, wanted, (&columns, take)).await {
+            question.pass_over(source, error)?;
         }
+        question.searching(Signal::Traces, blocks(&sources[..=number]));
     }
     let (kind, name) = (request.kind, request.name.clone());
-    let mut entities = crate::compute(move || sum_up(traces, kind, name.as_deref())).await?;
+    let mut entities = question.compute(move || sum_up(traces, kind, name.as_deref())).await?;
     entities.sort_by(|left, right| right.spans.cmp(&left.spans).then_with(|| left.name.cmp(&right.name)));
     let looked_at_all = complete;
-    complete &= entities.len() <= request.limit && damaged == 0;
+    complete &= entities.len() <= request.limit && question.unread() == 0;
     entities.truncate(request.limit);
-    let incomplete = damage(damaged).or_else(|| {
+    let incomplete = question.incomplete().or_else(|| {
         let why =
             || format!("only the newest {count} spans were looked at; narrow the time range or the filter");
         (!looked_at_all).then(why)
@@ -159,7 +166,7 @@ fn sum_up(traces: Traces, kind: EntityKind, only: Option<&str>) -> Vec<Entity> {
     let span_of_time = extent(&traces);
     for spans in traces.into_values() {
         let (reads, told): (Vec<_>, Vec<_>) = spans.into_values().map(split).unzip();
-        let accounts = Accounts::new(reads);
+        let accounts = Accounts::new(reads.into_iter());
         let names = names(&accounts, &told, kind);
         let repeats = repeats(&accounts, &names, kind);
         let mut here = HashSet::new();
@@ -167,7 +174,7 @@ fn sum_up(traces: Traces, kind: EntityKind, only: Option<&str>) -> Vec<Entity> {
             let Some(name) = name.as_deref().filter(|name| only.is_none_or(|only| only == *name)) else {
                 continue;
             };
-            let call = node.call.as_ref().filter(|call| call.counted == query::run::Counted::Yes);
+            let call = node.call.as_deref().filter(|call| call.counted == query::run::Counted::Yes);
             let own =
                 is_own(kind, node.kind) && !repeats && (told.name.is_some() || kind != EntityKind::Agent);
             if !own && call.is_none() {

@@ -1,16 +1,18 @@
 //! Which keys filters may name, and which values a key has.
 
+use crate::admission::Question;
 use crate::row::SpanBatch;
-use crate::scan::{Scanner, Wanted, sources};
+use crate::scan::{Scanner, Wanted, blocks, sources};
 use arrow::array::RecordBatch;
 use model::otlp::columns::Columns;
 use model::schema::{self, ColumnType, attribute_column, parse_attribute_column};
 use model::{Signal, TimeRange, Value, otlp};
 use query::filter;
-use query::result::{Field, FieldScope, FieldValues};
+use query::result::{Field, FieldScope, FieldValues, Held, Listed};
 use query::{Error, Expression, FieldValuesRequest};
 use semconv::{Meaning, NodeKind};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use storage::Snapshot;
 
 /// Values are counted over this many of the newest spans.
@@ -18,6 +20,8 @@ const COUNTED_SPANS: u64 = 500_000;
 
 /// So many different values are told apart.
 const DISTINCT_VALUES: usize = 100_000;
+/// And their texts may have so many bytes.
+const VALUE_BYTES: usize = 8 << 20;
 
 const fn type_name(column_type: ColumnType) -> &'static str {
     match column_type {
@@ -30,7 +34,12 @@ const fn type_name(column_type: ColumnType) -> &'static str {
 }
 
 /// Keys of attribute columns and tails, of the resources of the newest data, and the short names.
-pub async fn keys(scanner: &Scanner, snapshot: &Snapshot, range: TimeRange) -> Result<Vec<Field>, Error> {
+pub async fn keys(
+    scanner: &Scanner,
+    question: &Arc<Question>,
+    snapshot: &Snapshot,
+    range: TimeRange,
+) -> Result<Listed<Field>, Error> {
     let mut types: BTreeMap<String, BTreeSet<&'static str>> = BTreeMap::new();
     let sources = sources(snapshot, range);
     for source in &sources {
@@ -49,12 +58,12 @@ pub async fn keys(scanner: &Scanner, snapshot: &Snapshot, range: TimeRange) -> R
         }
     }
     let mut resources = BTreeSet::new();
+    question.searching(Signal::Traces, blocks(&sources));
     for source in sources.iter().take(4) {
         let all = Wanted { signal: Signal::Traces, filter: &Expression::All, range };
-        let read = scanner
-            .each(source, all, &[schema::RESOURCE], |batch| resource_keys(batch, &mut resources))
-            .await;
-        read.or_else(|error| source.forgive(error))?;
+        let take = |batch: &RecordBatch| resource_keys(batch, &mut resources);
+        let read = scanner.each(question, source, all, (&[schema::RESOURCE], take)).await;
+        read.or_else(|error| question.pass_over(source, error))?;
     }
     let known =
         filter::Field::known_keys().into_iter().map(|key| field(key, FieldScope::Intrinsic, Vec::new()));
@@ -62,7 +71,8 @@ pub async fn keys(scanner: &Scanner, snapshot: &Snapshot, range: TimeRange) -> R
         types.into_iter().map(|(key, types)| field(&key, FieldScope::Span, types.into_iter().collect()));
     let resources =
         resources.iter().map(|key| field(&format!("resource.{key}"), FieldScope::Resource, vec!["string"]));
-    Ok(known.chain(spans).chain(resources).collect())
+    let items = known.chain(spans).chain(resources).collect();
+    Ok(Listed { items, incomplete: question.incomplete(), bytes: 0, held: Held::default() })
 }
 
 fn field(key: &str, scope: FieldScope, types: Vec<&'static str>) -> Field {
@@ -81,6 +91,7 @@ fn resource_keys(batch: &RecordBatch, keys: &mut BTreeSet<String>) {
 /// Values with how many spans have each, most frequent first.
 pub async fn values(
     scanner: &Scanner,
+    question: &Arc<Question>,
     snapshot: &Snapshot,
     request: &FieldValuesRequest,
 ) -> Result<FieldValues, Error> {
@@ -89,44 +100,47 @@ pub async fn values(
     let names: Vec<&str> = columns.iter().map(String::as_str).collect();
     let mut counts = Counts::new(&request.prefix);
     let mut counted = 0;
-    for source in sources(snapshot, request.range) {
+    let sources = sources(snapshot, request.range);
+    for (number, source) in sources.iter().enumerate() {
         if counted >= COUNTED_SPANS {
             counts.complete = false;
             break;
         }
         counted += source.statistics().rows;
         let all = Wanted { signal: Signal::Traces, filter: &Expression::All, range: request.range };
-        if let Err(error) =
-            scanner.each(&source, all, &names, |batch| count(&field, batch, &mut counts)).await
-        {
-            source.forgive(error)?;
-            counts.complete = false;
+        let take = |batch: &RecordBatch| count(&field, batch, &mut counts);
+        if let Err(error) = scanner.each(question, source, all, (&names, take)).await {
+            question.pass_over(source, error)?;
         }
+        question.searching(Signal::Traces, blocks(&sources[..=number]));
     }
+    let incomplete = question.incomplete();
     let mut values: Vec<(String, u64)> = counts.values.into_iter().collect();
     values.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
-    let complete = counts.complete && values.len() <= request.limit;
+    let complete = counts.complete && incomplete.is_none() && values.len() <= request.limit;
     values.truncate(request.limit);
-    Ok(FieldValues { values, complete })
+    Ok(FieldValues { values, complete, incomplete })
 }
 
 /// How often each value comes, of those that start as wanted.
 struct Counts {
     values: HashMap<String, u64>,
+    bytes: usize,
     prefix: String,
     complete: bool,
 }
 
 impl Counts {
     fn new(prefix: &str) -> Self {
-        Self { values: HashMap::new(), prefix: prefix.to_lowercase(), complete: true }
+        Self { values: HashMap::new(), bytes: 0, prefix: prefix.to_lowercase(), complete: true }
     }
 
     fn add(&mut self, value: String) {
         if let Some(count) = self.values.get_mut(&value) {
             *count += 1;
         } else if value.to_lowercase().starts_with(&self.prefix) {
-            if self.values.len() < DISTINCT_VALUES {
+            if self.values.len() < DISTINCT_VALUES && self.bytes + value.len() <= VALUE_BYTES {
+                self.bytes += value.len();
                 self.values.insert(value, 1);
             } else {
                 self.complete = false;

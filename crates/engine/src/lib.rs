@@ -5,6 +5,7 @@
 //! hot batch (`scan`, `predicate`).
 
 mod account;
+mod admission;
 mod entities;
 mod export;
 mod fields;
@@ -13,173 +14,139 @@ mod logs;
 mod metrics;
 mod newest;
 mod operations;
+mod outline;
 mod predicate;
 pub mod prices;
 pub mod promql;
 mod pruning;
 mod row;
 mod run;
+mod runtime;
 mod sampling;
 mod scan;
 mod search;
 mod series;
 mod skeleton;
+mod spans;
 mod summary;
 mod table;
 mod test;
 mod trace;
+mod traces;
+mod weight;
 
 #[cfg(test)]
 mod tests;
 
+pub use admission::EngineOptions;
 pub use sampling::span_test;
 
+use crate::admission::{Admission, Question};
+use crate::export::Exporter;
 use crate::prices::PriceTable;
-use crate::scan::{Scanner, Wanted};
-use crate::trace::{Width, internal, load, load_spans};
+use crate::runtime::Threads;
+use crate::scan::Scanner;
+use crate::series::Stored as StoredSeries;
+use crate::trace::{Asked, internal};
 use async_trait::async_trait;
-use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use model::{Signal, Span, SpanId, TenantId, TimeRange, TraceId, otlp};
+use futures::stream::{self, BoxStream, StreamExt};
+use model::{Signal, Span, SpanId, TenantId, TimeRange, TraceId};
 use query::findings::FindingsResult;
 use query::promql::{Answer, Labels, MetricMetadata, PromqlRequest, SeriesExemplars, SeriesRequest};
 use query::result::{
-    Change, EntitiesResult, Field, FieldValues, LogResult, MetricName, MetricResult, Operation,
+    Change, EntitiesResult, Field, FieldValues, Listed, LogResult, MetricName, MetricResult, Operation,
     OperationsResult, Sampled, SearchResult, Skeleton, Stored, TraceSummary,
 };
 use query::run::Run;
 use query::{
-    Deadline, Engine, EntitiesRequest, Error, ExportRequest, Expression, FieldValuesRequest, FindingsRequest,
+    Deadline, Engine, EntitiesRequest, Error, Export, ExportRequest, FieldValuesRequest, FindingsRequest,
     LogRequest, MetricRequest, OperationsRequest, SearchRequest,
 };
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
-use storage::{BlockStatistics, Storage};
+use storage::{BlockStatistics, Snapshot, Storage};
 use tokio::sync::Semaphore;
 use tokio::sync::broadcast::error::RecvError;
 
-/// Questions with a filter that are answered at the same time; others wait their turn.
-const CONCURRENT: usize = 8;
-/// How long a question waits for its turn at most.
-const WAIT: Duration = Duration::from_secs(5);
 /// Countings of what agents, models and so on did that are under way at the same time: each keeps many spans.
 const COUNTS: usize = 2;
 /// Expressions of PromQL that are computed at the same time: each may keep many samples.
 const COMPUTING: usize = 4;
-/// Exports that are under way at the same time; each keeps what it reads from being deleted.
-const EXPORTS: usize = 2;
-/// Traces that are summed up at the same time.
-const SUMMARIES: usize = 8;
 
 /// The engine over this store.
 ///
 /// # Errors
 /// When the query engine cannot be set up.
-pub fn open(storage: Storage, prices: PriceTable) -> Result<Arc<dyn Engine>, Error> {
-    let (turns, exports) = (Semaphore::new(CONCURRENT), Arc::new(Semaphore::new(EXPORTS)));
-    let (counts, computing) = (Semaphore::new(COUNTS), Arc::new(Semaphore::new(COMPUTING)));
-    let (scanner, prices) = (Scanner::new()?, Arc::new(prices));
-    Ok(Arc::new(StoredEngine { storage, scanner, prices, turns, counts, computing, exports }))
-}
-
-fn busy() -> Error {
-    Error::Busy { message: format!("{CONCURRENT} questions are being answered already; ask again later") }
+pub fn open(storage: Storage, prices: PriceTable, options: EngineOptions) -> Result<Arc<dyn Engine>, Error> {
+    let core = Core {
+        storage,
+        scanner: Scanner::new()?,
+        prices: Arc::new(prices),
+        counts: Semaphore::new(COUNTS),
+        computing: Arc::new(Semaphore::new(COMPUTING)),
+    };
+    let (admission, threads) = (Admission::new(options), Threads::start()?);
+    Ok(Arc::new(StoredEngine { core: Arc::new(core), admission, threads }))
 }
 
 struct StoredEngine {
+    core: Arc<Core>,
+    admission: Admission,
+    threads: Threads,
+}
+
+/// What questions are answered with.
+struct Core {
     storage: Storage,
     scanner: Scanner,
     prices: Arc<PriceTable>,
-    turns: Semaphore,
     counts: Semaphore,
     computing: Arc<Semaphore>,
-    exports: Arc<Semaphore>,
+}
+
+/// A question of a tenant's, while it is answered.
+struct Under {
+    core: Arc<Core>,
+    question: Arc<Question>,
+    tenant: TenantId,
+}
+
+impl Under {
+    fn snapshot(&self, signal: Signal) -> Arc<Snapshot> {
+        self.core.storage.snapshot(&self.tenant, signal)
+    }
+
+    fn scanner(&self) -> (&Scanner, &Arc<Question>) {
+        (&self.core.scanner, &self.question)
+    }
+
+    fn of(&self, trace: TraceId) -> Asked<'_> {
+        Asked { storage: &self.core.storage, question: &self.question, tenant: &self.tenant, trace }
+    }
 }
 
 impl StoredEngine {
-    /// Waits for a turn and answers, all within the deadline.
-    async fn answer<T>(
+    /// Waits for a turn and answers on the threads of questions, all within the deadline.
+    async fn answer<T: Send + 'static, F: Future<Output = Result<T, Error>> + Send + 'static>(
         &self,
+        tenant: &TenantId,
         deadline: Deadline,
-        answering: impl Future<Output = Result<T, Error>> + Send,
+        answering: impl FnOnce(Under) -> F + Send,
     ) -> Result<T, Error> {
         let seconds = deadline.0.as_secs();
         let in_turn = async {
-            let turn = tokio::time::timeout(WAIT.min(deadline.0), self.turns.acquire()).await;
-            let _turn = turn.map_err(|_| busy())?.map_err(internal)?;
-            answering.await
+            let question = self.admission.question(deadline).await?;
+            let under = Under { core: Arc::clone(&self.core), question, tenant: tenant.clone() };
+            self.threads.run(answering(under)).await?
         };
         tokio::time::timeout(deadline.0, in_turn).await.map_err(|_| Error::DeadlineExceeded { seconds })?
     }
+}
 
-    fn statistics(&self, tenant: &TenantId, signal: Signal) -> Vec<BlockStatistics> {
-        let snapshot = self.storage.snapshot(tenant, signal);
-        let blocks = snapshot.blocks.iter().map(|block| block.statistics().clone());
-        blocks.chain(snapshot.hot.iter().map(|batch| batch.statistics.clone())).collect()
-    }
-
-    async fn summary(&self, tenant: &TenantId, trace: TraceId) -> Result<Option<TraceSummary>, Error> {
-        let rows = load(&self.storage, tenant, Signal::Traces, trace, Width::Outline).await?;
-        let prices = Arc::clone(&self.prices);
-        compute(move || summary::build(trace, &rows, &prices)).await
-    }
-
-    /// The summary of a trace that was found, unless what was found in it is a version of a span that was sent again.
-    async fn matching_summary(
-        &self,
-        tenant: &TenantId,
-        trace: TraceId,
-        request: &SearchRequest,
-    ) -> Result<Option<TraceSummary>, Error> {
-        let outline = load(&self.storage, tenant, Signal::Traces, trace, Width::Outline).await?;
-        let everything = request.filter == Expression::All && request.range == TimeRange::ALL;
-        if !everything && outline.has_superseded() {
-            let rows = load(&self.storage, tenant, Signal::Traces, trace, Width::All).await?;
-            let wanted = Wanted { signal: Signal::Traces, filter: &request.filter, range: request.range };
-            let mut found = false;
-            for batch in compute(move || rows.current()).await? {
-                found = found || !self.scanner.matching(batch, wanted).await?.is_empty();
-            }
-            if !found {
-                return Ok(None);
-            }
-        }
-        let prices = Arc::clone(&self.prices);
-        compute(move || summary::build(trace, &outline, &prices)).await
-    }
-
-    /// The spans, by start, as far as the blocks have them under the ids given.
-    async fn spans_of(
-        &self,
-        tenant: &TenantId,
-        trace: TraceId,
-        only: Option<&[SpanId]>,
-    ) -> Result<Vec<Span>, Error> {
-        let rows = load_spans(&self.storage, tenant, Signal::Traces, trace, Width::All, only).await?;
-        let only: Option<BTreeSet<SpanId>> = only.map(|ids| ids.iter().copied().collect());
-        compute(move || {
-            let mut spans = rows.spans(only.as_ref());
-            spans.sort_by_key(|span| (span.start, span.span_id));
-            spans
-        })
-        .await
-    }
-
-    async fn logged_spans(
-        &self,
-        tenant: &TenantId,
-        trace: TraceId,
-    ) -> Result<std::collections::HashSet<SpanId>, Error> {
-        let rows = load(&self.storage, tenant, Signal::Logs, trace, Width::Outline).await?;
-        let ids = |batch| {
-            let columns = otlp::columns::Columns::new(batch);
-            (0..batch.num_rows())
-                .filter_map(|row| columns.id(model::schema::SPAN_ID, row).map(SpanId))
-                .collect::<Vec<_>>()
-        };
-        Ok(rows.batches.iter().flat_map(ids).collect())
-    }
+fn statistics(snapshot: &Snapshot) -> impl Iterator<Item = &BlockStatistics> {
+    let blocks = snapshot.blocks.iter().map(|block| block.statistics());
+    blocks.chain(snapshot.hot.iter().map(|batch| &batch.statistics))
 }
 
 fn sampled(of: storage::Sampled) -> Sampled {
@@ -193,53 +160,38 @@ fn sampled(of: storage::Sampled) -> Sampled {
     }
 }
 
-/// Computes on a thread that may take its time.
-async fn compute<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work).await.map_err(internal)
-}
-
 #[async_trait]
 impl Engine for StoredEngine {
     async fn search(&self, tenant: &TenantId, request: SearchRequest) -> Result<SearchResult, Error> {
-        let snapshot = self.storage.snapshot(tenant, Signal::Traces);
-        let answering = async {
-            let page = search::page(&self.scanner, &snapshot, &request).await?;
-            let matching = stream::iter(page.traces.iter().copied())
-                .map(|trace| self.matching_summary(tenant, trace, &request))
-                .buffered(SUMMARIES)
-                .try_filter_map(|summary| async { Ok(summary) });
-            let traces = matching.try_collect().await?;
-            Ok(SearchResult { traces, cursor: page.cursor, incomplete: page.incomplete })
-        };
-        self.answer(request.deadline, answering).await
+        let deadline = request.deadline;
+        let answering = |under: Under| async move { traces::search(&under, &request).await };
+        self.answer(tenant, deadline, answering).await
     }
 
-    async fn summaries(&self, tenant: &TenantId, traces: &[TraceId]) -> Result<Vec<TraceSummary>, Error> {
-        let traces: Vec<TraceId> = traces.to_vec();
-        let each = stream::iter(traces).map(|trace| self.summary(tenant, trace)).buffered(SUMMARIES);
-        each.try_filter_map(|summary| async { Ok(summary) }).try_collect().await
+    async fn summaries(&self, tenant: &TenantId, traces: &[TraceId]) -> Result<Listed<TraceSummary>, Error> {
+        let ids: Vec<TraceId> = traces.to_vec();
+        let answering = |under: Under| async move { traces::summaries(&under, ids).await };
+        self.answer(tenant, Deadline::default(), answering).await
     }
 
     async fn skeleton(&self, tenant: &TenantId, trace: TraceId) -> Result<Option<Skeleton>, Error> {
-        let rows = load(&self.storage, tenant, Signal::Traces, trace, Width::Outline).await?;
-        let logged = self.logged_spans(tenant, trace).await?;
-        let prices = Arc::clone(&self.prices);
-        compute(move || skeleton::build(trace, &rows, &prices, &logged)).await
+        let answering = move |under: Under| async move { traces::skeleton(&under, trace).await };
+        self.answer(tenant, Deadline::default(), answering).await
     }
 
     async fn run(&self, tenant: &TenantId, trace: TraceId) -> Result<Option<Run>, Error> {
-        let rows = load(&self.storage, tenant, Signal::Traces, trace, Width::Outline).await?;
-        let prices = Arc::clone(&self.prices);
-        compute(move || run::build(trace, &rows, &prices)).await
+        let answering = move |under: Under| async move { traces::run(&under, trace).await };
+        self.answer(tenant, Deadline::default(), answering).await
     }
 
     async fn entities(&self, tenant: &TenantId, request: EntitiesRequest) -> Result<EntitiesResult, Error> {
-        let snapshot = self.storage.snapshot(tenant, Signal::Traces);
-        let answering = async {
-            let _turn = self.counts.acquire().await.map_err(internal)?;
-            entities::list(&self.scanner, &snapshot, &self.prices, &request).await
+        let deadline = request.deadline;
+        let answering = |under: Under| async move {
+            let _turn = under.core.counts.acquire().await.map_err(internal)?;
+            let snapshot = under.snapshot(Signal::Traces);
+            entities::list(under.scanner(), &snapshot, &under.core.prices, &request).await
         };
-        self.answer(request.deadline, answering).await
+        self.answer(tenant, deadline, answering).await
     }
 
     async fn spans(
@@ -247,79 +199,104 @@ impl Engine for StoredEngine {
         tenant: &TenantId,
         trace: TraceId,
         only: Option<&[SpanId]>,
-    ) -> Result<Vec<Span>, Error> {
-        let spans = self.spans_of(tenant, trace, only).await?;
-        match only {
-            // A span that is pending stands under another id.
-            Some(ids) if spans.len() < ids.iter().collect::<BTreeSet<_>>().len() => {
-                let mut all = self.spans_of(tenant, trace, None).await?;
-                all.retain(|span| ids.contains(&span.span_id));
-                Ok(all)
-            }
-            _ => Ok(spans),
-        }
+    ) -> Result<Listed<Span>, Error> {
+        let only: Option<Vec<SpanId>> = only.map(<[SpanId]>::to_vec);
+        let answering =
+            move |under: Under| async move { spans::find(under.of(trace), only.as_deref()).await };
+        self.answer(tenant, Deadline::default(), answering).await
     }
 
     async fn logs(&self, tenant: &TenantId, request: LogRequest) -> Result<LogResult, Error> {
-        let answering = logs::find(&self.storage, &self.scanner, tenant, &request);
-        self.answer(request.deadline, answering).await
+        let deadline = request.deadline;
+        let answering = |under: Under| async move {
+            match request.trace_id {
+                Some(trace) => logs::of_trace(&under.core.scanner, under.of(trace), &request).await,
+                None => logs::newest_first(under.scanner(), &under.snapshot(Signal::Logs), &request).await,
+            }
+        };
+        self.answer(tenant, deadline, answering).await
     }
 
-    async fn metric_names(&self, tenant: &TenantId) -> Result<Vec<MetricName>, Error> {
-        let snapshot = self.storage.snapshot(tenant, Signal::Metrics);
-        self.answer(Deadline::default(), metrics::names(&self.scanner, &snapshot)).await
+    async fn metric_names(&self, tenant: &TenantId) -> Result<Listed<MetricName>, Error> {
+        let answering = |under: Under| async move {
+            let (scanner, question) = under.scanner();
+            metrics::names(scanner, question, &under.snapshot(Signal::Metrics)).await
+        };
+        self.answer(tenant, Deadline::default(), answering).await
     }
 
     async fn metric_points(&self, tenant: &TenantId, request: MetricRequest) -> Result<MetricResult, Error> {
-        let snapshot = self.storage.snapshot(tenant, Signal::Metrics);
-        self.answer(request.deadline, metrics::points(&self.scanner, &snapshot, &request)).await
+        let deadline = request.deadline;
+        let answering = |under: Under| async move {
+            let (scanner, question) = under.scanner();
+            metrics::points(scanner, question, &under.snapshot(Signal::Metrics), &request).await
+        };
+        self.answer(tenant, deadline, answering).await
     }
 
     async fn promql(&self, tenant: &TenantId, request: PromqlRequest) -> Result<Answer, Error> {
-        let snapshot = self.storage.snapshot(tenant, Signal::Metrics);
         let deadline = request.deadline;
-        let answering = async {
-            let turn = Arc::clone(&self.computing).acquire_owned().await.map_err(internal)?;
-            series::promql(&self.scanner, &snapshot, request, turn).await
+        let answering = |under: Under| async move {
+            let turn = Arc::clone(&under.core.computing).acquire_owned().await.map_err(internal)?;
+            let (snapshot, (scanner, question)) = (under.snapshot(Signal::Metrics), under.scanner());
+            series::promql(StoredSeries { scanner, question, snapshot: &snapshot }, request, turn).await
         };
-        self.answer(deadline, answering).await
+        self.answer(tenant, deadline, answering).await
     }
 
-    async fn series(&self, tenant: &TenantId, request: SeriesRequest) -> Result<Vec<Labels>, Error> {
-        let snapshot = self.storage.snapshot(tenant, Signal::Metrics);
-        self.answer(request.deadline, series::list(&self.scanner, &snapshot, &request)).await
+    async fn series(&self, tenant: &TenantId, request: SeriesRequest) -> Result<Listed<Labels>, Error> {
+        let deadline = request.deadline;
+        let answering = |under: Under| async move {
+            let (snapshot, (scanner, question)) = (under.snapshot(Signal::Metrics), under.scanner());
+            series::list(StoredSeries { scanner, question, snapshot: &snapshot }, &request).await
+        };
+        self.answer(tenant, deadline, answering).await
     }
 
     async fn exemplars(
         &self,
         tenant: &TenantId,
         request: SeriesRequest,
-    ) -> Result<Vec<SeriesExemplars>, Error> {
-        let snapshot = self.storage.snapshot(tenant, Signal::Metrics);
-        self.answer(request.deadline, series::exemplars(&self.scanner, &snapshot, &request)).await
+    ) -> Result<Listed<SeriesExemplars>, Error> {
+        let deadline = request.deadline;
+        let answering = |under: Under| async move {
+            let (snapshot, (scanner, question)) = (under.snapshot(Signal::Metrics), under.scanner());
+            series::exemplars(StoredSeries { scanner, question, snapshot: &snapshot }, &request).await
+        };
+        self.answer(tenant, deadline, answering).await
     }
 
-    async fn metadata(&self, tenant: &TenantId) -> Result<Vec<MetricMetadata>, Error> {
-        let snapshot = self.storage.snapshot(tenant, Signal::Metrics);
-        self.answer(Deadline::default(), series::metadata(&self.scanner, &snapshot)).await
+    async fn metadata(&self, tenant: &TenantId) -> Result<Listed<MetricMetadata>, Error> {
+        let answering = |under: Under| async move {
+            let (snapshot, (scanner, question)) = (under.snapshot(Signal::Metrics), under.scanner());
+            series::metadata(StoredSeries { scanner, question, snapshot: &snapshot }).await
+        };
+        self.answer(tenant, Deadline::default(), answering).await
     }
 
     async fn services(&self, tenant: &TenantId) -> Result<Vec<String>, Error> {
-        let statistics = self.statistics(tenant, Signal::Traces);
-        let services =
-            statistics.into_iter().flat_map(|block| block.operations).map(|operation| operation.service);
-        let distinct: BTreeSet<String> = services.filter(|service| !service.is_empty()).collect();
-        Ok(distinct.into_iter().collect())
+        let snapshot = self.core.storage.snapshot(tenant, Signal::Traces);
+        let listing = async move {
+            let services = statistics(&snapshot).flat_map(|block| &block.operations);
+            let services = services.map(|operation| operation.service.as_str());
+            let distinct: BTreeSet<&str> = services.filter(|service| !service.is_empty()).collect();
+            distinct.into_iter().map(str::to_owned).collect()
+        };
+        self.threads.run(listing).await
     }
 
     async fn operations(&self, tenant: &TenantId, service: &str) -> Result<Vec<Operation>, Error> {
-        let statistics = self.statistics(tenant, Signal::Traces);
-        let operations = statistics.into_iter().flat_map(|block| block.operations);
-        let of_service = operations.filter(|operation| operation.service == service);
-        let distinct: BTreeSet<Operation> = of_service
-            .map(|operation| Operation { name: operation.operation, kind: operation.kind })
-            .collect();
-        Ok(distinct.into_iter().collect())
+        let snapshot = self.core.storage.snapshot(tenant, Signal::Traces);
+        let service = service.to_owned();
+        let listing = async move {
+            let operations = statistics(&snapshot).flat_map(|block| &block.operations);
+            let of_service = operations.filter(|operation| operation.service == service);
+            let distinct: BTreeSet<(&str, i32)> =
+                of_service.map(|operation| (operation.operation.as_str(), operation.kind)).collect();
+            let owned = |(name, kind): (&str, i32)| Operation { name: name.to_owned(), kind };
+            distinct.into_iter().map(owned).collect()
+        };
+        self.threads.run(listing).await
     }
 
     async fn operation_statistics(
@@ -327,22 +304,29 @@ impl Engine for StoredEngine {
         tenant: &TenantId,
         request: OperationsRequest,
     ) -> Result<OperationsResult, Error> {
-        let snapshot = self.storage.snapshot(tenant, Signal::Traces);
-        let answering = operations::statistics(&self.scanner, &snapshot, &request);
-        self.answer(request.deadline, answering).await
+        let deadline = request.deadline;
+        let answering = |under: Under| async move {
+            let (scanner, question) = under.scanner();
+            operations::statistics(scanner, question, &under.snapshot(Signal::Traces), &request).await
+        };
+        self.answer(tenant, deadline, answering).await
     }
 
     async fn findings(&self, tenant: &TenantId, request: FindingsRequest) -> Result<FindingsResult, Error> {
-        let answering = async {
-            let _turn = self.counts.acquire().await.map_err(internal)?;
-            findings::list(&self.scanner, (&self.storage, tenant), &request).await
+        let deadline = request.deadline;
+        let answering = |under: Under| async move {
+            let _turn = under.core.counts.acquire().await.map_err(internal)?;
+            findings::list(under.scanner(), (&under.core.storage, &under.tenant), &request).await
         };
-        self.answer(request.deadline, answering).await
+        self.answer(tenant, deadline, answering).await
     }
 
-    async fn fields(&self, tenant: &TenantId, range: TimeRange) -> Result<Vec<Field>, Error> {
-        let snapshot = self.storage.snapshot(tenant, Signal::Traces);
-        self.answer(Deadline::default(), fields::keys(&self.scanner, &snapshot, range)).await
+    async fn fields(&self, tenant: &TenantId, range: TimeRange) -> Result<Listed<Field>, Error> {
+        let answering = move |under: Under| async move {
+            let (scanner, question) = under.scanner();
+            fields::keys(scanner, question, &under.snapshot(Signal::Traces), range).await
+        };
+        self.answer(tenant, Deadline::default(), answering).await
     }
 
     async fn field_values(
@@ -350,32 +334,35 @@ impl Engine for StoredEngine {
         tenant: &TenantId,
         request: FieldValuesRequest,
     ) -> Result<FieldValues, Error> {
-        let snapshot = self.storage.snapshot(tenant, Signal::Traces);
-        self.answer(request.deadline, fields::values(&self.scanner, &snapshot, &request)).await
+        let deadline = request.deadline;
+        let answering = |under: Under| async move {
+            let (scanner, question) = under.scanner();
+            fields::values(scanner, question, &under.snapshot(Signal::Traces), &request).await
+        };
+        self.answer(tenant, deadline, answering).await
     }
 
-    async fn export(
-        &self,
-        tenant: &TenantId,
-        request: ExportRequest,
-    ) -> Result<BoxStream<'static, Result<Vec<u8>, Error>>, Error> {
-        let turn = Arc::clone(&self.exports).try_acquire_owned();
-        let turn = turn.map_err(|_| Error::Busy {
-            message: format!("{EXPORTS} exports are under way already; wait for one to end"),
-        })?;
-        let snapshot = self.storage.snapshot(tenant, request.signal);
-        let requests = export::requests(self.scanner.clone(), &snapshot, request).await?;
-        // The snapshot keeps the files, and the turn is taken, until the last request is given.
-        let keep = move |request| {
-            let _kept = (&snapshot, &turn);
+    async fn export(&self, tenant: &TenantId, request: ExportRequest) -> Result<Export, Error> {
+        let question = self.admission.export()?;
+        let snapshot = self.core.storage.snapshot(tenant, request.signal);
+        // The exporter keeps the files, and the turn is taken, until the last request is given.
+        let (exporter, requests) = Exporter::new(self.core.scanner.clone(), question, snapshot, request);
+        let incomplete = exporter.incomplete();
+        let running = self.threads.start_now(exporter.run());
+        // Who no longer listens ends it.
+        let requests = requests.map(move |request| {
+            let _ends_with = &running;
             request
-        };
-        Ok(requests.map(keep).boxed())
+        });
+        Ok(Export { requests: requests.boxed(), incomplete })
     }
 
     async fn stored(&self, tenant: &TenantId) -> Result<Stored, Error> {
-        let rows = |signal| self.statistics(tenant, signal).iter().map(|block| block.rows).sum();
-        let usage = self.storage.usage();
+        let rows = |signal| {
+            let snapshot = self.core.storage.snapshot(tenant, signal);
+            statistics(&snapshot).map(|block| block.rows).sum()
+        };
+        let usage = self.core.storage.usage();
         Ok(Stored {
             spans: rows(Signal::Traces),
             logs: rows(Signal::Logs),
@@ -385,12 +372,12 @@ impl Engine for StoredEngine {
             hot_bytes: usage.hot_bytes,
             blocks: usage.blocks,
             damaged_blocks: usage.damaged_blocks,
-            sampled: self.storage.sampled(tenant).map(sampled),
+            sampled: self.core.storage.sampled(tenant).map(sampled),
         })
     }
 
     fn changes(&self) -> BoxStream<'static, Option<Arc<Change>>> {
-        let changes = stream::unfold(self.storage.subscribe(), |mut appended| async {
+        let changes = stream::unfold(self.core.storage.subscribe(), |mut appended| async {
             let change = match appended.recv().await {
                 Ok(appended) => Some(Arc::new(Change {
                     tenant: appended.tenant.clone(),

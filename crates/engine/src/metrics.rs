@@ -1,22 +1,31 @@
 //! Which metrics there are, and the points of one.
 
-use crate::newest;
-use crate::scan::{Scanner, Source, Wanted, sources};
+use crate::admission::Question;
+use crate::newest::{self, Form};
+use crate::scan::{Scanner, Source, Wanted, blocks, sources};
+use crate::weight;
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use model::metric::MetricPoint;
 use model::otlp::columns::Columns;
 use model::{Signal, TimeRange, otlp, schema};
 use query::filter::{Comparison, Expression, Field, Operator, literal};
-use query::result::{MetricName, MetricResult};
+use query::result::{Held, Listed, MetricName, MetricResult};
 use query::{Error, MetricRequest};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use storage::Snapshot;
 
 /// Names and counts come from statistics; unit, description and kind from the newest rows.
-pub async fn names(scanner: &Scanner, snapshot: &Snapshot) -> Result<Vec<MetricName>, Error> {
+pub async fn names(
+    scanner: &Scanner,
+    question: &Arc<Question>,
+    snapshot: &Snapshot,
+) -> Result<Listed<MetricName>, Error> {
     let mut names: BTreeMap<String, MetricName> = BTreeMap::new();
-    for source in sources(snapshot, TimeRange::ALL) {
+    let sources = sources(snapshot, TimeRange::ALL);
+    question.searching(Signal::Metrics, blocks(&sources));
+    for source in sources {
         let mut unseen = false;
         for operation in &source.statistics().operations {
             let entry = names.entry(operation.operation.clone()).or_insert_with(|| {
@@ -29,11 +38,13 @@ pub async fn names(scanner: &Scanner, snapshot: &Snapshot) -> Result<Vec<MetricN
             let columns =
                 [schema::NAME, schema::UNIT, schema::DESCRIPTION, schema::METRIC_KIND, schema::MONOTONIC];
             let all = Wanted { signal: Signal::Metrics, filter: &Expression::All, range: TimeRange::ALL };
-            let described = scanner.each(&source, all, &columns, |batch| describe(&mut names, batch)).await;
-            described.or_else(|error| source.forgive(error))?;
+            let take = |batch: &RecordBatch| describe(&mut names, batch);
+            let described = scanner.each(question, &source, all, (&columns, take)).await;
+            described.or_else(|error| question.pass_over(&source, error))?;
         }
     }
-    Ok(names.into_values().collect())
+    let items = names.into_values().collect();
+    Ok(Listed { items, incomplete: question.incomplete(), bytes: 0, held: Held::default() })
 }
 
 /// Takes what describes a metric from the first of its rows that says something.
@@ -60,6 +71,7 @@ fn describe(names: &mut BTreeMap<String, MetricName>, batch: &RecordBatch) {
 /// The newest points, given oldest first.
 pub async fn points(
     scanner: &Scanner,
+    question: &Arc<Question>,
     snapshot: &Snapshot,
     request: &MetricRequest,
 ) -> Result<MetricResult, Error> {
@@ -75,10 +87,15 @@ pub async fn points(
     let mut sources = sources(snapshot, request.range);
     sources.retain(has_it);
     // One more than asked for tells that there is more.
-    let newest = newest::rows(scanner, &sources, wanted, request.limit.saturating_add(1)).await?;
-    let mut points: Vec<MetricPoint> = newest.rows.iter().flat_map(otlp::metric_points).collect();
-    points.sort_by_key(|point| point.time);
-    let complete = newest.whole && points.len() <= request.limit;
+    let limit = request.limit.saturating_add(1);
+    let form = Form { read: otlp::metric_points, moment: |point| point.time, weigh: weight::metric_point };
+    let kept = newest::rows((scanner, question), &sources, wanted, limit, form).await?;
+    let cut = kept.cut;
+    let mut points: Vec<MetricPoint> = kept.oldest_first();
     let extra = points.len().saturating_sub(request.limit);
-    Ok(MetricResult { points: points.split_off(extra), complete })
+    let points = points.split_off(extra);
+    let incomplete = question.incomplete().or_else(|| cut.then(|| newest::too_long(question, points.len())));
+    let complete = extra == 0 && incomplete.is_none();
+    let held = if question.is_heavy() { Held::new(Arc::clone(question)) } else { Held::default() };
+    Ok(MetricResult { points, complete, incomplete, held })
 }

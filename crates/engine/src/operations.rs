@@ -1,7 +1,9 @@
 //! How often and how long operations ran: from the roll-ups of blocks where these answer, from the rows elsewhere.
 
-use crate::scan::{Scanner, Source, Wanted, damage, sources};
+use crate::admission::Question;
+use crate::scan::{Scanner, Source, Wanted, blocks, contains, sources};
 use crate::trace::unread;
+use arrow::array::RecordBatch;
 use futures::stream::{self, StreamExt};
 use model::{Signal, schema};
 use query::result::{Operation, OperationStatistics, OperationsResult};
@@ -14,23 +16,22 @@ const SOURCES: usize = 4;
 
 pub async fn statistics(
     scanner: &Scanner,
+    question: &Arc<Question>,
     snapshot: &Snapshot,
     request: &OperationsRequest,
 ) -> Result<OperationsResult, Error> {
     let sources = sources(snapshot, request.range);
+    question.searching(Signal::Traces, blocks(&sources));
     let each = stream::iter(sources).map(|source| async move {
-        let rollup = of_source(scanner, &source, request).await;
+        let rollup = of_source(scanner, question, &source, request).await;
         (source, rollup)
     });
     let mut parts = each.buffer_unordered(SOURCES);
-    let (mut total, mut damaged) = (Rollup::default(), 0);
+    let mut total = Rollup::default();
     while let Some((source, part)) = parts.next().await {
         match part {
             Ok(part) => total.merge(part),
-            Err(error) => {
-                source.forgive(error)?;
-                damaged += 1;
-            }
+            Err(error) => question.pass_over(&source, error)?,
         }
     }
     let mut operations: Vec<OperationStatistics> = total
@@ -50,26 +51,31 @@ pub async fn statistics(
     });
     let complete = operations.len() <= request.limit;
     operations.truncate(request.limit);
-    Ok(OperationsResult { operations, complete, incomplete: damage(damaged) })
+    Ok(OperationsResult { operations, complete, incomplete: question.incomplete() })
 }
 
-async fn of_source(scanner: &Scanner, source: &Source, request: &OperationsRequest) -> Result<Rollup, Error> {
+async fn of_source(
+    scanner: &Scanner,
+    question: &Arc<Question>,
+    source: &Source,
+    request: &OperationsRequest,
+) -> Result<Rollup, Error> {
     let all = source.statistics();
-    let is_whole = request.range.contains(all.first) && request.range.contains(all.last);
+    let is_whole = contains(request.range, all.first) && contains(request.range, all.last);
     if let Source::Block(block) = source
         && is_whole
         && request.filter == Expression::All
     {
         let block = Arc::clone(block);
-        let rollup = crate::compute(move || block.rollup()).await?;
+        let rollup = question.compute(move || block.rollup()).await?;
         if let Some(rollup) = rollup.map_err(|error| unread(&error))? {
             return Ok(rollup);
         }
     }
     let wanted = Wanted { signal: Signal::Traces, filter: &request.filter, range: request.range };
-    let columns =
-        [schema::SERVICE, schema::NAME, schema::KIND, schema::START, schema::END, schema::STATUS_CODE];
+    let columns: &[&str] =
+        &[schema::SERVICE, schema::NAME, schema::KIND, schema::START, schema::END, schema::STATUS_CODE];
     let mut rollup = Rollup::default();
-    scanner.each(source, wanted, &columns, |batch| rollup.add(batch)).await?;
+    scanner.each(question, source, wanted, (columns, |batch: &RecordBatch| rollup.add(batch))).await?;
     Ok(rollup)
 }

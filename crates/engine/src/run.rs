@@ -1,15 +1,15 @@
 //! A trace as the run of an agent: how it ended, where its time went, what is wrong with it.
 
 use crate::account::{self, Accounts};
-use crate::findings::{SKEW, broken_chain};
-use crate::prices::PriceTable;
+use crate::findings::SKEW;
+use crate::outline::{CALLS, Outline, Outlined};
 use crate::row::SpanBatch;
 use crate::skeleton;
 use crate::trace::TraceRows;
 use model::{SpanId, Timestamp, TraceId, Value, otlp, schema};
 use query::findings::FindingKind;
 use query::result::{Skeleton, SkeletonRow, flag};
-use query::run::{Account, Failure, Finding, Part, Retry, Run, RunState, Segment, Waits};
+use query::run::{Account, Call, Failure, Finding, Part, Retry, Run, RunState, Segment, Waits};
 use semconv::NodeKind;
 use semconv::node_kind::Attributes;
 use std::collections::{HashMap, HashSet};
@@ -17,10 +17,12 @@ use std::collections::{HashMap, HashSet};
 /// Of one kind, no more are told one by one.
 const MOST_FINDINGS: usize = 50;
 
-/// What the rows of a trace say of the run; `None` when there is no span.
-pub fn build(trace_id: TraceId, rows: &TraceRows, prices: &PriceTable) -> Option<Run> {
-    let skeleton = skeleton::build(trace_id, rows, prices, &HashSet::new())?;
-    let accounts = Accounts::read(rows, prices);
+/// What a trace, of which the outline is settled, says of the run; `None` when there is no span. What failed first is
+/// told without what its row says of that.
+pub fn build(trace_id: TraceId, mut outline: Outline) -> Option<Run> {
+    let accounts = Accounts::of(&mut outline);
+    let broken = broken_chains(&outline.spans);
+    let skeleton = skeleton::build(trace_id, outline, &HashSet::new())?;
     let tree = Tree::new(&skeleton);
     let failing = first_failing(&skeleton.rows);
     let root = tree.root.and_then(|root| skeleton.rows.get(root));
@@ -31,18 +33,25 @@ pub fn build(trace_id: TraceId, rows: &TraceRows, prices: &PriceTable) -> Option
         (_, Some(_), true) => RunState::Failed,
         (_, Some(_), false) => RunState::Recovered,
     };
+    let said = || accounts.nodes.iter().filter_map(|node| node.call.as_deref());
+    let calls: Vec<Call> = said().take(CALLS).cloned().collect();
+    let (told, all) = (calls.len(), said().count());
+    let incomplete =
+        (told < all).then(|| format!("only {told} of {all} calls of models are told one by one"));
     Some(Run {
         trace_id,
         state,
         total: accounts.total(),
         by_model: grouped(&accounts, |_, call| call.model.clone()),
-        by_agent: grouped(&accounts, |node, _| node.agent.clone()),
-        first_failure: failing.map(|row| failure(&skeleton, row, rows)),
+        by_agent: grouped(&accounts, |node, _| node.agent.as_deref().map(str::to_owned)),
+        first_failure: failing.map(|row| failure(&skeleton, row)),
         critical_path: tree.critical_path(),
         retries: retries(&skeleton.rows),
         waits: waits(&skeleton.rows),
-        findings: [broken_chains(rows), findings(&skeleton)].concat(),
-        calls: accounts.nodes.into_iter().filter_map(|node| node.call).collect(),
+        findings: [broken, findings(&skeleton)].concat(),
+        calls,
+        incomplete,
+        ..Run::default()
     })
 }
 
@@ -76,21 +85,24 @@ fn first_failing(rows: &[SkeletonRow]) -> Option<&SkeletonRow> {
     leaves.map(|(row, _)| row).min_by_key(|row| (row.end, row.start))
 }
 
-fn failure(skeleton: &Skeleton, row: &SkeletonRow, rows: &TraceRows) -> Failure {
+fn failure(skeleton: &Skeleton, row: &SkeletonRow) -> Failure {
     let failures = skeleton.rows.iter().filter(|row| row.status == 2).count() as u64;
-    let mut failure = Failure {
+    Failure {
         span_id: row.span_id,
         name: skeleton.names.get(row.name as usize).cloned().unwrap_or_default(),
         kind: skeleton::kind_of(row),
         failures,
         ..Failure::default()
-    };
-    let batches: Vec<_> = rows.batches.iter().map(SpanBatch::new).collect();
-    for (batch, place) in rows.distinct() {
-        let batch = &batches[batch];
-        if batch.columns.id(schema::SPAN_ID, place).map(SpanId) != Some(row.span_id) {
-            continue;
-        }
+    }
+}
+
+/// Completes a failure by what its row says; `rows` have its span.
+pub fn explain(failure: &mut Failure, rows: &TraceRows) {
+    for rows in rows.current() {
+        let batch = SpanBatch::new(&rows);
+        let ids = (0..rows.num_rows())
+            .find(|place| batch.columns.id(schema::SPAN_ID, *place).map(SpanId) == Some(failure.span_id));
+        let Some(place) = ids else { continue };
         failure.message = batch.columns.text(schema::STATUS_MESSAGE, place).unwrap_or_default().to_owned();
         failure.error_type = batch.row(place).text("error.type").map(str::to_owned);
         let events = batch.columns.bytes(schema::EVENTS, place).map(otlp::events).unwrap_or_default();
@@ -107,7 +119,6 @@ fn failure(skeleton: &Skeleton, row: &SkeletonRow, rows: &TraceRows) -> Failure 
             }
         }
     }
-    failure
 }
 
 /// The spans of a trace as a tree with ends.
@@ -247,12 +258,9 @@ fn told(mut all: impl Iterator<Item = Finding>) -> Vec<Finding> {
     findings
 }
 
-fn broken_chains(rows: &TraceRows) -> Vec<Finding> {
-    let batches: Vec<_> = rows.batches.iter().map(SpanBatch::new).collect();
-    told(rows.distinct().into_iter().filter_map(|(batch, place)| {
-        let span = batches.get(batch)?.row(place);
-        let why = broken_chain(&span)?;
-        let span_id = span.columns().id(schema::SPAN_ID, place).map(SpanId);
+fn broken_chains(spans: &[Outlined]) -> Vec<Finding> {
+    told(spans.iter().filter_map(|span| {
+        let (why, span_id) = (span.broken?, Some(span.row.span_id));
         Some(Finding { kind: FindingKind::BrokenChain.as_str(), span_id, detail: why.to_owned() })
     }))
 }

@@ -1,38 +1,49 @@
 //! Finds traces: matching spans source by source, newest first, until no older source can change the page.
 
-use crate::scan::{Scanner, Wanted, damage, horizon, sources};
+use crate::admission::Question;
+use crate::scan::{Scanner, Wanted, blocks, horizon, sources};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::UInt64Type;
 use model::{Signal, TraceId, schema};
 use query::{Error, SearchRequest};
 use std::collections::HashMap;
+use std::sync::Arc;
 use storage::Snapshot;
 
 /// A page of traces, newest first.
 pub struct Page {
     pub traces: Vec<TraceId>,
     pub cursor: Option<String>,
-    /// Why traces may be missing.
-    pub incomplete: Option<String>,
 }
+
+/// What is kept of each trace found.
+const TRACE_BYTES: u64 = 64;
 
 /// A trace's place in the order: its newest matching span, then its id.
 type Place = (u64, TraceId);
 
 /// The traces that have a matching span.
-pub async fn page(scanner: &Scanner, snapshot: &Snapshot, request: &SearchRequest) -> Result<Page, Error> {
+pub async fn page(
+    scanner: &Scanner,
+    question: &Arc<Question>,
+    snapshot: &Snapshot,
+    request: &SearchRequest,
+) -> Result<Page, Error> {
     let after = request.cursor.as_deref().map(parse_cursor).transpose()?;
     let mut newest: HashMap<TraceId, u64> = HashMap::new();
-    let mut damaged = 0;
     let sources = sources(snapshot, request.range);
     for (number, source) in sources.iter().enumerate() {
         let wanted = Wanted { signal: Signal::Traces, filter: &request.filter, range: request.range };
-        let columns = [schema::TRACE_ID, schema::START];
-        let scanned = scanner.each(source, wanted, &columns, |batch| add(&mut newest, batch)).await;
-        if let Err(error) = scanned {
-            source.forgive(error)?;
-            damaged += 1;
+        let columns: &[&str] = &[schema::TRACE_ID, schema::START];
+        let take = |batch: &RecordBatch| {
+            let known = newest.len();
+            add(&mut newest, batch);
+            question.note((newest.len() - known) as u64 * TRACE_BYTES);
+        };
+        if let Err(error) = scanner.each(question, source, wanted, (columns, take)).await {
+            question.pass_over(source, error)?;
         }
+        question.searching(Signal::Traces, blocks(&sources[..=number]));
         // Older sources cannot hold anything newer than their last span.
         let horizon = horizon(&sources[number + 1..]);
         let settled = |place: &Place| horizon.is_none_or(|horizon| place.0 > horizon.0);
@@ -45,11 +56,8 @@ pub async fn page(scanner: &Scanner, snapshot: &Snapshot, request: &SearchReques
     let more = page.len() > request.limit;
     page.truncate(request.limit);
     let cursor = page.last().filter(|_| more).map(|(start, trace)| format!("{start}-{trace}"));
-    Ok(Page {
-        traces: page.into_iter().map(|(_, trace)| trace).collect(),
-        cursor,
-        incomplete: damage(damaged),
-    })
+    question.give_back(newest.len() as u64 * TRACE_BYTES);
+    Ok(Page { traces: page.into_iter().map(|(_, trace)| trace).collect(), cursor })
 }
 
 fn places(newest: &HashMap<TraceId, u64>, after: Option<Place>) -> impl Iterator<Item = Place> {

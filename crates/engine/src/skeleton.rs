@@ -1,27 +1,34 @@
 //! A whole trace without bodies, in depth-first order: iterative, for traces may be deeper than any stack.
 
-use crate::account;
-use crate::prices::PriceTable;
-use crate::row::SpanBatch;
-use crate::trace::TraceRows;
-use model::{SpanId, Timestamp, TraceId, otlp, schema};
+use crate::outline::{Outline, Outlined};
+use model::{SpanId, TraceId};
 use query::result::{Skeleton, SkeletonRow, flag};
-use semconv::{Meaning, NodeKind};
+use semconv::NodeKind;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// A table of texts; entry 0 is empty.
 pub struct Texts {
-    texts: Vec<String>,
-    index: HashMap<String, u32>,
+    texts: Vec<Arc<str>>,
+    index: HashMap<Arc<str>, u32>,
+    bytes: u64,
 }
+
+/// What a text takes beside its characters.
+const TEXT_BYTES: usize = 80;
 
 impl Texts {
     pub fn new() -> Self {
-        Self { texts: vec![String::new()], index: HashMap::from([(String::new(), 0)]) }
+        let empty: Arc<str> = Arc::from("");
+        Self { texts: vec![Arc::clone(&empty)], index: HashMap::from([(empty, 0)]), bytes: 0 }
     }
 
     pub fn get(&self, number: u32) -> Option<&str> {
-        self.texts.get(number as usize).map(String::as_str)
+        self.texts.get(number as usize).map(|text| &**text)
+    }
+
+    pub fn shared(&self, number: u32) -> Option<Arc<str>> {
+        self.texts.get(number as usize).map(Arc::clone)
     }
 
     /// The text's number.
@@ -30,182 +37,184 @@ impl Texts {
             return *known;
         }
         let next = u32::try_from(self.texts.len()).unwrap_or(0);
-        self.texts.push(text.to_owned());
-        self.index.insert(text.to_owned(), next);
+        let shared: Arc<str> = Arc::from(text);
+        self.texts.push(Arc::clone(&shared));
+        self.index.insert(shared, next);
+        self.bytes += (text.len() + TEXT_BYTES) as u64;
         next
     }
-}
 
-struct Tables {
-    names: Texts,
-    services: Texts,
-    agents: Texts,
-    subjects: Texts,
-}
-
-/// The skeleton of these rows; `logged` are the spans that log records point to.
-pub fn build(
-    trace_id: TraceId,
-    rows: &TraceRows,
-    prices: &PriceTable,
-    logged: &HashSet<SpanId>,
-) -> Option<Skeleton> {
-    let batches: Vec<_> = rows.batches.iter().map(SpanBatch::new).collect();
-    let mut tables =
-        Tables { names: Texts::new(), services: Texts::new(), agents: Texts::new(), subjects: Texts::new() };
-    let mut spans: Vec<(SkeletonRow, Option<SpanId>)> = Vec::new();
-    for (batch, row) in rows.distinct() {
-        spans.push(read(&batches[batch], row, (prices, logged), &mut tables));
+    /// In memory.
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
     }
-    let start = spans.iter().map(|(row, _)| row.start).min()?;
-    let rows = depth_first(spans);
+
+    /// The texts, in their order, which are gone then.
+    fn take(&mut self) -> Vec<String> {
+        self.index = HashMap::new();
+        std::mem::take(&mut self.texts).into_iter().map(|text| text.to_string()).collect()
+    }
+}
+
+/// The skeleton of an outline that is settled; `logged` are the spans that log records point to.
+pub fn build(trace_id: TraceId, mut outline: Outline, logged: &HashSet<SpanId>) -> Option<Skeleton> {
+    let mut rows = depth_first(&outline.spans);
+    outline.spans = Vec::new();
+    let start = rows.iter().map(|row| row.start).min()?;
+    for row in rows.iter_mut().filter(|row| logged.contains(&row.span_id)) {
+        row.flags |= flag::LOGS;
+    }
     let orphans = rows.iter().filter(|row| row.flags & flag::ORPHAN != 0).count() as u64;
+    let tables = &mut outline.tables;
     Some(Skeleton {
         trace_id,
         start,
-        names: tables.names.texts,
-        services: tables.services.texts,
-        agents: tables.agents.texts,
-        subjects: tables.subjects.texts,
+        names: tables.names.take(),
+        services: tables.services.take(),
+        agents: tables.agents.take(),
+        subjects: tables.subjects.take(),
         rows,
         orphans,
+        ..Skeleton::default()
     })
 }
 
-fn read(
-    batch: &SpanBatch<'_>,
-    row: usize,
-    (prices, logged): (&PriceTable, &HashSet<SpanId>),
-    tables: &mut Tables,
-) -> (SkeletonRow, Option<SpanId>) {
-    let (columns, span) = (&batch.columns, batch.row(row));
-    let kind = span.kind();
-    let sent_id = SpanId(columns.id(schema::SPAN_ID, row).unwrap_or_default());
-    let sent_parent = columns.id(schema::PARENT_SPAN_ID, row).map(SpanId);
-    let stands_for = span.stands_for();
-    let (span_id, parent) = stands_for.unwrap_or((sent_id, sent_parent));
-    let subject = kind.subject().and_then(|meaning| span.meaning(meaning)).unwrap_or_default();
-    let start = Timestamp(columns.uint64(schema::START, row).unwrap_or_default());
-    let call = account::call(&span, span_id, start, prices);
-    let tokens = call.as_ref().map_or(0, |call| call.usage.total());
-    let ended = if stands_for.is_none() { columns.uint64(schema::END, row) } else { None };
-    let end = ended.unwrap_or_default();
-    let mut flags = if logged.contains(&span_id) { flag::LOGS } else { 0 };
-    if let Some(events) = columns.bytes(schema::EVENTS, row) {
-        flags |= flag::EVENTS;
-        if otlp::events(events).iter().any(|event| event.name == "exception") {
-            flags |= flag::EXCEPTION;
-        }
-    }
-    if columns.bytes(schema::LINKS, row).is_some() {
-        flags |= flag::LINKS;
-    }
-    if end == 0 {
-        flags |= flag::RUNNING;
-    }
-    if span.has_meaning(Meaning::InputMessages) {
-        flags |= flag::CONTENT;
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "dollars need no more digits than f32 has")]
-    let cost = call.as_ref().and_then(account::cost).map_or(f32::NAN, |cost| cost as f32);
-    let skeleton = SkeletonRow {
-        span_id,
-        start,
-        end: Timestamp(end),
-        name: tables.names.add(columns.text(schema::NAME, row).unwrap_or_default()),
-        service: tables.services.add(columns.text(schema::SERVICE, row).unwrap_or_default()),
-        agent: tables.agents.add(&span.meaning(Meaning::Agent).unwrap_or_default()),
-        subject: tables.subjects.add(&subject),
-        kind: kind as u8,
-        status: u8::try_from(columns.int32(schema::STATUS_CODE, row)).unwrap_or(0),
-        flags,
-        tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
-        cost,
-        ..SkeletonRow::default()
-    };
-    (skeleton, parent)
+/// No place.
+const NONE: u32 = u32::MAX;
+
+fn index(place: u32) -> usize {
+    place as usize
+}
+
+fn number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(NONE)
 }
 
 /// Parents before children, children by start; the agent of a span without one is its parent's.
-fn depth_first(mut spans: Vec<(SkeletonRow, Option<SpanId>)>) -> Vec<SkeletonRow> {
-    spans.sort_by_key(|(row, _)| (row.start, row.span_id));
-    let places: HashMap<SpanId, usize> =
-        spans.iter().enumerate().map(|(place, (row, _))| (row.span_id, place)).collect();
-    let mut children: Vec<Vec<usize>> = vec![Vec::new(); spans.len()];
-    let mut parents = vec![None; spans.len()];
+pub fn depth_first(spans: &[Outlined]) -> Vec<SkeletonRow> {
+    let mut order: Vec<u32> = (0..number(spans.len())).collect();
+    order.sort_unstable_by_key(|place| {
+        spans.get(index(*place)).map(|span| (span.row.start, span.row.span_id))
+    });
+    let sorted = |place: usize| order.get(place).and_then(|place| spans.get(index(*place)));
+    let mut walk = Walk::new(order.len());
+    let places: HashMap<SpanId, u32> =
+        (0..order.len()).filter_map(|place| Some((sorted(place)?.row.span_id, number(place)))).collect();
     let mut roots = Vec::new();
-    for (place, (row, parent)) in spans.iter_mut().enumerate() {
-        match parent.as_ref().map(|parent| places.get(parent).copied()) {
-            Some(Some(parent)) if parent != place => {
-                parents[place] = Some(parent);
-                children[parent].push(place);
-            }
+    for place in 0..order.len() {
+        let parent = sorted(place).and_then(|span| span.parent);
+        match parent.map(|parent| places.get(&parent).copied()) {
+            Some(Some(parent)) if index(parent) != place => walk.parents[place] = parent,
             None => roots.push(place),
             Some(_) => {
-                row.flags |= flag::ORPHAN;
+                walk.orphans[place] = true;
                 roots.push(place);
             }
         }
     }
-    let mut walk = Walk { spans, children, placed: Vec::new(), seen: HashSet::new() };
+    drop(places);
+    walk.list_children();
+    let row = |place: usize| sorted(place).map(|span| span.row).unwrap_or_default();
     for root in roots {
-        walk.descend(root);
+        walk.descend(root, &row);
     }
     // What is left goes in circles, or hangs on one: each circle starts at its first span.
-    for circle in circles(&walk, &parents) {
+    for circle in walk.circles() {
         for place in &circle {
-            walk.spans[*place].0.flags |= flag::ORPHAN;
+            walk.orphans[*place] = true;
         }
-        walk.descend(circle.into_iter().min().unwrap_or_default());
+        walk.descend(circle.into_iter().min().unwrap_or_default(), &row);
     }
     walk.placed
 }
 
-/// The spans that are their own ancestors, circle by circle.
-fn circles(walk: &Walk, parents: &[Option<usize>]) -> Vec<Vec<usize>> {
-    let mut visits: HashMap<usize, usize> = HashMap::new();
-    let mut circles = Vec::new();
-    for start in (0..walk.spans.len()).filter(|place| !walk.seen.contains(place)) {
-        let mut path = Vec::new();
-        let mut place = start;
-        while !visits.contains_key(&place) {
-            visits.insert(place, start);
-            path.push(place);
-            place = parents[place].unwrap_or(place);
-        }
-        if visits.get(&place) == Some(&start) {
-            let first = path.iter().position(|known| *known == place).unwrap_or_default();
-            circles.push(path.split_off(first));
-        }
-    }
-    circles
-}
-
+/// Places are those in the order of start.
 struct Walk {
-    spans: Vec<(SkeletonRow, Option<SpanId>)>,
-    children: Vec<Vec<usize>>,
+    parents: Vec<u32>,
+    orphans: Vec<bool>,
+    /// The children of all, those of one after each other ...
+    children: Vec<u32>,
+    /// ... and where those of each begin.
+    begins: Vec<u32>,
     placed: Vec<SkeletonRow>,
-    seen: HashSet<usize>,
+    seen: Vec<bool>,
 }
 
 impl Walk {
-    fn descend(&mut self, root: usize) {
-        let mut waiting: Vec<(usize, Option<u32>)> = vec![(root, None)];
+    fn new(spans: usize) -> Self {
+        Self {
+            parents: vec![NONE; spans],
+            orphans: vec![false; spans],
+            children: Vec::new(),
+            begins: Vec::new(),
+            placed: Vec::with_capacity(spans),
+            seen: vec![false; spans],
+        }
+    }
+
+    fn list_children(&mut self) {
+        let spans = self.parents.len();
+        self.begins = vec![0; spans + 1];
+        for parent in self.parents.iter().filter(|parent| **parent != NONE) {
+            self.begins[index(*parent) + 1] += 1;
+        }
+        for place in 0..spans {
+            self.begins[place + 1] += self.begins[place];
+        }
+        let mut next = self.begins.clone();
+        self.children = vec![NONE; index(self.begins[spans])];
+        for place in 0..spans {
+            let parent = self.parents[place];
+            if parent != NONE {
+                let at = &mut next[index(parent)];
+                self.children[index(*at)] = number(place);
+                *at += 1;
+            }
+        }
+    }
+
+    /// The spans that are their own ancestors, circle by circle.
+    fn circles(&self) -> Vec<Vec<usize>> {
+        let mut visits: HashMap<usize, usize> = HashMap::new();
+        let mut circles = Vec::new();
+        for start in (0..self.parents.len()).filter(|place| !self.seen[*place]) {
+            let mut path = Vec::new();
+            let mut place = start;
+            while !visits.contains_key(&place) {
+                visits.insert(place, start);
+                path.push(place);
+                place = if self.parents[place] == NONE { place } else { index(self.parents[place]) };
+            }
+            if visits.get(&place) == Some(&start) {
+                let first = path.iter().position(|known| *known == place).unwrap_or_default();
+                circles.push(path.split_off(first));
+            }
+        }
+        circles
+    }
+
+    fn descend(&mut self, root: usize, row: &dyn Fn(usize) -> SkeletonRow) {
+        let mut waiting: Vec<(u32, Option<u32>)> = vec![(number(root), None)];
         while let Some((place, parent)) = waiting.pop() {
-            if !self.seen.insert(place) {
+            let place = index(place);
+            if std::mem::replace(&mut self.seen[place], true) {
                 continue;
             }
-            let mut row = self.spans[place].0;
+            let mut row = row(place);
             row.parent = parent;
+            if self.orphans[place] {
+                row.flags |= flag::ORPHAN;
+            }
             if let Some(parent) = parent.and_then(|parent| self.placed.get(parent as usize)) {
                 row.depth = parent.depth.saturating_add(1);
                 if row.agent == 0 {
                     row.agent = parent.agent;
                 }
             }
-            let number = u32::try_from(self.placed.len()).unwrap_or(u32::MAX);
+            let placed = number(self.placed.len());
             self.placed.push(row);
-            waiting.extend(self.children[place].iter().rev().map(|child| (*child, Some(number))));
+            let own = index(self.begins[place])..index(self.begins[place + 1]);
+            waiting.extend(self.children[own].iter().rev().map(|child| (*child, Some(placed))));
         }
     }
 }

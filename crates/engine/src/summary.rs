@@ -1,13 +1,11 @@
 //! A trace in one line: counts, totals, and what was asked of the agent.
 
-use crate::account::{self, Accounts};
-use crate::prices::PriceTable;
-use crate::row::SpanBatch;
+use crate::account::Accounts;
+use crate::outline::Outline;
 use crate::skeleton;
-use crate::trace::TraceRows;
-use model::{TraceId, schema};
+use model::TraceId;
 use query::result::{SkeletonRow, TraceSummary, Unnamed, flag};
-use semconv::{Meaning, NodeKind};
+use semconv::NodeKind;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 
@@ -16,14 +14,15 @@ const NAMES: usize = 20;
 /// Characters of the user's input that a summary shows.
 const INPUT_CHARACTERS: usize = 200;
 
-/// Sums a trace up; `None` when no span of it is there.
-pub fn build(trace_id: TraceId, rows: &TraceRows, prices: &PriceTable) -> Option<TraceSummary> {
-    let skeleton = skeleton::build(trace_id, rows, prices, &HashSet::new())?;
+/// Sums a trace up, of which the outline is settled; `None` when no span of it is there.
+pub fn build(trace_id: TraceId, mut outline: Outline) -> Option<TraceSummary> {
+    outline.sort_by_start();
+    let totals = totals(&mut outline);
+    let skeleton = skeleton::build(trace_id, outline, &HashSet::new())?;
     let root = skeleton.rows.iter().find(|row| row.parent.is_none() && row.flags & flag::ORPHAN == 0);
     let root = root.or_else(|| skeleton.rows.iter().min_by_key(|row| row.start))?;
     let end = skeleton.rows.iter().map(|row| row.end.max(row.start)).max()?;
     let text = |texts: &[String], place: u32| texts.get(place as usize).cloned().unwrap_or_default();
-    let totals = totals(rows, prices);
     let (agents, unnamed_agents) = in_order(&skeleton.rows, &skeleton.agents, |row| row.agent);
     let (services, unnamed_services) = in_order(&skeleton.rows, &skeleton.services, |row| row.service);
     Some(TraceSummary {
@@ -75,29 +74,26 @@ fn kinds(rows: &[SkeletonRow]) -> Vec<(&'static str, u64)> {
     counts.into_iter().map(|(kind, count)| (kind.as_str(), count)).collect()
 }
 
-/// What else the rows say: usage, models, input.
-fn totals(rows: &TraceRows, prices: &PriceTable) -> TraceSummary {
-    let batches: Vec<_> = rows.batches.iter().map(SpanBatch::new).collect();
-    let mut spans: Vec<_> = rows.distinct().into_iter().map(|(batch, row)| batches[batch].row(row)).collect();
-    spans.sort_by_key(|span| span.columns().uint64(schema::START, span.row));
-    let accounts = Accounts::new(spans.iter().map(|span| account::read(span, prices)).collect());
-    let mut totals = TraceSummary { account: accounts.total(), ..TraceSummary::default() };
-    totals.conversation = spans.iter().find_map(|span| span.meaning(Meaning::Conversation).map(String::from));
+/// What else the spans say, which are in the order of their start: usage, models, input.
+fn totals(outline: &mut Outline) -> TraceSummary {
+    let mut totals = TraceSummary { account: Accounts::of(outline).total(), ..TraceSummary::default() };
+    let tables = &outline.tables;
+    let text = |conversation: u32| tables.conversations.get(conversation).map(str::to_owned);
+    let mut conversations = outline.spans.iter().map(|span| span.conversation).filter(|place| *place > 0);
+    totals.conversation = conversations.next().and_then(text);
     let mut models = HashSet::new();
-    for model in spans.iter().filter_map(|span| span.meaning(Meaning::Model)) {
-        if models.len() < NAMES && !models.contains(&model) {
-            totals.models.push(model.clone().into_owned());
+    for model in outline.spans.iter().map(|span| span.model).filter(|place| *place > 0) {
+        if models.insert(model) && totals.models.len() < NAMES {
+            totals.models.extend(tables.models.get(model).map(str::to_owned));
         }
-        models.insert(model);
     }
     totals.unnamed.models = (models.len() - totals.models.len()) as u64;
-    let mut asked = spans.iter().filter(|span| span.has_meaning(Meaning::InputMessages));
-    totals.input = asked.find_map(|span| first_input(&span.meaning(Meaning::InputMessages)?));
+    totals.input = outline.first_input();
     totals
 }
 
 /// The text of the last user message, or the text itself when it is not a list of messages.
-fn first_input(content: &str) -> Option<String> {
+pub fn first_input(content: &str) -> Option<String> {
     let shorten = |text: &str| text.trim().chars().take(INPUT_CHARACTERS).collect::<String>();
     let messages = match serde_json::from_str(content) {
         Ok(Value::Array(messages)) => messages,

@@ -8,13 +8,15 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::config::TableParquetOptions;
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::parquet::{ParquetAccessPlan, ParquetFileReaderFactory};
+use datafusion::datasource::physical_plan::parquet::{
+    ParquetAccessPlan, ParquetFileReaderFactory, RowGroupAccess,
+};
 use datafusion::datasource::physical_plan::{FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::Expr;
-use datafusion::parquet::arrow::arrow_reader::ArrowReaderOptions;
+use datafusion::parquet::arrow::arrow_reader::{ArrowReaderOptions, RowSelection};
 use datafusion::parquet::arrow::async_reader::AsyncFileReader;
 use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::metadata::ParquetMetaData;
@@ -29,13 +31,32 @@ use storage::Block;
 /// One block's file.
 pub struct BlockTable {
     pub block: Arc<Block>,
-    /// Which row groups to read; all when it is not known.
-    pub groups: Option<Vec<bool>>,
+    /// The row groups to read, and of each which rows; all where none are named.
+    pub parts: Vec<(usize, Option<Range<usize>>)>,
 }
 
 impl fmt::Debug for BlockTable {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_tuple("BlockTable").field(&self.block.name()).finish()
+    }
+}
+
+impl BlockTable {
+    /// What is read of the file.
+    async fn plan(&self) -> Result<ParquetAccessPlan> {
+        let footer = self.block.footer().await.map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let mut plan = ParquetAccessPlan::new_none(footer.num_row_groups());
+        for (group, rows) in self.parts.iter().filter(|(group, _)| *group < footer.num_row_groups()) {
+            match rows {
+                None => plan.scan(*group),
+                Some(rows) => {
+                    let all = usize::try_from(footer.row_group(*group).num_rows()).unwrap_or_default();
+                    let selection = RowSelection::from_consecutive_ranges(std::iter::once(rows.clone()), all);
+                    plan.set(*group, RowGroupAccess::Selection(selection));
+                }
+            }
+        }
+        Ok(plan)
     }
 }
 
@@ -65,12 +86,7 @@ impl TableProvider for BlockTable {
             .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(BlockReader(Arc::clone(&self.block))));
         let mut file = PartitionedFile::new(self.block.name(), self.block.bytes());
-        if let Some(groups) = &self.groups {
-            let mut plan = ParquetAccessPlan::new_all(groups.len());
-            let unread = groups.iter().enumerate().filter(|(_, read)| !**read);
-            unread.for_each(|(group, _)| plan.skip(group));
-            file = file.with_extension(plan);
-        }
+        file = file.with_extension(self.plan().await?);
         let scan = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
             .with_file(file)
             .with_projection_indices(projection.cloned())?

@@ -4,6 +4,7 @@ mod damage;
 mod filters;
 mod findings;
 mod indexes;
+mod large;
 mod logs;
 mod metrics;
 mod resent;
@@ -31,6 +32,11 @@ struct Fixture {
 
 impl Fixture {
     async fn new() -> Self {
+        Self::with(crate::EngineOptions::default()).await
+    }
+
+    /// With an engine that may use so much.
+    async fn with(engine: crate::EngineOptions) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let options = Options {
             directory: directory.path().to_owned(),
@@ -49,7 +55,7 @@ impl Fixture {
         #[expect(clippy::disallowed_methods, reason = "the test is the supervisor")]
         drop(tokio::spawn(async move { running.run(CancellationToken::new()).await }));
         Self {
-            engine: crate::open(storage.clone(), crate::prices::PriceTable::default()).unwrap(),
+            engine: crate::open(storage.clone(), crate::prices::PriceTable::default(), engine).unwrap(),
             storage,
             _directory: directory,
         }
@@ -89,6 +95,12 @@ impl Fixture {
             }
         }
     }
+}
+
+/// A question that has its turn.
+async fn question() -> Arc<crate::admission::Question> {
+    let admission = crate::admission::Admission::new(crate::EngineOptions::default());
+    admission.question(Deadline::default()).await.unwrap()
 }
 
 fn resource(service: &str) -> Arc<Resource> {

@@ -1,28 +1,60 @@
-//! Loads the rows of one trace, straight through bloom filters and page indexes, each span once.
+//! Reads the rows of one trace, straight through bloom filters and page indexes, batch by batch: a trace may be larger
+//! than memory.
 
+use crate::admission::Question;
 use crate::row::SpanBatch;
+use crate::scan::Source;
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
-use futures::future::try_join_all;
+use futures::stream::{self, StreamExt};
 use model::schema::{self, ColumnType, attribute_column};
-use model::{Kind, Signal, Span, SpanId, TenantId, Timestamp, TraceId, otlp};
+use model::{Kind, Signal, SpanId, TenantId, TraceId};
 use query::Error;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use storage::Storage;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use storage::{Block, Extent, Snapshot, Storage};
+use tokio::sync::OwnedSemaphorePermit;
 
-/// Which columns to load.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Width {
-    All,
-    /// What a summary or skeleton needs.
-    Outline,
-    /// Which spans there are, below which.
-    Place,
+/// Blocks whose indexes are asked for a trace at the same time.
+const LOOKUPS: usize = 4;
+
+/// One trace of a tenant's.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    pub storage: &'a Storage,
+    pub question: &'a Arc<Question>,
+    pub tenant: &'a TenantId,
+    pub trace: TraceId,
 }
 
-/// The rows of one trace; the same span may be in it several times.
-pub struct TraceRows {
-    pub batches: Vec<RecordBatch>,
+/// Takes rows of a trace, on a thread that may take its time.
+pub trait Visitor: Send + 'static {
+    /// Takes them, and says whether it wants more: it notes what it holds, and stops when that is too much.
+    fn take(&mut self, rows: &RecordBatch) -> bool;
+
+    /// How many bytes it will hold of so many rows, about.
+    fn expects(&self, extent: Extent) -> u64;
+
+    /// Whether several such of one question wait for each other, when together they would hold too much.
+    fn reserves(&self) -> bool {
+        false
+    }
+
+    /// Holds the room that it waited for.
+    fn hold(&mut self, _room: OwnedSemaphorePermit) {}
+}
+
+/// Which columns, all unless they are named, of which spans.
+#[derive(Default, Clone)]
+pub struct Shape<'s> {
+    pub columns: Option<Arc<[String]>>,
+    pub spans: Option<&'s [SpanId]>,
+}
+
+impl Shape<'_> {
+    pub fn columns(columns: impl IntoIterator<Item = String>) -> Self {
+        Self { columns: Some(columns.into_iter().collect()), spans: None }
+    }
 }
 
 pub fn internal(error: impl std::fmt::Display) -> Error {
@@ -31,53 +63,132 @@ pub fn internal(error: impl std::fmt::Display) -> Error {
 
 /// A failure of storage, as one of the query.
 pub fn unread(error: &storage::Error) -> Error {
+    let message = error.to_string();
     match error.kind() {
-        Kind::Unavailable => Error::Busy { message: error.to_string() },
+        _ if error.is_of_block() => Error::Unreadable { message },
+        Kind::Busy => Error::Busy { message },
+        Kind::Unavailable => Error::Unavailable { message },
         _ => internal(error),
     }
 }
 
-/// Every row of a trace, blocks first, then hot.
-pub async fn load(
-    storage: &Storage,
-    tenant: &TenantId,
+/// Gives every row of a trace to a visitor: those of blocks first, then hot ones.
+pub async fn visit<V: Visitor>(
+    asked: Asked<'_>,
     signal: Signal,
-    trace: TraceId,
-    width: Width,
-) -> Result<TraceRows, Error> {
-    load_spans(storage, tenant, signal, trace, width, None).await
-}
-
-/// The rows of a trace, at least those of these spans.
-pub async fn load_spans(
-    storage: &Storage,
-    tenant: &TenantId,
-    signal: Signal,
-    trace: TraceId,
-    width: Width,
-    spans: Option<&[SpanId]>,
-) -> Result<TraceRows, Error> {
+    shape: Shape<'_>,
+    mut visitor: V,
+) -> Result<V, Error> {
+    let Asked { storage, question, tenant, trace } = asked;
     let snapshot = storage.snapshot(tenant, signal);
-    let names = match width {
-        Width::All => None,
-        Width::Outline => Some(outline_columns()),
-        Width::Place => Some(place_columns()),
-    };
-    let names: Option<Vec<&str>> = names.as_ref().map(|names| names.iter().map(String::as_str).collect());
-    let blocks = snapshot.blocks.iter().map(|block| block.read_trace(trace, names.as_deref(), spans));
-    let mut batches: Vec<RecordBatch> =
-        try_join_all(blocks).await.map_err(|error| unread(&error))?.into_iter().flatten().collect();
-    batches.extend(snapshot.hot.iter().filter_map(|batch| batch.trace_rows(trace)));
-    Ok(TraceRows { batches })
+    question.searching(signal, snapshot.blocks.len());
+    let blocks = having(question, &snapshot, trace, &shape).await?;
+    let expected = blocks.iter().map(|(_, extent)| visitor.expects(narrowed(*extent, shape.spans)));
+    let expected = expected.fold(0, u64::saturating_add);
+    if visitor.reserves() {
+        visitor.hold(question.reserve(expected).await?);
+    }
+    question.expect(expected).await?;
+    let shared = Arc::new(Mutex::new(visitor));
+    for (block, _) in blocks {
+        let (visitor, holder) = (Arc::clone(&shared), Arc::clone(question));
+        let take = move |rows: RecordBatch| {
+            visitor.lock().unwrap_or_else(PoisonError::into_inner).take(&rows) && holder.fits()
+        };
+        let read = block.visit_trace(trace, shape.columns.clone(), shape.spans, take).await;
+        if let Err(error) = read {
+            question.pass_over(&Source::Block(block), unread(&error))?;
+        }
+        question.admit().await?;
+    }
+    let hot = snapshot.hot.clone();
+    let visited = question.compute(move || {
+        let mut visitor = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        for rows in hot.iter().filter_map(|batch| batch.trace_rows(trace)) {
+            if !visitor.take(&rows) {
+                break;
+            }
+        }
+        drop(visitor);
+        Arc::into_inner(shared).map(|visitor| visitor.into_inner().unwrap_or_else(PoisonError::into_inner))
+    });
+    let visitor =
+        visited.await?.ok_or_else(|| internal("a trace was still being read when it had been read"))?;
+    question.admit().await?;
+    Ok(visitor)
 }
 
-fn place_columns() -> Vec<String> {
+/// Of few spans a block has few rows, however many the trace has.
+fn narrowed(extent: Extent, spans: Option<&[SpanId]>) -> Extent {
+    let Some(spans) = spans else { return extent };
+    let rows = extent.rows.min(4 * spans.len() as u64);
+    Extent { rows, bytes: extent.bytes / extent.rows.max(1) * rows }
+}
+
+/// The blocks that may have the trace.
+async fn having(
+    question: &Arc<Question>,
+    snapshot: &Snapshot,
+    trace: TraceId,
+    shape: &Shape<'_>,
+) -> Result<Vec<(Arc<Block>, Extent)>, Error> {
+    let looking = stream::iter(snapshot.blocks.clone()).map(|block| async move {
+        let extent = block.extent(trace, shape.columns.clone()).await;
+        (block, extent)
+    });
+    let mut looked = looking.buffered(LOOKUPS);
+    let mut having = Vec::new();
+    while let Some((block, extent)) = looked.next().await {
+        match extent {
+            Ok(extent) => having.extend(extent.map(|extent| (block, extent))),
+            Err(error) => question.pass_over(&Source::Block(block), unread(&error))?,
+        }
+    }
+    Ok(having)
+}
+
+/// The rows of one trace, in memory; the same span may be in it several times.
+pub struct TraceRows {
+    pub batches: Vec<RecordBatch>,
+    question: Arc<Question>,
+    noted: u64,
+}
+
+impl Drop for TraceRows {
+    fn drop(&mut self) {
+        self.question.give_back(self.noted);
+    }
+}
+
+impl Visitor for TraceRows {
+    fn take(&mut self, rows: &RecordBatch) -> bool {
+        let bytes = rows.get_array_memory_size() as u64;
+        self.question.note(bytes);
+        self.noted += bytes;
+        self.batches.push(rows.clone());
+        self.question.fits()
+    }
+
+    fn expects(&self, extent: Extent) -> u64 {
+        extent.bytes
+    }
+}
+
+/// Every row of a trace.
+pub async fn load(asked: Asked<'_>, signal: Signal, shape: Shape<'_>) -> Result<TraceRows, Error> {
+    let rows = TraceRows { batches: Vec::new(), question: Arc::clone(asked.question), noted: 0 };
+    visit(asked, signal, shape, rows).await
+}
+
+/// The columns that tell which spans there are, below which.
+pub fn place_columns() -> Vec<String> {
     let fixed =
         [schema::TRACE_ID, schema::SPAN_ID, schema::PARENT_SPAN_ID, schema::END, schema::ATTRIBUTES_TAIL];
     with_attributes(&fixed, crate::row::pending_keys())
 }
 
-fn outline_columns() -> Vec<String> {
+/// The columns that a summary or skeleton needs.
+pub fn outline_columns() -> Vec<String> {
     let fixed = [
         schema::TRACE_ID,
         schema::SPAN_ID,
@@ -101,20 +212,16 @@ fn with_attributes(fixed: &[&str], keys: impl IntoIterator<Item = &'static str>)
     fixed.iter().map(|name| (*name).to_owned()).chain(keys.into_iter().flat_map(typed)).collect()
 }
 
-/// A running span, and its parent.
-type StandsFor = (SpanId, Option<SpanId>);
-
-fn running(pending: Span, (span_id, parent_span_id): StandsFor) -> Span {
-    Span { span_id, parent_span_id, end: Timestamp(0), ..pending }
-}
-
 /// A row: its batch, its place in there.
-pub type Place = (usize, usize);
+type Place = (usize, usize);
+
+/// How a row of a span ranks among those of the same one: of those sent again, the one that ended last counts; of
+/// several such, the last sent. A pending span counts as the span that it stands for, while that one is not there.
+pub type Rank = (Option<u64>, u64);
 
 impl TraceRows {
-    /// The row that counts of each span: of those sent again, the one that ended last; of several such, the last sent.
-    /// A pending span counts as the span that it stands for, while that one is not there.
-    pub fn distinct(&self) -> Vec<Place> {
+    /// The row that counts of each span.
+    fn distinct(&self) -> Vec<Place> {
         let mut best: HashMap<SpanId, (Option<u64>, Place)> = HashMap::new();
         for (number, batch) in self.batches.iter().enumerate() {
             let spans = SpanBatch::new(batch);
@@ -134,43 +241,10 @@ impl TraceRows {
         rows
     }
 
-    /// Whether a row does not count, because its span was sent again.
-    pub fn has_superseded(&self) -> bool {
-        self.batches.iter().map(RecordBatch::num_rows).sum::<usize>() > self.distinct().len()
-    }
-
     /// The rows that count, in their batches.
     pub fn current(&self) -> Vec<RecordBatch> {
-        self.take(self.distinct())
-    }
-
-    /// The spans as owned values: all, or those named. A pending span is given as the running span that it stands for.
-    pub fn spans(&self, only: Option<&BTreeSet<SpanId>>) -> Vec<Span> {
-        let batches: Vec<_> = self.batches.iter().map(SpanBatch::new).collect();
-        let mut wanted: Vec<(Place, Option<StandsFor>)> = Vec::new();
-        for (batch, row) in self.distinct() {
-            let span = batches[batch].row(row);
-            let stands_for = span.stands_for();
-            let sent = || batches[batch].columns.id(schema::SPAN_ID, row).map(SpanId);
-            let id = stands_for.map(|(running, _)| running).or_else(sent);
-            if only.is_none_or(|only| id.is_some_and(|id| only.contains(&id))) {
-                wanted.push(((batch, row), stands_for));
-            }
-        }
-        // The order of places is that of the rows taken.
-        let spans = self.take(wanted.iter().map(|(place, _)| *place)).into_iter();
-        let spans = spans.flat_map(|rows| otlp::spans(&rows)).zip(&wanted);
-        spans
-            .map(|(span, (_, stands_for))| match stands_for {
-                Some(stands_for) => running(span, *stands_for),
-                None => span,
-            })
-            .collect()
-    }
-
-    fn take(&self, places: impl IntoIterator<Item = Place>) -> Vec<RecordBatch> {
         let mut by_batch: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
-        for (batch, row) in places {
+        for (batch, row) in self.distinct() {
             by_batch.entry(batch).or_default().push(u32::try_from(row).unwrap_or(u32::MAX));
         }
         let taken = by_batch

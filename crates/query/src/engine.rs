@@ -8,7 +8,7 @@ use crate::request::{
     SearchRequest,
 };
 use crate::result::{
-    Change, EntitiesResult, Field, FieldValues, LogResult, MetricName, MetricResult, Operation,
+    Change, EntitiesResult, Field, FieldValues, Listed, LogResult, MetricName, MetricResult, Operation,
     OperationsResult, SearchResult, Skeleton, Stored, TraceSummary,
 };
 use crate::run::Run;
@@ -17,14 +17,25 @@ use futures::stream::BoxStream;
 use model::{Span, SpanId, TenantId, TimeRange, TraceId};
 use std::sync::Arc;
 
+/// What is exported, as it is read.
+pub struct Export {
+    /// OTLP export requests in protobuf. What cannot be read is passed over; when that was not known before, the last
+    /// item is the error that says so.
+    pub requests: BoxStream<'static, Result<Vec<u8>, Error>>,
+    /// Why items will be missing, as far as that is known before the first is read.
+    pub incomplete: Option<String>,
+}
+
 /// Answers questions about stored telemetry. What was acknowledged is in every answer; a span sent twice is in it once.
+/// What is in a block that cannot be read is missing, and the answer says so; a trace of which nothing is found while a
+/// block cannot be read is [`Error::Unreadable`], for it may be in there.
 #[async_trait]
 pub trait Engine: Send + Sync {
     /// Traces, newest first.
     async fn search(&self, tenant: &TenantId, request: SearchRequest) -> Result<SearchResult, Error>;
 
     /// These traces in one line each; those not stored are left out.
-    async fn summaries(&self, tenant: &TenantId, traces: &[TraceId]) -> Result<Vec<TraceSummary>, Error>;
+    async fn summaries(&self, tenant: &TenantId, traces: &[TraceId]) -> Result<Listed<TraceSummary>, Error>;
 
     /// Every span of a trace, without bodies. `None` when no span of it is stored.
     async fn skeleton(&self, tenant: &TenantId, trace: TraceId) -> Result<Option<Skeleton>, Error>;
@@ -41,13 +52,13 @@ pub trait Engine: Send + Sync {
         tenant: &TenantId,
         trace: TraceId,
         only: Option<&[SpanId]>,
-    ) -> Result<Vec<Span>, Error>;
+    ) -> Result<Listed<Span>, Error>;
 
     /// The log records that the request asks for.
     async fn logs(&self, tenant: &TenantId, request: LogRequest) -> Result<LogResult, Error>;
 
     /// The metrics stored, by name.
-    async fn metric_names(&self, tenant: &TenantId) -> Result<Vec<MetricName>, Error>;
+    async fn metric_names(&self, tenant: &TenantId) -> Result<Listed<MetricName>, Error>;
 
     /// The points of one metric; an unknown metric is [`Error::NotFound`].
     async fn metric_points(&self, tenant: &TenantId, request: MetricRequest) -> Result<MetricResult, Error>;
@@ -56,17 +67,17 @@ pub trait Engine: Send + Sync {
     async fn promql(&self, tenant: &TenantId, request: PromqlRequest) -> Result<Answer, Error>;
 
     /// The labels of the series that data points become for PromQL, sorted.
-    async fn series(&self, tenant: &TenantId, request: SeriesRequest) -> Result<Vec<Labels>, Error>;
+    async fn series(&self, tenant: &TenantId, request: SeriesRequest) -> Result<Listed<Labels>, Error>;
 
     /// The exemplars of these series, sorted by labels.
     async fn exemplars(
         &self,
         tenant: &TenantId,
         request: SeriesRequest,
-    ) -> Result<Vec<SeriesExemplars>, Error>;
+    ) -> Result<Listed<SeriesExemplars>, Error>;
 
     /// The metrics stored, by their names in PromQL; of a name that several have there is one entry for each kind.
-    async fn metadata(&self, tenant: &TenantId) -> Result<Vec<MetricMetadata>, Error>;
+    async fn metadata(&self, tenant: &TenantId) -> Result<Listed<MetricMetadata>, Error>;
 
     /// The services that sent spans, sorted.
     async fn services(&self, tenant: &TenantId) -> Result<Vec<String>, Error>;
@@ -85,7 +96,7 @@ pub trait Engine: Send + Sync {
     async fn findings(&self, tenant: &TenantId, request: FindingsRequest) -> Result<FindingsResult, Error>;
 
     /// The keys that filters may name.
-    async fn fields(&self, tenant: &TenantId, range: TimeRange) -> Result<Vec<Field>, Error>;
+    async fn fields(&self, tenant: &TenantId, range: TimeRange) -> Result<Listed<Field>, Error>;
 
     /// The values that a field has, most frequent first.
     async fn field_values(
@@ -96,11 +107,7 @@ pub trait Engine: Send + Sync {
 
     /// What the request asks for, as OTLP export requests in protobuf, the oldest first; a span that was sent again may
     /// come again. It takes as long as it takes: who no longer listens ends it.
-    async fn export(
-        &self,
-        tenant: &TenantId,
-        request: ExportRequest,
-    ) -> Result<BoxStream<'static, Result<Vec<u8>, Error>>, Error>;
+    async fn export(&self, tenant: &TenantId, request: ExportRequest) -> Result<Export, Error>;
 
     /// How much is stored, and what room there is.
     async fn stored(&self, tenant: &TenantId) -> Result<Stored, Error>;

@@ -34,6 +34,18 @@ pub enum Error {
         /// What is wrong, and how to mend it.
         message: String,
     },
+    /// Blocks that may have what was asked for cannot be read: they are damaged or missing.
+    #[error("{message}")]
+    Unreadable {
+        /// How many, and how to mend them.
+        message: String,
+    },
+    /// What holds the data does not answer just now.
+    #[error("{message}")]
+    Unavailable {
+        /// What was tried, and what came of it.
+        message: String,
+    },
     /// The request's deadline passed.
     #[error("the query took longer than {seconds} s; narrow the time range or the filter")]
     DeadlineExceeded {
@@ -56,7 +68,9 @@ impl Error {
             Self::Parse(_) | Self::Invalid { .. } | Self::Execution { .. } => Kind::Invalid,
             Self::NotFound { .. } => Kind::NotFound,
             Self::Busy { .. } => Kind::Busy,
-            Self::DeadlineExceeded { .. } => Kind::Unavailable,
+            Self::DeadlineExceeded { .. } | Self::Unreadable { .. } | Self::Unavailable { .. } => {
+                Kind::Unavailable
+            }
             Self::Internal { .. } => Kind::Internal,
         }
     }

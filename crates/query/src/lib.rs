@@ -12,7 +12,7 @@ pub mod request;
 pub mod result;
 pub mod run;
 
-pub use engine::Engine;
+pub use engine::{Engine, Export};
 pub use error::Error;
 pub use filter::{Expression, ParseError};
 pub use findings::FindingsRequest;

@@ -3,6 +3,52 @@
 use crate::run::Account;
 use model::durations::Durations;
 use model::{LogRecord, MetricPoint, SpanId, Timestamp, TraceId};
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+/// What an answer occupies where it was made, such as room in memory: given back when the answer is dropped.
+#[derive(Clone, Default)]
+pub struct Held(Option<Arc<dyn Any + Send + Sync>>);
+
+impl Held {
+    /// Holds this.
+    pub fn new(held: impl Any + Send + Sync) -> Self {
+        Self(Some(Arc::new(held)))
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(if self.0.is_some() { "Held" } else { "Nothing" })
+    }
+}
+
+/// Answers are compared by what they say.
+impl PartialEq for Held {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// Items, and why there may be more.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Why some may be missing; `None` when none is.
+    pub incomplete: Option<String>,
+    /// About how many bytes the items take in memory, where they may be many.
+    pub bytes: u64,
+    /// What they occupy.
+    pub held: Held,
+}
+
+impl<T> From<Vec<T>> for Listed<T> {
+    fn from(items: Vec<T>) -> Self {
+        Self { items, incomplete: None, bytes: 0, held: Held::default() }
+    }
+}
 
 /// A trace in one line. Search answers are these, never whole traces.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -89,6 +135,10 @@ pub struct Skeleton {
     pub rows: Vec<SkeletonRow>,
     /// Spans whose parent is not stored.
     pub orphans: u64,
+    /// Why spans may be missing.
+    pub incomplete: Option<String>,
+    /// What it occupies.
+    pub held: Held,
 }
 
 /// One span of a [`Skeleton`].
@@ -149,6 +199,10 @@ pub struct LogResult {
     pub records: Vec<LogRecord>,
     /// Whether these are all.
     pub complete: bool,
+    /// Why records may be missing that the limit would have let through.
+    pub incomplete: Option<String>,
+    /// What they occupy.
+    pub held: Held,
 }
 
 /// A metric that is stored.
@@ -175,6 +229,10 @@ pub struct MetricResult {
     pub points: Vec<MetricPoint>,
     /// Whether these are all.
     pub complete: bool,
+    /// Why points may be missing that the limit would have let through.
+    pub incomplete: Option<String>,
+    /// What they occupy.
+    pub held: Held,
 }
 
 /// Where a field's values come from.
@@ -206,6 +264,8 @@ pub struct FieldValues {
     pub values: Vec<(String, u64)>,
     /// Whether these are all.
     pub complete: bool,
+    /// Why values or counts may be missing that the limit would have let through.
+    pub incomplete: Option<String>,
 }
 
 /// An operation of a service.

@@ -1,5 +1,6 @@
 //! What a trace says of the run that it is: what was used, what it cost, how it ended, where its time went.
 
+use crate::result::Held;
 use model::{SpanId, Timestamp, TraceId};
 use semconv::{NodeKind, Usage};
 
@@ -29,6 +30,10 @@ pub struct Run {
     pub waits: Waits,
     /// What is wrong with the trace itself.
     pub findings: Vec<Finding>,
+    /// Why spans may be missing, or what is not told one by one.
+    pub incomplete: Option<String>,
+    /// What it occupies.
+    pub held: Held,
 }
 
 /// A span that does again what another, under the same parent, failed to do.

@@ -1,5 +1,6 @@
 //! Who may ask, over what: our API, Jaeger's JSON, Prometheus' API, live events, the page. `docs/api.md` is the contract.
 
+mod answers;
 mod api;
 mod computing;
 mod error;

@@ -2,6 +2,7 @@
 
 mod calls;
 mod contract;
+mod damage;
 mod doors;
 mod fake;
 mod jaeger;
@@ -41,25 +42,34 @@ impl Answer {
     }
 }
 
-async fn ask_whole(spans: &[Span], line: &str, headers: &[(&str, &str)], body: &str) -> http::Response<Body> {
+async fn ask_whole(
+    ports: crate::Ports,
+    line: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> http::Response<Body> {
     let (method, path) = line.split_once(' ').unwrap();
     let mut request = Request::builder().method(method).uri(path);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let request = request.body(Body::from(body.to_owned())).unwrap();
-    let router = crate::router(FakeEngine::ports(spans), vec!["clew.example".to_owned()]);
+    let router = crate::router(ports, vec!["clew.example".to_owned()]);
     router.oneshot(request).await.unwrap()
 }
 
 /// The status of an answer that may have no end.
 async fn ask_head(line: &str, headers: &[(&str, &str)]) -> StatusCode {
-    ask_whole(&[], line, headers, "").await.status()
+    ask_whole(FakeEngine::ports(&[]), line, headers, "").await.status()
 }
 
 /// Asks `METHOD /path` of a server that has these spans.
 async fn ask(spans: &[Span], line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-    let (head, body) = ask_whole(spans, line, headers, body).await.into_parts();
+    ask_of(FakeEngine::ports(spans), line, headers, body).await
+}
+
+async fn ask_of(ports: crate::Ports, line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let (head, body) = ask_whole(ports, line, headers, body).await.into_parts();
     let body = body.collect().await.unwrap().to_bytes().to_vec();
     Answer { status: head.status, headers: head.headers, body }
 }

@@ -78,7 +78,8 @@ impl Error {
     }
 
     /// Whether it is the block itself that cannot be read, which does not change by trying again; not what it rests in.
-    pub(crate) fn is_of_block(&self) -> bool {
+    #[must_use]
+    pub fn is_of_block(&self) -> bool {
         use io::ErrorKind::{NotFound, PermissionDenied};
         match self {
             Self::Damaged { .. } | Self::Gone { .. } => true,

@@ -56,7 +56,7 @@ pub use problem::{Problem, Severity};
 pub use repair::{RepairReport, repair};
 pub use rollup::{OperationKey, OperationTotals, Rollup};
 pub use sampling::{Sampled, Sampling};
-pub use snapshot::{Block, BlockStatistics, HotBatch, OperationCount, Snapshot};
+pub use snapshot::{BATCH_ROWS, Block, BlockStatistics, Extent, HotBatch, OperationCount, Portion, Snapshot};
 
 use catalog::Catalog;
 use clock::Clock;

@@ -1,6 +1,6 @@
 //! What readers see: the hot batches and the blocks of one moment.
 
-pub use crate::block::Block;
+pub use crate::block::{BATCH_ROWS, Block, Extent, Portion};
 
 use arrow::record_batch::RecordBatch;
 use model::{Timestamp, TraceId};

@@ -8,13 +8,14 @@ const MAXIMUM_SAMPLES: usize = 50_000_000;
 /// What a query has used of its memory, and whom to ask whether it may go on.
 pub(super) struct Budget<'a> {
     samples: usize,
+    most: usize,
     interrupted: &'a dyn Fn() -> bool,
     deadline: Deadline,
 }
 
 impl<'a> Budget<'a> {
-    pub(super) const fn new(interrupted: &'a dyn Fn() -> bool, deadline: Deadline) -> Self {
-        Self { samples: 0, interrupted, deadline }
+    pub(super) fn new(interrupted: &'a dyn Fn() -> bool, deadline: Deadline, room: usize) -> Self {
+        Self { samples: 0, most: MAXIMUM_SAMPLES.min(room), interrupted, deadline }
     }
 
     /// Before so many samples are held.
@@ -26,7 +27,7 @@ impl<'a> Budget<'a> {
 
     /// Whether so many samples could be held.
     pub(super) fn room_for(&self, samples: usize) -> Result<(), Error> {
-        if self.samples.saturating_add(samples) > MAXIMUM_SAMPLES {
+        if self.samples.saturating_add(samples) > self.most {
             return Err(Error::Execution {
                 message: "query processing would load too many samples into memory in query execution; \
                           ask for fewer series or steps"

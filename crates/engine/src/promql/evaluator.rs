@@ -53,9 +53,8 @@ impl<'a> Evaluator<'a> {
         request: &PromqlRequest,
         times: Times,
         loaded: &'a [Arc<Vec<Series>>],
-        interrupted: &'a dyn Fn() -> bool,
+        budget: Budget<'a>,
     ) -> Self {
-        let budget = Budget::new(interrupted, request.deadline);
         Self { times, loaded, lookback: request.lookback, budget, notes: Notes::default() }
     }
 

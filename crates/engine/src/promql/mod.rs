@@ -48,7 +48,21 @@ pub fn evaluate(
     loaded: &[Arc<Vec<Series>>],
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Answer, Error> {
+    evaluate_within(request, loaded, interrupted, usize::MAX)
+}
+
+/// Likewise, holding at most so many samples at a time.
+///
+/// # Errors
+/// Likewise.
+pub fn evaluate_within(
+    request: &PromqlRequest,
+    loaded: &[Arc<Vec<Series>>],
+    interrupted: &dyn Fn() -> bool,
+    room: usize,
+) -> Result<Answer, Error> {
     let planned = plan::plan(request)?;
-    let evaluator = evaluator::Evaluator::new(request, planned.times, loaded, interrupted);
+    let budget = budget::Budget::new(interrupted, request.deadline, room);
+    let evaluator = evaluator::Evaluator::new(request, planned.times, loaded, budget);
     answer::answer(evaluator, &planned, &request.text)
 }

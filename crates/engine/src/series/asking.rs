@@ -1,23 +1,19 @@
 //! Queries over series, from the first block read to the answer.
 
 use super::names::{self, Metric};
-use super::stream::milliseconds;
-use super::{SAMPLES, load};
-use crate::scan::{Scanner, damage};
-use crate::{compute, metrics, promql};
+use super::{SAMPLE_BYTES, SAMPLES, Stored, load};
+use crate::{metrics, promql};
 use model::metric::MetricKind;
 use query::Error;
 use query::promql::{Answer, MetricMetadata, PromqlRequest, Selection, Series};
-use query::result::MetricName;
+use query::result::{Listed, MetricName};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use storage::{Block, Snapshot};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// What an expression computes. Its turn is over when the thread that computes is done, whether anybody waits or not.
 pub async fn promql(
-    scanner: &Scanner,
-    snapshot: &Snapshot,
+    stored: Stored<'_>,
     request: PromqlRequest,
     turn: OwnedSemaphorePermit,
 ) -> Result<Answer, Error> {
@@ -27,36 +23,24 @@ pub async fn promql(
     for (number, selection) in selections.iter().enumerate() {
         let series = match same_before(&selections, number).and_then(|same| loaded.get(same)) {
             Some(series) => Arc::clone(series),
-            None => Arc::new(load(scanner, snapshot, selection, &mut left).await?),
+            None => Arc::new(load(stored, selection, &mut left).await?),
         };
         loaded.push(series);
     }
-    let damaged = damage(damaged_blocks(snapshot, &selections));
+    let room = usize::try_from(stored.question.room() / SAMPLE_BYTES).unwrap_or(usize::MAX);
     let stopped = StopOnDrop::default();
     let asked = Arc::clone(&stopped.0);
     let interrupted = move || asked.load(Ordering::Relaxed);
-    let answer = compute(move || {
-        let answer = promql::evaluate(&request, &loaded, &interrupted);
+    let answer = stored.question.compute(move || {
+        let answer = promql::evaluate_within(&request, &loaded, &interrupted, room);
         drop(turn);
         answer
     });
     let answer = answer.await;
     drop(stopped);
     let mut answer = answer??;
-    answer.warnings.extend(damaged);
+    answer.warnings.extend(stored.question.incomplete());
     Ok(answer)
-}
-
-/// How many of the blocks that hold something of these times are known to be damaged.
-fn damaged_blocks(snapshot: &Snapshot, selections: &[Selection]) -> u64 {
-    let wanted = |block: &Block| {
-        let (first, last) = (block.statistics().first.0, block.statistics().last.0);
-        let within = |selection: &Selection| {
-            selection.from <= milliseconds(last) && milliseconds(first) <= selection.to
-        };
-        block.is_damaged() && selections.iter().any(within)
-    };
-    snapshot.blocks.iter().filter(|block| wanted(block)).count() as u64
 }
 
 fn same_before(selections: &[Selection], number: usize) -> Option<usize> {
@@ -75,12 +59,14 @@ impl Drop for StopOnDrop {
 }
 
 /// What is known of the metrics, by their names in Prometheus.
-pub async fn metadata(scanner: &Scanner, snapshot: &Snapshot) -> Result<Vec<MetricMetadata>, Error> {
-    let mut metadata: Vec<MetricMetadata> =
-        metrics::names(scanner, snapshot).await?.into_iter().map(described).collect();
+pub async fn metadata(
+    Stored { scanner, question, snapshot }: Stored<'_>,
+) -> Result<Listed<MetricMetadata>, Error> {
+    let Listed { items, incomplete, held, .. } = metrics::names(scanner, question, snapshot).await?;
+    let mut metadata: Vec<MetricMetadata> = items.into_iter().map(described).collect();
     metadata.sort_by(|one, other| one.name.cmp(&other.name).then_with(|| one.kind.cmp(other.kind)));
     metadata.dedup();
-    Ok(metadata)
+    Ok(Listed { items: metadata, incomplete, bytes: 0, held })
 }
 
 fn described(known: MetricName) -> MetricMetadata {

@@ -3,30 +3,28 @@
 use super::labels::LabelMap;
 use super::matching::Matching;
 use super::stream::{Stream, milliseconds};
-use super::{Asked, SAMPLES, sources};
-use crate::scan::Scanner;
+use super::{Asked, SAMPLES, Stored, sources};
 use model::metric::{self, Number};
 use query::Error;
 use query::promql::{Exemplar, Labels, METRIC_NAME, SeriesExemplars, SeriesRequest, plain_number};
+use query::result::{Held, Listed};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use storage::Snapshot;
 
 /// An exemplar, and the bound of the bucket that it is in.
 pub type Bounded = (Option<f64>, metric::Exemplar);
 
 /// The exemplars of the series that are asked for, sorted.
 pub async fn exemplars(
-    scanner: &Scanner,
-    snapshot: &Snapshot,
+    stored: Stored<'_>,
     request: &SeriesRequest,
-) -> Result<Vec<SeriesExemplars>, Error> {
+) -> Result<Listed<SeriesExemplars>, Error> {
     let mut found: BTreeMap<Labels, Vec<Exemplar>> = BTreeMap::new();
     let mut left = SAMPLES;
     for matchers in &request.selectors {
         let asked = Asked { matchers, from: request.from, to: request.to };
         let matching = Matching::new(matchers)?;
-        let streams = sources::exemplars(scanner, snapshot, asked.range(), &matching, &mut left).await?;
+        let streams = sources::exemplars(stored, asked.range(), &matching, &mut left).await?;
         for stream in &streams {
             add(&mut found, stream, &matching);
         }
@@ -41,7 +39,8 @@ pub async fn exemplars(
         exemplars.dedup();
         SeriesExemplars { labels, exemplars }
     };
-    Ok(found.into_iter().map(sorted).collect())
+    let items = found.into_iter().map(sorted).collect();
+    Ok(Listed { items, incomplete: stored.question.incomplete(), bytes: 0, held: Held::default() })
 }
 
 fn add(found: &mut BTreeMap<Labels, Vec<Exemplar>>, stream: &Stream, matching: &Matching) {

@@ -19,13 +19,14 @@ mod totals;
 pub use asking::{metadata, promql};
 pub use exemplars::exemplars;
 
-use crate::compute;
+use crate::admission::Question;
 use crate::scan::Scanner;
 use apart::{Member, told_apart};
 use matching::Matching;
 use model::{TimeRange, Timestamp};
 use query::Error;
 use query::promql::{Labels, Matcher, Selection, Series, SeriesRequest};
+use query::result::{Held, Listed};
 use reader::{Keeps, Reader};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -34,30 +35,33 @@ use stream::Stream;
 
 /// Samples that one query may load, as Prometheus' `--query.max-samples`.
 pub const SAMPLES: u64 = 50_000_000;
+/// What a sample takes in memory, with its time and its part of what is computed of it.
+pub const SAMPLE_BYTES: u64 = 24;
+
+/// Where stored points are read, and for whom.
+#[derive(Clone, Copy)]
+pub struct Stored<'a> {
+    pub scanner: &'a Scanner,
+    pub question: &'a Arc<Question>,
+    pub snapshot: &'a Snapshot,
+}
 
 /// The series of a selection, sorted by labels. `left` is how many samples the query may still load.
-pub async fn load(
-    scanner: &Scanner,
-    snapshot: &Snapshot,
-    selection: &Selection,
-    left: &mut u64,
-) -> Result<Vec<Series>, Error> {
+pub async fn load(stored: Stored<'_>, selection: &Selection, left: &mut u64) -> Result<Vec<Series>, Error> {
     let asked = Asked { matchers: &selection.matchers, from: selection.from, to: selection.to };
-    read(scanner, snapshot, asked, Some(left)).await
+    read(stored, asked, Some(left)).await
 }
 
 /// The labels of the series that are asked for, sorted.
-pub async fn list(
-    scanner: &Scanner,
-    snapshot: &Snapshot,
-    request: &SeriesRequest,
-) -> Result<Vec<Labels>, Error> {
+pub async fn list(stored: Stored<'_>, request: &SeriesRequest) -> Result<Listed<Labels>, Error> {
     let mut labels = BTreeSet::new();
     for matchers in &request.selectors {
         let asked = Asked { matchers, from: request.from, to: request.to };
-        labels.extend(read(scanner, snapshot, asked, None).await?.into_iter().map(|series| series.labels));
+        labels.extend(read(stored, asked, None).await?.into_iter().map(|series| series.labels));
     }
-    Ok(labels.into_iter().collect())
+    let question = stored.question;
+    let held = if question.is_heavy() { Held::new(Arc::clone(question)) } else { Held::default() };
+    Ok(Listed { items: labels.into_iter().collect(), incomplete: question.incomplete(), bytes: 0, held })
 }
 
 /// Which series, and when, in milliseconds.
@@ -79,12 +83,7 @@ impl Asked<'_> {
 }
 
 /// Series with their samples, or without when there is no number of samples that may be read.
-async fn read(
-    scanner: &Scanner,
-    snapshot: &Snapshot,
-    asked: Asked<'_>,
-    left: Option<&mut u64>,
-) -> Result<Vec<Series>, Error> {
+async fn read(stored: Stored<'_>, asked: Asked<'_>, left: Option<&mut u64>) -> Result<Vec<Series>, Error> {
     let (range, from) = (asked.range(), asked.from);
     if asked.to < asked.from || asked.to < 0 {
         return Ok(Vec::new());
@@ -97,18 +96,18 @@ async fn read(
         if keeps_points { Keeps::Points } else { Keeps::Outlines },
         left.unwrap_or(&mut all),
     );
-    sources::read(scanner, snapshot, range, &matching, &mut reader).await?;
+    sources::read(stored, range, &matching, &mut reader).await?;
     let streams = std::mem::take(&mut reader.streams);
-    let targets = sources::targets(scanner, snapshot, range, &matching).await?;
-    compute(move || {
+    let targets = sources::targets(stored, range, &matching).await?;
+    let computed = stored.question.compute(move || {
         let members = streams.into_iter().flat_map(|stream| members(stream, &matching, from)).collect();
         let mut series = told_apart(members);
         series.extend(targets.series(&matching));
         series.retain(|series| !keeps_points || !series.points.is_empty());
         series.sort_by(|one, other| one.labels.cmp(&other.labels));
         series
-    })
-    .await
+    });
+    computed.await
 }
 
 fn members(mut stream: Stream, matching: &Matching, from: i64) -> Vec<Member> {

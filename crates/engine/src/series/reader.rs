@@ -77,6 +77,11 @@ impl<'q> Reader<'q> {
         }
     }
 
+    /// How many samples may still be read.
+    pub const fn left(&self) -> u64 {
+        *self.left
+    }
+
     /// Begins with another source: the same cells may stand for something else there.
     pub fn begin_source(&mut self) {
         self.known.clear();

@@ -6,7 +6,8 @@ use super::names;
 use super::reader::{Keeps, Reader};
 use super::stream::Stream;
 use super::target::{self, Targets};
-use crate::scan::{Scanner, Source, Wanted};
+use super::{SAMPLE_BYTES, Stored};
+use crate::scan::{Source, Wanted, blocks, overlaps};
 use arrow::datatypes::Schema;
 use model::schema::{TAIL_KEYS, parse_attribute_column};
 use model::{Signal, TimeRange};
@@ -24,19 +25,20 @@ fn stored(snapshot: &Snapshot, range: TimeRange) -> Vec<Source> {
     let blocks = snapshot.blocks.iter().map(|block| Source::Block(Arc::clone(block)));
     let hot = snapshot.hot.iter().map(|batch| Source::Hot(Arc::clone(batch)));
     let mut sources: Vec<Source> = blocks.chain(hot).collect();
-    sources.retain(|source| range.overlaps(source.statistics().first, source.statistics().last));
+    sources.retain(|source| overlaps(range, source.statistics()));
     sources
 }
 
 /// Gives the rows that may be wanted to the reader.
 pub async fn read(
-    scanner: &Scanner,
-    snapshot: &Snapshot,
+    Stored { scanner, question, snapshot }: Stored<'_>,
     range: TimeRange,
     matching: &Matching,
     reader: &mut Reader<'_>,
 ) -> Result<(), Error> {
-    for source in stored(snapshot, range) {
+    let sources = stored(snapshot, range);
+    question.searching(Signal::Metrics, blocks(&sources));
+    for source in sources {
         let Some(filter) = filter(&source, matching) else { continue };
         let schema = source.schema();
         let attributes = schema.fields().iter().map(|field| field.name().as_str());
@@ -46,10 +48,13 @@ pub async fn read(
         reader.begin_source();
         let mut fits = true;
         let take = |batch: &arrow::array::RecordBatch| {
+            let left = reader.left();
             fits = reader.read(batch);
+            question.note(left.saturating_sub(reader.left()) * SAMPLE_BYTES);
             fits
         };
-        scanner.each_while(&source, wanted, &columns, take).await.or_else(|error| source.forgive(error))?;
+        let read = scanner.each_while(question, &source, wanted, (&columns, take)).await;
+        read.or_else(|error| question.pass_over(&source, error))?;
         if !fits {
             return Err(too_many());
         }
@@ -59,21 +64,19 @@ pub async fn read(
 
 /// The streams that may be wanted, with their exemplars.
 pub async fn exemplars(
-    scanner: &Scanner,
-    snapshot: &Snapshot,
+    stored: Stored<'_>,
     range: TimeRange,
     matching: &Matching,
     left: &mut u64,
 ) -> Result<Vec<Stream>, Error> {
     let mut reader = Reader::new(matching, Keeps::Exemplars, left);
-    read(scanner, snapshot, range, matching, &mut reader).await?;
+    read(stored, range, matching, &mut reader).await?;
     Ok(reader.streams)
 }
 
 /// The resources of which `target_info` may be wanted.
 pub async fn targets(
-    scanner: &Scanner,
-    snapshot: &Snapshot,
+    Stored { scanner, question, snapshot }: Stored<'_>,
     range: TimeRange,
     matching: &Matching,
 ) -> Result<Targets, Error> {
@@ -83,8 +86,9 @@ pub async fn targets(
     }
     let wanted = Wanted { signal: Signal::Metrics, filter: &Expression::All, range };
     for source in stored(snapshot, range) {
-        let read = scanner.each(&source, wanted, &target::COLUMNS, |batch| targets.read(batch)).await;
-        read.or_else(|error| source.forgive(error))?;
+        let take = |batch: &arrow::array::RecordBatch| targets.read(batch);
+        let read = scanner.each(question, &source, wanted, (&target::COLUMNS, take)).await;
+        read.or_else(|error| question.pass_over(&source, error))?;
     }
     Ok(targets)
 }

@@ -144,16 +144,39 @@ async fn the_same_is_found_hot_sealed_and_mixed() {
     fixture.send(&spans).await;
     check_all(&fixture).await;
     let tenant = TenantId::default();
-    let summary = &fixture.engine.summaries(&tenant, &[TraceId([1; 16])]).await.unwrap()[0];
+    let summary = &fixture.engine.summaries(&tenant, &[TraceId([1; 16])]).await.unwrap().items[0];
     let usage = summary.account.usage;
     assert_eq!((summary.spans, usage.input, usage.output), (2, 150, 200));
     assert_eq!(
         (summary.agents.as_slice(), summary.input.as_deref()),
         (&["planner".to_owned()][..], Some("Refund me"))
     );
-    assert_eq!(fixture.engine.spans(&tenant, TraceId([1; 16]), None).await.unwrap().len(), 2);
+    assert_eq!(fixture.engine.spans(&tenant, TraceId([1; 16]), None).await.unwrap().items.len(), 2);
     assert_eq!(fixture.engine.services(&tenant).await.unwrap(), ["other", "shop"]);
     assert_eq!(fixture.engine.operations(&tenant, "shop").await.unwrap().len(), 3);
     let nobody = TenantId::new("nobody").unwrap();
     assert!(fixture.engine.services(&nobody).await.unwrap().is_empty());
+}
+
+/// On a fresh server, too, and whatever columns a field has twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_field_has_values() {
+    let fixture = Fixture::new().await;
+    for filled in [false, true] {
+        if filled {
+            fixture.send(&[span(1, 1, None, "run", vec![text("state", "done")])]).await;
+        }
+        let keys = filter::Field::known_keys().into_iter().map(str::to_owned);
+        for key in keys.chain(["state".to_owned(), "resource.service.name".to_owned()]) {
+            let request = query::FieldValuesRequest {
+                key: key.clone(),
+                prefix: String::new(),
+                range: model::TimeRange::ALL,
+                limit: 10,
+                deadline: query::Deadline::default(),
+            };
+            let found = fixture.engine.field_values(&TenantId::default(), request).await;
+            assert!(found.unwrap().complete, "{key}");
+        }
+    }
 }

@@ -53,3 +53,22 @@ async fn a_known_metric_may_have_no_points_in_the_range() {
     assert_eq!(found(&fixture, "load", (200, 600), 3).await, Ok((vec![], true)));
     assert_eq!(found(&fixture, "lode", (0, 60), 3).await, Err("the metric \"lode\"".to_owned()));
 }
+
+/// The last nanosecond that there is has no other after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_time_is_in_all_of_time() {
+    let fixture = Fixture::new().await;
+    fixture.send_points(&points("load", [5, u64::MAX])).await;
+    for sealed in [false, true] {
+        if sealed {
+            fixture.storage.seal().await.unwrap();
+        }
+        assert_eq!(
+            found(&fixture, "load", (0, u64::MAX), 9).await,
+            Ok((vec![5, u64::MAX], true)),
+            "{sealed}"
+        );
+        assert_eq!(found(&fixture, "load", (6, u64::MAX), 9).await, Ok((vec![u64::MAX], true)), "{sealed}");
+        assert_eq!(found(&fixture, "load", (0, u64::MAX - 1), 9).await, Ok((vec![5], true)), "{sealed}");
+    }
+}

@@ -63,6 +63,7 @@ async fn a_pending_span_is_the_running_span_until_that_one_comes() {
     assert!(call.flags & flag::RUNNING != 0 && running.orphans == 0);
     let only = [call.span_id];
     let body = fixture.engine.spans(&TenantId::default(), TraceId([1; 16]), Some(&only)).await.unwrap();
+    let body = body.items;
     assert_eq!((body[0].span_id, body[0].parent_span_id, body[0].end.0), (call.span_id, parent_id, 0));
     fixture.storage.seal().await.unwrap();
     fixture.send(&[span(1, 2, Some(1), "call", vec![])]).await;

@@ -247,7 +247,7 @@ proptest! {
                     attributes
                 };
                 let kept = fixture.engine.spans(&tenant, trace, None).await.unwrap();
-                for (span, sent) in kept.into_iter().zip(&sent) {
+                for (span, sent) in kept.items.into_iter().zip(&sent) {
                     assert_eq!(sorted(span.attributes), sorted(sent.clone()));
                 }
             }

@@ -2,7 +2,7 @@
 
 use super::Fixture;
 use crate::scan::Scanner;
-use crate::series;
+use crate::series::{self, Stored};
 use model::batch::Encoding;
 use model::{Signal, TenantId, otlp};
 use query::promql::{
@@ -54,7 +54,9 @@ impl Fixture {
         let snapshot = self.storage.snapshot(&TenantId::default(), Signal::Metrics);
         let selection = Selection { matchers: self::matchers(matchers), from, to };
         let mut left = 1_000;
-        series::load(&Scanner::new().unwrap(), &snapshot, &selection, &mut left).await.unwrap()
+        let (scanner, question) = (Scanner::new().unwrap(), super::question().await);
+        let stored = Stored { scanner: &scanner, question: &question, snapshot: &snapshot };
+        series::load(stored, &selection, &mut left).await.unwrap()
     }
 
     /// The series of this name as text.
@@ -263,7 +265,9 @@ async fn bits_are_kept_and_too_much_is_refused() {
     let snapshot = fixture.storage.snapshot(&TenantId::default(), Signal::Metrics);
     let matchers = matchers(&[("__name__", MatcherOperator::Equal, "load")]);
     let selection = Selection { matchers, from: 0, to: 99 };
-    let refused = series::load(&Scanner::new().unwrap(), &snapshot, &selection, &mut 1).await.unwrap_err();
+    let (scanner, question) = (Scanner::new().unwrap(), super::question().await);
+    let stored = Stored { scanner: &scanner, question: &question, snapshot: &snapshot };
+    let refused = series::load(stored, &selection, &mut 1).await.unwrap_err();
     assert!(matches!(refused, Error::Execution { .. }), "{refused}");
 }
 
@@ -279,7 +283,7 @@ async fn series_are_listed() {
         let fixture = &fixture;
         async move {
             let found = fixture.engine.series(&TenantId::default(), request).await.unwrap();
-            found.iter().map(labels).collect::<Vec<_>>()
+            found.items.iter().map(labels).collect::<Vec<_>>()
         }
     };
     let all = matchers(&[("__name__", MatcherOperator::Matches, ".+")]);
@@ -309,7 +313,7 @@ async fn exemplars_are_at_their_buckets() {
     fixture.send_json(&request(&SERVICE, "s", &metric)).await;
     let selectors = vec![matchers(&[("__name__", MatcherOperator::Equal, "wait_bucket")])];
     let request = SeriesRequest { selectors, from: 0, to: 99, deadline: Deadline::default() };
-    let found = fixture.engine.exemplars(&TenantId::default(), request).await.unwrap();
+    let found = fixture.engine.exemplars(&TenantId::default(), request).await.unwrap().items;
     assert_eq!(found.len(), 1);
     assert_eq!(labels(&found[0].labels), "wait_bucket{le=1}");
     let exemplar = &found[0].exemplars[0];
@@ -323,7 +327,7 @@ async fn metadata_have_names_of_prometheus() {
     let metric = json!({"name": "io", "unit": "By", "description": "what was read",
         "sum": {"aggregationTemporality": 2, "isMonotonic": true, "dataPoints": [{"timeUnixNano": at(10), "asInt": "1"}]}});
     fixture.send_json(&request(&SERVICE, "s", &metric)).await;
-    let found = fixture.engine.metadata(&TenantId::default()).await.unwrap();
+    let found = fixture.engine.metadata(&TenantId::default()).await.unwrap().items;
     let found = &found[0];
     assert_eq!(
         (&*found.name, found.kind, &*found.help, &*found.unit),

@@ -59,7 +59,7 @@ async fn what_is_not_listed_is_counted() {
     }
     fixture.send(&spans).await;
     let (tenant, trace) = (TenantId::default(), TraceId([1; 16]));
-    let summary = &fixture.engine.summaries(&tenant, &[trace]).await.unwrap()[0];
+    let summary = &fixture.engine.summaries(&tenant, &[trace]).await.unwrap().items[0];
     assert_eq!((summary.services.len(), summary.models.len(), summary.agents.len()), (20, 20, 0));
     assert_eq!(summary.unnamed, Unnamed { agents: 0, services: 6, models: 3 });
     let findings = fixture.engine.run(&tenant, trace).await.unwrap().unwrap().findings;

@@ -29,6 +29,7 @@ pub async fn body(
     let (trace, span) = (parameters::trace_id(&trace)?, parameters::span_id(&span)?);
     let found = state.engine().spans(&tenant, trace, Some(&[span])).await?;
     let found = found
+        .items
         .into_iter()
         .next()
         .ok_or_else(|| ApiError::not_found(format!("the span {span} of trace {trace} is not stored")))?;
@@ -39,7 +40,7 @@ pub async fn body(
         // Messages that several attributes make up have no key of their own.
         None => {
             let told = spans::told(&state, &tenant, trace, std::slice::from_ref(&found)).await?;
-            let told = told.get(&span).map_or(&[][..], Vec::as_slice);
+            let told = told.of.get(&span).map_or(&[][..], Vec::as_slice);
             let whole = messages::whole(&generation::Asked { span: &found, told }, &key);
             let missing = || ApiError::not_found(format!("the span {span} has no attribute {key:?}"));
             ("application/json", Bytes::from(whole.ok_or_else(missing)?.to_string()))

@@ -41,7 +41,11 @@ pub async fn of_trace(
     if !reading.read(trace).await? {
         return Err(state.not_stored(trace));
     }
-    Ok(Json(json!({"calls": reading.calls, "complete": reading.complete})))
+    Ok(Json(json!({
+        "calls": reading.calls,
+        "complete": reading.complete,
+        "incompleteReason": reading.incomplete,
+    })))
 }
 
 pub async fn of_conversation(
@@ -55,11 +59,17 @@ pub async fn of_conversation(
         return Err(ApiError::not_found(format!("no conversation is called {name:?}")));
     }
     let mut reading = Reading::new(&state, &tenant, asked.limit);
-    reading.complete = turns.cursor.is_none() && turns.incomplete.is_none();
+    reading.complete = turns.cursor.is_none();
+    reading.lacks(turns.incomplete.clone());
     for turn in &turns.traces {
         reading.read(turn.trace_id).await?;
     }
-    Ok(Json(json!({"name": name, "calls": reading.calls, "complete": reading.complete})))
+    Ok(Json(json!({
+        "name": name,
+        "calls": reading.calls,
+        "complete": reading.complete,
+        "incompleteReason": reading.incomplete,
+    })))
 }
 
 /// What an agent's last call held.
@@ -78,13 +88,21 @@ struct Reading<'a> {
     heard: HashMap<String, Heard>,
     calls: Vec<Value>,
     complete: bool,
+    /// Why calls or messages may be missing that the limit would have let through.
+    incomplete: Option<String>,
 }
 
 impl<'a> Reading<'a> {
     fn new(state: &'a State, tenant: &'a TenantId, limit: Option<usize>) -> Self {
         let limit = parameters::limit(limit, LIMIT, MOST);
         let (hasher, heard) = (RandomState::new(), HashMap::new());
-        Self { state, tenant, limit, hasher, heard, calls: Vec::new(), complete: true }
+        Self { state, tenant, limit, hasher, heard, calls: Vec::new(), complete: true, incomplete: None }
+    }
+
+    /// Notes why something may be missing.
+    fn lacks(&mut self, why: Option<String>) {
+        self.complete &= why.is_none();
+        self.incomplete = self.incomplete.take().or(why);
     }
 
     /// Adds the calls of a trace; whether that is stored.
@@ -92,21 +110,28 @@ impl<'a> Reading<'a> {
         let Some(skeleton) = self.state.engine().skeleton(self.tenant, trace).await? else {
             return Ok(false);
         };
+        self.lacks(skeleton.incomplete.clone());
         let calls = model_calls(&skeleton);
+        // A large one lets other questions wait.
+        drop(skeleton);
         let wanted = calls.len().min(self.limit - self.calls.len());
         self.complete &= wanted == calls.len();
         let mut told: Option<spans::Told> = None;
         for some in calls.get(..wanted).unwrap_or_default().chunks(AT_ONCE) {
             let ids: Vec<SpanId> = some.iter().map(|(span, _)| *span).collect();
-            let spans = self.state.engine().spans(self.tenant, trace, Some(&ids)).await?;
+            let found = self.state.engine().spans(self.tenant, trace, Some(&ids)).await?;
+            self.lacks(found.incomplete);
+            drop(found.held);
+            let spans = found.items;
             if told.is_none() && spans.iter().any(spans::is_silent) {
-                let (records, complete) = spans::records(self.state, self.tenant, trace, None).await?;
-                self.complete &= complete;
+                let records = spans::records(self.state, self.tenant, trace, None).await?;
+                self.complete &= records.complete;
+                self.lacks(records.incomplete.clone());
                 told = Some(records);
             }
             for (id, agent) in some {
                 if let Some(span) = spans.iter().find(|span| span.span_id == *id) {
-                    let told = told.as_ref().and_then(|told| told.get(id)).map_or(&[][..], Vec::as_slice);
+                    let told = told.as_ref().and_then(|told| told.of.get(id)).map_or(&[][..], Vec::as_slice);
                     self.add(&Asked { span, told }, agent);
                 }
             }

@@ -59,12 +59,14 @@ pub async fn one(
         .ok_or_else(|| ApiError::not_found(format!("none of the {} is called {name:?}", kind.plural())))?;
     let mut shown = view(entity);
     shown["series"] = entity.series.iter().map(part).collect();
-    shown["complete"] = json!(found.complete);
-    shown["incompleteReason"] = json!(found.incomplete);
+    let mut incomplete = found.incomplete;
     if kind == EntityKind::Conversation {
         let turns = turns(state, tenant, name, asked).await?;
         shown["turns"] = turns.traces.iter().map(summary_view).collect();
+        incomplete = incomplete.or(turns.incomplete);
     }
+    shown["complete"] = json!(found.complete && incomplete.is_none());
+    shown["incompleteReason"] = json!(incomplete);
     Ok(Json(shown))
 }
 

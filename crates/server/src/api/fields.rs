@@ -19,6 +19,7 @@ pub async fn keys(
 ) -> Result<Json<Value>, ApiError> {
     let found = state.engine().fields(&tenant, times.range()?).await?;
     let fields: Vec<_> = found
+        .items
         .iter()
         .map(|field| {
             let scope = match field.scope {
@@ -29,7 +30,11 @@ pub async fn keys(
             json!({"key": field.key, "scope": scope, "types": field.types, "alias": null})
         })
         .collect();
-    Ok(Json(json!({"fields": fields})))
+    Ok(Json(json!({
+        "fields": fields,
+        "complete": found.incomplete.is_none(),
+        "incompleteReason": found.incomplete,
+    })))
 }
 
 #[derive(Deserialize)]
@@ -60,5 +65,9 @@ pub async fn values(
         .iter()
         .map(|(value, count)| json!({"value": value, "count": count.to_string()}))
         .collect();
-    Ok(Json(json!({"values": values, "complete": found.complete})))
+    Ok(Json(json!({
+        "values": values,
+        "complete": found.complete,
+        "incompleteReason": found.incomplete,
+    })))
 }

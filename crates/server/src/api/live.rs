@@ -18,7 +18,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 /// The most listeners at once.
 const LISTENERS: usize = 64;
@@ -26,6 +26,8 @@ const LISTENERS: usize = 64;
 const TRACES: usize = 50;
 /// The most traces that are remembered between two events.
 const KEPT: usize = 10_000;
+/// However long summing up took, traces are told after this.
+const LONGEST_REST: Duration = Duration::from_secs(60);
 /// Events of a kind are at most this frequent.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -64,6 +66,7 @@ pub async fn events(
         untold: usize::from(last.is_some()),
         last_status: Value::Null,
         waiting: VecDeque::new(),
+        rests_until: Instant::now(),
         _place: place,
     };
     let events = stream::unfold(feed, |mut feed| async {
@@ -86,6 +89,8 @@ struct Feed {
     seen_event: u64,
     last_status: Value,
     waiting: VecDeque<Event>,
+    /// Traces are not told before: what took long is not done again at once.
+    rests_until: Instant,
     _place: OwnedSemaphorePermit,
 }
 
@@ -125,8 +130,14 @@ impl Feed {
     async fn look(&mut self) {
         self.tick += 1;
         self.receiver_events();
-        if !self.changed.is_empty() || self.untold > 0 {
+        if (!self.changed.is_empty() || self.untold > 0) && Instant::now() >= self.rests_until {
+            let started = Instant::now();
             self.traces().await;
+            // However many listen and however large traces are, most of the time is left to others.
+            let listeners = LISTENERS - self.state.live.0.available_permits().min(LISTENERS);
+            let share = u32::try_from(8 * listeners).unwrap_or(u32::MAX);
+            let now = Instant::now();
+            self.rests_until = now + now.duration_since(started).saturating_mul(share).min(LONGEST_REST);
         }
         if self.tick % 4 == 1 {
             self.status().await;
@@ -147,12 +158,13 @@ impl Feed {
         let changed: Vec<TraceId> = std::mem::take(&mut self.changed).into_iter().collect();
         let told = changed.get(..TRACES).unwrap_or(&changed);
         let mut more = std::mem::take(&mut self.untold) + changed.len() - told.len();
-        let summaries = self.state.engine().summaries(&self.tenant, told).await.unwrap_or_else(|error| {
+        let summaries = self.state.engine().summaries(&self.tenant, told).await;
+        let summaries = summaries.unwrap_or_else(|error| {
             tracing::warn!(%error, "live traces could not be summed up");
             more += told.len();
-            Vec::new()
+            Vec::new().into()
         });
-        let traces: Vec<_> = summaries.iter().map(traces::summary_view).collect();
+        let traces: Vec<_> = summaries.items.iter().map(traces::summary_view).collect();
         self.push("trace.upsert", &json!({"traces": traces, "more": more}));
     }
 

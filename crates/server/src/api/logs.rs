@@ -3,11 +3,12 @@
 use super::parameters::{self, Times};
 use super::values;
 use crate::api::State;
+use crate::computing;
 use crate::error::ApiError;
 use crate::extract::Query;
 use crate::tenant::Tenant;
-use axum::Json;
 use axum::extract::State as From;
+use axum::response::Response;
 use model::{LogRecord, Value};
 use query::{Deadline, LogRequest};
 use serde::Deserialize;
@@ -31,7 +32,7 @@ pub async fn search(
     From(state): From<State>,
     Tenant(tenant): Tenant,
     Query(search): Query<Search>,
-) -> Result<Json<Json_>, ApiError> {
+) -> Result<Response, ApiError> {
     let request = LogRequest {
         trace_id: search.trace_id.as_deref().map(parameters::trace_id).transpose()?,
         span_id: search.span_id.as_deref().map(parameters::span_id).transpose()?,
@@ -41,8 +42,11 @@ pub async fn search(
         deadline: Deadline::default(),
     };
     let found = state.engine().logs(&tenant, request).await?;
-    let logs: Vec<_> = found.records.iter().map(view).collect();
-    Ok(Json(json!({"logs": logs, "complete": found.complete})))
+    let view = move || {
+        let logs: Vec<_> = found.records.iter().map(view).collect();
+        json!({"logs": logs, "complete": found.complete, "incompleteReason": found.incomplete})
+    };
+    computing::json(&state.answers, view).await
 }
 
 fn view(record: &LogRecord) -> Json_ {

@@ -3,13 +3,16 @@
 use super::parameters::{self, Times};
 use super::values;
 use crate::api::State;
+use crate::computing;
 use crate::error::ApiError;
 use crate::extract::{Path, Query};
 use crate::tenant::Tenant;
 use axum::Json;
 use axum::extract::State as From;
+use axum::response::Response;
 use model::MetricPoint;
 use model::metric::{Exemplar, MetricKind, Number};
+use query::result::MetricResult;
 use query::{Deadline, MetricRequest};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,13 +21,18 @@ use std::collections::BTreeMap;
 pub async fn names(From(state): From<State>, Tenant(tenant): Tenant) -> Result<Json<Value>, ApiError> {
     let names = state.engine().metric_names(&tenant).await?;
     let metrics: Vec<_> = names
+        .items
         .iter()
         .map(|metric| {
             let points = metric.points.to_string();
             json!({"name": metric.name, "unit": metric.unit, "description": metric.description, "kind": kind(metric.kind), "points": points})
         })
         .collect();
-    Ok(Json(json!({"metrics": metrics})))
+    Ok(Json(json!({
+        "metrics": metrics,
+        "complete": names.incomplete.is_none(),
+        "incompleteReason": names.incomplete,
+    })))
 }
 
 const fn kind(kind: MetricKind) -> &'static str {
@@ -50,7 +58,7 @@ pub async fn series(
     Tenant(tenant): Tenant,
     Path(name): Path<String>,
     Query(series): Query<Series>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Response, ApiError> {
     let request = MetricRequest {
         name: name.clone(),
         range: series.times.range()?,
@@ -58,12 +66,21 @@ pub async fn series(
         deadline: Deadline::default(),
     };
     let found = state.engine().metric_points(&tenant, request).await?;
+    computing::json(&state.answers, move || all_series(&name, &found)).await
+}
+
+fn all_series(name: &str, found: &MetricResult) -> Value {
     let mut grouped: BTreeMap<String, Vec<&MetricPoint>> = BTreeMap::new();
     for point in &found.points {
         grouped.entry(identity(point)).or_default().push(point);
     }
     let series: Vec<_> = grouped.values().map(|points| one_series(points)).collect();
-    Ok(Json(json!({"name": name, "series": series, "complete": found.complete})))
+    json!({
+        "name": name,
+        "series": series,
+        "complete": found.complete,
+        "incompleteReason": found.incomplete,
+    })
 }
 
 /// What tells one series from another: resource, scope and attributes, whatever their order.

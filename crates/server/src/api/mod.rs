@@ -25,6 +25,7 @@ pub mod values;
 pub use logs::search as logs;
 pub use parameters::trace_id;
 
+use crate::answers::Answers;
 use crate::error::ApiError;
 use crate::ports::Ports;
 use axum::Router;
@@ -39,11 +40,12 @@ pub struct State {
     pub ports: Ports,
     pub live: Arc<live::Listeners>,
     pub rates: Arc<status::Rates>,
+    pub answers: Arc<Answers>,
 }
 
 impl State {
     pub fn new(ports: Ports) -> Self {
-        Self { ports, live: Arc::default(), rates: Arc::default() }
+        Self { ports, live: Arc::default(), rates: Arc::default(), answers: Arc::default() }
     }
 
     pub fn engine(&self) -> &dyn Engine {

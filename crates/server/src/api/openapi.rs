@@ -52,6 +52,8 @@ const SUMMARY: &[&str] = &[
     "running",
     "conversation",
     "orphans",
+    "complete",
+    "incompleteReason",
 ];
 
 const SPAN: &[&str] = &[
@@ -77,6 +79,8 @@ const SPAN: &[&str] = &[
     "links",
     "dropped",
     "gen",
+    "complete",
+    "incompleteReason",
 ];
 
 const ENVELOPE: &[&str] = &["data", "total", "limit", "offset", "errors"];
@@ -168,13 +172,15 @@ pub const PATHS: &[Described] = &[
             "retries",
             "waits",
             "findings",
+            "complete",
+            "incompleteReason",
         ],
     ),
     get(
         "/api/v1/traces/{trace}/calls",
         "the model calls of a trace, each with what is new against the call before it of the same agent",
         &["limit"],
-        &["calls", "complete"],
+        &["calls", "complete", "incompleteReason"],
     ),
     Described {
         answer: "application/vnd.clew.skeleton",
@@ -192,7 +198,12 @@ pub const PATHS: &[Described] = &[
     },
     Described {
         method: "post",
-        ..get("/api/v1/traces/{trace}/spans:batch", "whole spans, by {\"spanIds\": [...]}", &[], &["spans"])
+        ..get(
+            "/api/v1/traces/{trace}/spans:batch",
+            "whole spans, by {\"spanIds\": [...]}",
+            &[],
+            &["spans", "complete", "incompleteReason"],
+        )
     },
     get(
         "/api/v1/query/parse",
@@ -222,14 +233,14 @@ pub const PATHS: &[Described] = &[
         "/api/v1/logs",
         "log records of a trace, or by filter",
         &["traceId", "spanId", "q", "from", "to", "limit"],
-        &["logs", "complete"],
+        &["logs", "complete", "incompleteReason"],
     ),
-    get("/api/v1/metrics", "the metrics stored", &[], &["metrics"]),
+    get("/api/v1/metrics", "the metrics stored", &[], &["metrics", "complete", "incompleteReason"]),
     get(
         "/api/v1/metrics/{name}",
         "the raw series of a metric",
         &["from", "to", "limit"],
-        &["name", "series", "complete"],
+        &["name", "series", "complete", "incompleteReason"],
     ),
     get(
         "/api/v1/operations",
@@ -274,7 +285,7 @@ pub const PATHS: &[Described] = &[
         "/api/v1/conversations/{name}/calls",
         "the model calls of all turns of a conversation, each with what is new against the call before it",
         ENTITIES,
-        &["name", "calls", "complete"],
+        &["name", "calls", "complete", "incompleteReason"],
     ),
     get(
         "/api/v1/users",
@@ -303,12 +314,17 @@ pub const PATHS: &[Described] = &[
         &["kind", "service", "from", "to", "limit"],
         &["findings", "totals", "spans", "complete", "incompleteReason"],
     ),
-    get("/api/v1/fields", "keys that queries may name", &["from", "to"], &["fields"]),
+    get(
+        "/api/v1/fields",
+        "keys that queries may name",
+        &["from", "to"],
+        &["fields", "complete", "incompleteReason"],
+    ),
     get(
         "/api/v1/fields/{key}/values",
         "values of a key, most frequent first",
         &["prefix", "limit", "from", "to"],
-        &["values", "complete"],
+        &["values", "complete", "incompleteReason"],
     ),
     Described {
         answer: "text/event-stream",
@@ -360,7 +376,7 @@ pub const PATHS: &[Described] = &[
         "/api/logs",
         "the same as /api/v1/logs",
         &["trace_id", "span_id", "q", "from", "to", "limit"],
-        &["logs", "complete"],
+        &["logs", "complete", "incompleteReason"],
     ),
 ];
 

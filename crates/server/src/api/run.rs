@@ -2,25 +2,39 @@
 
 use super::values::double;
 use crate::api::{State, parameters};
+use crate::computing;
 use crate::error::ApiError;
 use crate::tenant::Tenant;
-use axum::Json;
 use axum::extract::{Path, State as From};
+use axum::response::Response;
 use query::run::{Account, Call, Failure, Finding, Part, Run, Segment};
 use serde_json::{Map, Value, json};
+
+/// The most parts of the critical path, and retries, that are told one by one.
+const MOST_TOLD: usize = 10_000;
 
 pub async fn run(
     From(state): From<State>,
     Tenant(tenant): Tenant,
     Path(trace): Path<String>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Response, ApiError> {
     let trace = parameters::trace_id(&trace)?;
     let run = state.engine().run(&tenant, trace).await?;
     let run = run.ok_or_else(|| state.not_stored(trace))?;
-    Ok(Json(view(&run)))
+    computing::json(&state.answers, move || view(&run)).await
+}
+
+/// Why something is missing, or not told one by one.
+fn incomplete(run: &Run) -> Option<String> {
+    let parts = [("parts of the critical path", run.critical_path.len()), ("retries", run.retries.len())];
+    let left = parts.into_iter().filter(|(_, all)| *all > MOST_TOLD);
+    let left = left.map(|(what, all)| format!("only {MOST_TOLD} of {all} {what} are told one by one"));
+    let reasons: Vec<String> = run.incomplete.iter().cloned().chain(left).collect();
+    (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
 fn view(run: &Run) -> Value {
+    let incomplete = incomplete(run);
     json!({
         "traceId": run.trace_id.to_string(),
         "state": run.state.as_str(),
@@ -32,13 +46,15 @@ fn view(run: &Run) -> Value {
         "criticalPath": {
             "length": length(&run.critical_path, None).to_string(),
             "parts": parts(&run.critical_path),
-            "segments": run.critical_path.iter().map(segment).collect::<Vec<_>>(),
+            "segments": run.critical_path.iter().take(MOST_TOLD).map(segment).collect::<Vec<_>>(),
         },
-        "retries": run.retries.iter().map(|retry| {
+        "retries": run.retries.iter().take(MOST_TOLD).map(|retry| {
             json!({"spanId": retry.span_id.to_string(), "of": retry.of.to_string()})
         }).collect::<Vec<_>>(),
         "waits": {"approval": run.waits.approval.to_string(), "queue": run.waits.queue.to_string()},
         "findings": run.findings.iter().map(finding).collect::<Vec<_>>(),
+        "complete": incomplete.is_none(),
+        "incompleteReason": incomplete,
     })
 }
 

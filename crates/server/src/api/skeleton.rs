@@ -13,6 +13,8 @@ use query::result::{Skeleton, SkeletonRow};
 use serde_json::json;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+const KIND: &str = "application/vnd.clew.skeleton";
+
 pub async fn skeleton(
     From(state): From<State>,
     Tenant(tenant): Tenant,
@@ -24,18 +26,19 @@ pub async fn skeleton(
     let skeleton = found.ok_or_else(|| state.not_stored(trace))?;
     let (bytes, tag) = computing::aside(move || {
         let bytes = encode(&skeleton);
+        drop(skeleton);
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
         (bytes, format!("\"{:016x}\"", hasher.finish()))
     })
     .await?;
     let known = is_known(&headers, &tag);
-    let heads = [
-        ("etag", tag.as_str()),
-        ("content-type", "application/vnd.clew.skeleton"),
-        ("cache-control", "no-cache"),
-    ];
-    Ok(if known { (StatusCode::NOT_MODIFIED, heads).into_response() } else { (heads, bytes).into_response() })
+    let heads = [("etag", tag.as_str()), ("cache-control", "no-cache")];
+    if known {
+        let kind = [("content-type", KIND)];
+        return Ok((StatusCode::NOT_MODIFIED, kind, heads).into_response());
+    }
+    Ok((heads, state.answers.give(KIND, bytes)?).into_response())
 }
 
 /// Whether the caller has this already.
@@ -54,6 +57,8 @@ fn encode(skeleton: &Skeleton) -> Vec<u8> {
         "agents": skeleton.agents,
         "subjects": skeleton.subjects,
         "orphans": skeleton.orphans,
+        "complete": skeleton.incomplete.is_none(),
+        "incompleteReason": skeleton.incomplete,
     })
     .to_string()
     .into_bytes();

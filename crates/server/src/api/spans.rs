@@ -2,13 +2,15 @@
 
 use super::{generation, messages, parameters, values};
 use crate::api::State;
+use crate::computing;
 use crate::error::ApiError;
 use crate::extract::{Body, Path};
 use crate::tenant::Tenant;
-use axum::Json;
 use axum::extract::State as From;
+use axum::response::Response;
 use model::span::{Event, Link};
 use model::{Span, SpanId, TenantId, TimeRange, TraceId};
+use query::result::Listed;
 use query::{Deadline, Expression, LogRequest};
 use semconv::{Meaning, NodeKind};
 use serde::Deserialize;
@@ -22,21 +24,39 @@ pub async fn one(
     From(state): From<State>,
     Tenant(tenant): Tenant,
     Path((trace, span)): Path<(String, String)>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Response, ApiError> {
     let (trace, span) = (parameters::trace_id(&trace)?, parameters::span_id(&span)?);
     let found = state.engine().spans(&tenant, trace, Some(&[span])).await?;
-    let found = found
-        .first()
+    let Listed { items, incomplete, held, .. } = found;
+    // What log records tell may need as much again, and waits for nobody.
+    drop(held);
+    let told = told(&state, &tenant, trace, &items).await?;
+    let incomplete = incomplete.or(told.incomplete);
+    let found = items
+        .into_iter()
+        .next()
         .ok_or_else(|| ApiError::not_found(format!("the span {span} of trace {trace} is not stored")))?;
-    let told = told(&state, &tenant, trace, std::slice::from_ref(found)).await?;
-    Ok(Json(view(found, told.get(&span).map_or(&[], Vec::as_slice))))
+    let view = move || {
+        let mut shown = view(&found, told.of.get(&span).map_or(&[], Vec::as_slice));
+        shown["complete"] = json!(incomplete.is_none());
+        shown["incompleteReason"] = json!(incomplete);
+        shown
+    };
+    computing::json(&state.answers, view).await
 }
 
 /// Log records of a trace that are looked through for messages.
 const MOST_RECORDS: usize = 1_000;
 
 /// What log records tell of spans, in the order of time, whenever they came.
-pub type Told = HashMap<SpanId, Vec<Event>>;
+#[derive(Default)]
+pub struct Told {
+    pub of: HashMap<SpanId, Vec<Event>>,
+    /// Whether all records were looked through.
+    pub complete: bool,
+    /// Why records may be missing.
+    pub incomplete: Option<String>,
+}
 
 /// Whether a span that should say what was asked does not do so itself.
 pub fn is_silent(span: &Span) -> bool {
@@ -53,20 +73,20 @@ pub async fn told(
     spans: &[Span],
 ) -> Result<Told, ApiError> {
     if !spans.iter().any(is_silent) {
-        return Ok(Told::new());
+        return Ok(Told { complete: true, ..Told::default() });
     }
     let only = if let [span] = spans { Some(span.span_id) } else { None };
-    Ok(records(state, tenant, trace, only).await?.0)
+    records(state, tenant, trace, only).await
 }
 
-/// What log records tell of the spans of a trace, or of one; and whether all records were looked through.
+/// What log records tell of the spans of a trace, or of one.
 pub async fn records(
     state: &State,
     tenant: &TenantId,
     trace: TraceId,
     only: Option<SpanId>,
-) -> Result<(Told, bool), ApiError> {
-    let mut told = Told::new();
+) -> Result<Told, ApiError> {
+    let mut of: HashMap<SpanId, Vec<Event>> = HashMap::new();
     let request = LogRequest {
         trace_id: Some(trace),
         span_id: only,
@@ -78,10 +98,10 @@ pub async fn records(
     let found = state.engine().logs(tenant, request).await?;
     for record in found.records {
         if let Some(span) = record.span_id {
-            told.entry(span).or_default().push(messages::events::of_record(record));
+            of.entry(span).or_default().push(messages::events::of_record(record));
         }
     }
-    Ok((told, found.complete))
+    Ok(Told { of, complete: found.complete, incomplete: found.incomplete })
 }
 
 #[derive(Deserialize)]
@@ -95,16 +115,23 @@ pub async fn batch(
     Tenant(tenant): Tenant,
     Path(trace): Path<String>,
     Body(batch): Body<Batch>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Response, ApiError> {
     if batch.span_ids.len() > BATCH {
         return Err(ApiError::invalid(format!("at most {BATCH} spans can be asked for at once")));
     }
     let ids: Result<Vec<SpanId>, _> = batch.span_ids.iter().map(|id| parameters::span_id(id)).collect();
     let trace = parameters::trace_id(&trace)?;
     let spans = state.engine().spans(&tenant, trace, Some(&ids?)).await?;
-    let told = told(&state, &tenant, trace, &spans).await?;
-    let shown = spans.iter().map(|span| view(span, told.get(&span.span_id).map_or(&[], Vec::as_slice)));
-    Ok(Json(json!({"spans": shown.collect::<Vec<_>>()})))
+    let Listed { items, incomplete, held, .. } = spans;
+    drop(held);
+    let told = told(&state, &tenant, trace, &items).await?;
+    let incomplete = incomplete.or(told.incomplete);
+    let view = move || {
+        let told = |span: &Span| told.of.get(&span.span_id).map_or(&[][..], Vec::as_slice);
+        let shown: Vec<_> = items.iter().map(|span| view(span, told(span))).collect();
+        json!({"spans": shown, "complete": incomplete.is_none(), "incompleteReason": incomplete})
+    };
+    computing::json(&state.answers, view).await
 }
 
 const SPAN_KINDS: [&str; 6] = ["unspecified", "internal", "server", "client", "producer", "consumer"];

@@ -54,8 +54,11 @@ pub async fn summary(
 ) -> Result<Json<Value>, ApiError> {
     let trace = parameters::trace_id(&trace)?;
     let found = state.engine().summaries(&tenant, &[trace]).await?;
-    let summary = found.first().ok_or_else(|| state.not_stored(trace))?;
-    Ok(Json(summary_view(summary)))
+    let summary = found.items.first().ok_or_else(|| state.not_stored(trace))?;
+    let mut shown = summary_view(summary);
+    shown["complete"] = json!(found.incomplete.is_none());
+    shown["incompleteReason"] = json!(found.incomplete);
+    Ok(Json(shown))
 }
 
 #[derive(Deserialize)]

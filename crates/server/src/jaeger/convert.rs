@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use model::span::{Event, Link};
 use model::value::Resource;
 use model::{Attribute, Span, SpanId, TraceId, Value};
+use query::result::Listed;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -104,11 +105,16 @@ pub fn span_kind(kind: i32) -> Option<&'static str> {
 }
 
 /// Brings the spans of a trace into Jaeger's form.
-pub fn trace(id: TraceId, spans: &[Span]) -> TraceView<'_> {
+pub fn trace(id: TraceId, of: &Listed<Span>) -> TraceView<'_> {
     let mut known = Processes::default();
-    let spans = spans.iter().map(|each| span(each, known.name(&each.resource))).collect();
+    let spans = of.items.iter().map(|each| span(each, known.name(&each.resource))).collect();
     let processes = known.distinct.iter().map(|(resource, name)| (name.clone(), process(resource))).collect();
-    TraceView { trace_id: trace_text(id), spans, processes, warnings: None }
+    TraceView {
+        trace_id: trace_text(id),
+        spans,
+        processes,
+        warnings: of.incomplete.clone().map(|why| vec![why]),
+    }
 }
 
 /// Names of resources. Spans of one request share their resource, those of several requests only equal ones.

@@ -100,7 +100,8 @@ async fn count(
         }
     }
     let more = format!("counted over the newest {TRACES} traces only");
-    Ok((calls, found.cursor.map(|_| Problem::note(more))))
+    let problem = found.incomplete.or_else(|| found.cursor.map(|_| more));
+    Ok((calls, problem.map(Problem::note)))
 }
 
 fn add(calls: &mut Calls, skeleton: &Skeleton) {

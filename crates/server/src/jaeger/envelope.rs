@@ -64,6 +64,19 @@ pub fn answer<T: Serialize>(
     total: usize,
     errors: Option<Vec<Problem>>,
 ) -> Response {
+    match written(layout, data, total, errors) {
+        Ok(body) => ([("content-type", "application/json")], body).into_response(),
+        Err(error) => refused(error),
+    }
+}
+
+/// The same, as it is written.
+pub fn written<T: Serialize>(
+    layout: Layout,
+    data: &T,
+    total: usize,
+    errors: Option<Vec<Problem>>,
+) -> Result<Vec<u8>, ApiError> {
     let envelope = Envelope { data: Some(data), total, limit: 0, offset: 0, errors };
     let mut body = Vec::new();
     let written = match layout {
@@ -73,10 +86,7 @@ pub fn answer<T: Serialize>(
             envelope.serialize(&mut Serializer::with_formatter(&mut body, formatter))
         }
     };
-    match written {
-        Ok(()) => ([("content-type", "application/json")], body).into_response(),
-        Err(error) => refused(ApiError::new(Kind::Internal, error.to_string())),
-    }
+    written.map(|()| body).map_err(|error| ApiError::new(Kind::Internal, error.to_string()))
 }
 
 /// Jaeger's envelope around an error.

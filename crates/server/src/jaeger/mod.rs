@@ -6,6 +6,7 @@ mod envelope;
 mod parameters;
 mod search;
 
+use crate::answers::Answers;
 use crate::api::{self, State};
 use crate::error::ApiError;
 use crate::extract::{Path, Query};
@@ -14,9 +15,10 @@ use axum::Router;
 use axum::extract::State as From;
 use axum::response::Response;
 use axum::routing::get;
-use envelope::{Layout, answer, failure, refused};
+use envelope::{Layout, answer, failure, refused, written};
 use http::StatusCode;
 use model::{Span, TraceId};
+use query::result::Listed;
 use serde::{Deserialize, Serialize};
 
 /// The paths, as `api/openapi.rs` describes them.
@@ -108,21 +110,23 @@ async fn trace(
         Err(message) => return failure(StatusCode::BAD_REQUEST, &message),
     };
     match state.engine().spans(&tenant, trace, None).await {
-        Ok(spans) if spans.is_empty() => failure(StatusCode::NOT_FOUND, "trace not found"),
-        Ok(spans) => traces_answer(layout, vec![(trace, spans)], None).await,
+        Ok(spans) if spans.items.is_empty() => failure(StatusCode::NOT_FOUND, "trace not found"),
+        Ok(spans) => traces_answer(&state.answers, layout, vec![(trace, spans)], None).await,
         Err(error) => refused(error.into()),
     }
 }
 
 /// Whole traces in Jaeger's form.
 async fn traces_answer(
+    answers: &Answers,
     layout: Layout,
-    traces: Vec<(TraceId, Vec<Span>)>,
+    traces: Vec<(TraceId, Listed<Span>)>,
     errors: Option<Vec<envelope::Problem>>,
 ) -> Response {
     let written = crate::computing::aside(move || {
         let views: Vec<_> = traces.iter().map(|(id, spans)| convert::trace(*id, spans)).collect();
-        answer(layout, &views, 0, errors)
+        written(layout, &views, 0, errors)
     });
-    written.await.unwrap_or_else(refused)
+    let body = written.await.and_then(|written| written);
+    body.and_then(|body| answers.give("application/json", body)).unwrap_or_else(refused)
 }

@@ -12,9 +12,12 @@ use axum::response::Response;
 use http::StatusCode;
 use model::{Span, TenantId, TraceId};
 use query::SearchRequest;
+use query::result::{Held, Listed};
 
 /// The most spans of one answer, which is made in memory.
 const SPANS: usize = 500_000;
+/// And the most bytes of them.
+const BYTES: u64 = 64 << 20;
 
 pub async fn traces(
     From(state): From<State>,
@@ -35,7 +38,7 @@ pub async fn traces(
     match found {
         Ok(found) => {
             let errors = Some(found.problems).filter(|problems| !problems.is_empty());
-            traces_answer(layout, found.traces, errors).await
+            traces_answer(&state.answers, layout, found.traces, errors).await
         }
         Err(error) => refused(error),
     }
@@ -43,16 +46,22 @@ pub async fn traces(
 
 #[derive(Default)]
 struct Found {
-    traces: Vec<(TraceId, Vec<Span>)>,
+    traces: Vec<(TraceId, Listed<Span>)>,
     problems: Vec<Problem>,
 }
 
 impl Found {
     /// Adds a trace, unless that were too much for one answer; says whether there is room for more.
-    fn add(&mut self, trace: TraceId, spans: Vec<Span>) -> bool {
-        let held: usize = self.traces.iter().map(|(_, spans)| spans.len()).sum();
-        if held > 0 && held + spans.len() > SPANS {
-            let message = format!("the answer has more than {SPANS} spans, so traces are left out of it");
+    fn add(&mut self, trace: TraceId, mut spans: Listed<Span>) -> bool {
+        // The next trace may need as much.
+        spans.held = Held::default();
+        let held: usize = self.traces.iter().map(|(_, spans)| spans.items.len()).sum();
+        let bytes: u64 = self.traces.iter().map(|(_, spans)| spans.bytes).sum();
+        if held > 0 && (held + spans.items.len() > SPANS || bytes + spans.bytes > BYTES) {
+            let most = BYTES >> 20;
+            let message = format!(
+                "the answer has more than {SPANS} spans or {most} MiB of them, so traces are left out of it"
+            );
             self.problems.push(Problem::note(message));
             return false;
         }
@@ -66,7 +75,7 @@ async fn by_id(state: &State, tenant: &TenantId, ids: &[&str]) -> Result<Found, 
     for id in ids.iter().take(MOST) {
         let trace = parameters::trace_id(id).map_err(ApiError::invalid)?;
         let spans = state.engine().spans(tenant, trace, None).await?;
-        if spans.is_empty() {
+        if spans.items.is_empty() {
             found.problems.push(Problem::missing(id));
         } else if !found.add(trace, spans) {
             break;
@@ -86,10 +95,15 @@ async fn search(
     if cut && result.cursor.is_some() {
         found.problems.push(Problem::note(format!("at most {MOST} traces are given at once")));
     }
-    found.problems.extend(result.incomplete.map(Problem::note));
+    // Traces carry it as a warning; of none, there is no other place.
+    let incomplete = result.incomplete;
+    if result.traces.is_empty() {
+        found.problems.extend(incomplete.clone().map(Problem::note));
+    }
     for summary in result.traces {
-        let spans = state.engine().spans(tenant, summary.trace_id, None).await?;
-        if !spans.is_empty() && !found.add(summary.trace_id, spans) {
+        let mut spans = state.engine().spans(tenant, summary.trace_id, None).await?;
+        spans.incomplete = spans.incomplete.or_else(|| incomplete.clone());
+        if !spans.items.is_empty() && !found.add(summary.trace_id, spans) {
             break;
         }
     }

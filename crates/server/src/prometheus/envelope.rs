@@ -1,5 +1,6 @@
 //! What Prometheus puts around every answer, and around every error.
 
+use crate::answers::Answers;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
@@ -75,7 +76,9 @@ impl From<query::Error> for Failure {
             query::Error::Parse(_) | query::Error::Invalid { .. } => ErrorType::BadData,
             query::Error::Execution { .. } => ErrorType::Execution,
             query::Error::NotFound { .. } => ErrorType::NotFound,
-            query::Error::Busy { .. } => ErrorType::Unavailable,
+            query::Error::Busy { .. }
+            | query::Error::Unreadable { .. }
+            | query::Error::Unavailable { .. } => ErrorType::Unavailable,
             query::Error::DeadlineExceeded { .. } => ErrorType::Timeout,
             query::Error::Internal { .. } => ErrorType::Internal,
         };
@@ -85,7 +88,11 @@ impl From<query::Error> for Failure {
 
 impl From<crate::error::ApiError> for Failure {
     fn from(error: crate::error::ApiError) -> Self {
-        let kind = if error.kind == model::Kind::Invalid { ErrorType::BadData } else { ErrorType::Internal };
+        let kind = match error.kind {
+            model::Kind::Invalid => ErrorType::BadData,
+            model::Kind::Busy | model::Kind::Unavailable => ErrorType::Unavailable,
+            _ => ErrorType::Internal,
+        };
         Self::new(kind, error.message)
     }
 }
@@ -117,6 +124,12 @@ impl From<Value> for Success {
 }
 
 impl Success {
+    /// Says why something may be missing.
+    pub fn lacking(mut self, incomplete: Option<String>) -> Self {
+        self.warnings.extend(incomplete);
+        self
+    }
+
     /// Says that there was more than `limit`.
     pub fn truncated(mut self, truncated: bool) -> Self {
         if truncated {
@@ -126,8 +139,13 @@ impl Success {
     }
 }
 
-impl IntoResponse for Success {
-    fn into_response(self) -> Response {
+impl Success {
+    /// As an answer that may be a large one.
+    pub fn given(self, answers: &Answers) -> Result<Response, Failure> {
+        Ok(answers.give("application/json", self.written().into_bytes())?)
+    }
+
+    fn written(self) -> String {
         let mut notes = Map::new();
         for (name, texts) in [("warnings", self.warnings), ("infos", self.infos)] {
             if !texts.is_empty() {
@@ -139,6 +157,12 @@ impl IntoResponse for Success {
             body.push_str(&format!(",\"{name}\":{texts}"));
         }
         body.push('}');
-        ([(CONTENT_TYPE, "application/json")], body).into_response()
+        body
+    }
+}
+
+impl IntoResponse for Success {
+    fn into_response(self) -> Response {
+        ([(CONTENT_TYPE, "application/json")], self.written()).into_response()
     }
 }

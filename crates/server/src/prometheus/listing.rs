@@ -4,9 +4,12 @@ use super::asked::Asked;
 use super::envelope::{ErrorType, Failure, Success};
 use super::write;
 use crate::api::State;
+use crate::computing;
 use crate::extract::Path;
 use axum::extract::State as From;
+use axum::response::Response;
 use query::promql::{Labels, METRIC_NAME, Matcher, MatcherOperator, SeriesRequest};
+use query::result::Listed;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -14,7 +17,7 @@ use std::collections::BTreeSet;
 const ESCAPED: &str = "U__";
 
 /// The labels of the series that are asked for; of all series, when none are named and that is allowed.
-async fn found(state: &State, asked: &Asked, all: bool) -> Result<Vec<Labels>, Failure> {
+async fn found(state: &State, asked: &Asked, all: bool) -> Result<Listed<Labels>, Failure> {
     let (from, to) = asked.range()?;
     let mut selectors = asked.selectors()?;
     if selectors.is_empty() {
@@ -29,11 +32,14 @@ async fn found(state: &State, asked: &Asked, all: bool) -> Result<Vec<Labels>, F
 }
 
 /// Series by their labels.
-pub async fn series(From(state): From<State>, asked: Asked) -> Result<Success, Failure> {
+pub async fn series(From(state): From<State>, asked: Asked) -> Result<Response, Failure> {
     let limit = asked.limit()?;
     let found = found(&state, &asked, false).await?;
-    let data = write::list(found.iter().take(limit).map(write::metric));
-    Ok(Success { data, ..Success::default() }.truncated(found.len() > limit))
+    let (truncated, incomplete) = (found.items.len() > limit, found.incomplete.clone());
+    let written = computing::aside(move || write::list(found.items.iter().take(limit).map(write::metric)));
+    let data = written.await?;
+    let success = Success { data, ..Success::default() }.truncated(truncated).lacking(incomplete);
+    success.given(&state.answers)
 }
 
 /// The names of labels.
@@ -41,8 +47,8 @@ pub async fn names(From(state): From<State>, asked: Asked) -> Result<Success, Fa
     let limit = asked.limit()?;
     let found = found(&state, &asked, true).await?;
     let names: BTreeSet<&str> =
-        found.iter().flat_map(|labels| labels.iter().map(|(name, _)| name.as_ref())).collect();
-    Ok(listed(&names, limit))
+        found.items.iter().flat_map(|labels| labels.iter().map(|(name, _)| name.as_ref())).collect();
+    Ok(listed(&names, limit).lacking(found.incomplete.clone()))
 }
 
 /// The values of a label.
@@ -58,8 +64,8 @@ pub async fn values(
     let limit = asked.limit()?;
     let found = found(&state, &asked, true).await?;
     let values: BTreeSet<&str> =
-        found.iter().map(|labels| labels.get(&name)).filter(|value| !value.is_empty()).collect();
-    Ok(listed(&values, limit))
+        found.items.iter().map(|labels| labels.get(&name)).filter(|value| !value.is_empty()).collect();
+    Ok(listed(&values, limit).lacking(found.incomplete.clone()))
 }
 
 fn listed(texts: &BTreeSet<&str>, limit: usize) -> Success {
@@ -94,7 +100,8 @@ pub async fn metadata(From(state): From<State>, asked: Asked) -> Result<Success,
     let limit = asked.count("limit")?.unwrap_or(usize::MAX);
     let of_each = asked.count("limit_per_metric")?.filter(|limit| *limit > 0).unwrap_or(usize::MAX);
     let mut metrics: Map<String, Value> = Map::new();
-    for metric in state.engine().metadata(&asked.tenant).await? {
+    let Listed { items, incomplete, .. } = state.engine().metadata(&asked.tenant).await?;
+    for metric in items {
         if asked.text("metric").is_some_and(|asked| asked != metric.name) {
             continue;
         }
@@ -106,7 +113,7 @@ pub async fn metadata(From(state): From<State>, asked: Asked) -> Result<Success,
             entries.push(json!({"type": metric.kind, "help": metric.help, "unit": metric.unit}));
         }
     }
-    Ok(Value::Object(metrics).into())
+    Ok(Success::from(Value::Object(metrics)).lacking(incomplete))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::envelope::{Failure, Success, syntax};
 use super::{syntax as tree, write};
 use crate::api::State;
 use axum::extract::State as From;
+use axum::response::Response;
 use query::promql::{
     Expression, Matcher, Node, PromqlRequest, SeriesRequest, Steps, parse as read, print_pretty,
 };
@@ -16,14 +17,14 @@ pub const LOOKBACK: i64 = 5 * 60_000;
 const STEPS: i64 = 11_000;
 
 /// The expression at one time.
-pub async fn instant(From(state): From<State>, asked: Asked) -> Result<Success, Failure> {
+pub async fn instant(From(state): From<State>, asked: Asked) -> Result<Response, Failure> {
     let limit = asked.limit()?;
     let at = asked.time("time")?.unwrap_or_else(Asked::now);
     answer(&state, &asked, Steps::Instant(at), limit).await
 }
 
 /// The expression over a time.
-pub async fn range(From(state): From<State>, asked: Asked) -> Result<Success, Failure> {
+pub async fn range(From(state): From<State>, asked: Asked) -> Result<Response, Failure> {
     let limit = asked.limit()?;
     let (start, end) = (asked.required_time("start")?, asked.required_time("end")?);
     if end < start {
@@ -44,7 +45,7 @@ pub async fn range(From(state): From<State>, asked: Asked) -> Result<Success, Fa
     answer(&state, &asked, Steps::Range { start, end, step }, limit).await
 }
 
-async fn answer(state: &State, asked: &Asked, steps: Steps, limit: usize) -> Result<Success, Failure> {
+async fn answer(state: &State, asked: &Asked, steps: Steps, limit: usize) -> Result<Response, Failure> {
     let deadline = asked.deadline()?;
     let lookback = asked.length("lookback_delta")?.filter(|lookback| *lookback > 0).unwrap_or(LOOKBACK);
     let text = asked.text("query").unwrap_or_default().to_owned();
@@ -60,7 +61,7 @@ async fn answer(state: &State, asked: &Asked, steps: Steps, limit: usize) -> Res
     let truncated = answer.value.len() > limit;
     let (warnings, infos) = (answer.warnings, answer.infos);
     let data = crate::computing::aside(move || write::result(&answer.value, limit)).await?;
-    Ok(Success { data, warnings, infos }.truncated(truncated))
+    Success { data, warnings, infos }.truncated(truncated).given(&state.answers)
 }
 
 fn is_instant(expression: &Expression) -> bool {
@@ -96,7 +97,7 @@ pub async fn exemplars(From(state): From<State>, asked: Asked) -> Result<Success
     collect(&expression, &mut selectors);
     let request = SeriesRequest { selectors, from, to, deadline: asked.deadline()? };
     let found = state.engine().exemplars(&asked.tenant, request).await?;
-    Ok(Success { data: write::exemplars(&found), ..Success::default() })
+    Ok(Success { data: write::exemplars(&found.items), ..Success::default() }.lacking(found.incomplete))
 }
 
 /// The selectors in an expression.

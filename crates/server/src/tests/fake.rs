@@ -21,13 +21,13 @@ use query::promql::{
     Steps, Value as PromqlValue,
 };
 use query::result::{
-    Change, EntitiesResult, Entity, Field as NamedField, FieldScope, FieldValues, LogResult, MetricName,
-    MetricResult, Operation, OperationStatistics, OperationsResult, Sampled, SearchResult, Skeleton,
-    SkeletonRow, Stored, TraceSummary,
+    Change, EntitiesResult, Entity, Field as NamedField, FieldScope, FieldValues, Held, Listed, LogResult,
+    MetricName, MetricResult, Operation, OperationStatistics, OperationsResult, Sampled, SearchResult,
+    Skeleton, SkeletonRow, Stored, TraceSummary,
 };
 use query::run::Run;
 use query::{
-    Engine, EntitiesRequest, Error, ExportRequest, FieldValuesRequest, FindingsRequest, LogRequest,
+    Engine, EntitiesRequest, Error, Export, ExportRequest, FieldValuesRequest, FindingsRequest, LogRequest,
     MetricRequest, OperationsRequest, SearchRequest,
 };
 use semconv::NodeKind;
@@ -87,6 +87,8 @@ pub struct FakeEngine {
     spans: Vec<Span>,
     /// How often log records were asked for.
     logs_asked: Arc<AtomicUsize>,
+    /// Why all answers lack something.
+    incomplete: Option<String>,
 }
 
 impl FakeEngine {
@@ -101,10 +103,29 @@ impl FakeEngine {
 
     pub fn counting(spans: &[Span], logs_asked: &Arc<AtomicUsize>) -> Ports {
         Ports {
-            engine: Arc::new(Self { spans: spans.to_vec(), logs_asked: Arc::clone(logs_asked) }),
+            engine: Arc::new(Self {
+                spans: spans.to_vec(),
+                logs_asked: Arc::clone(logs_asked),
+                incomplete: None,
+            }),
             application: Arc::new(FakeApplication { first_event: 1 }),
             deletion: Arc::new(FakeApplication { first_event: 1 }),
         }
+    }
+
+    /// Of a store of which a block cannot be read.
+    pub fn damaged(spans: &[Span], incomplete: &str) -> Ports {
+        let engine = Self {
+            spans: spans.to_vec(),
+            logs_asked: Arc::default(),
+            incomplete: Some(incomplete.to_owned()),
+        };
+        Ports { engine: Arc::new(engine), ..Self::ports(spans) }
+    }
+
+    /// Items; that there are none cannot be told of a damaged store.
+    fn listed<T>(&self, items: Vec<T>) -> Listed<T> {
+        Listed { incomplete: self.incomplete.clone(), ..Listed::from(items) }
     }
 
     fn of(&self, tenant: &TenantId, trace: TraceId) -> Vec<Span> {
@@ -187,11 +208,15 @@ impl Engine for FakeEngine {
         let more = ids.len() > request.limit;
         ids.truncate(request.limit);
         let traces = ids.into_iter().filter_map(|id| self.summary(tenant, id)).collect();
-        Ok(SearchResult { traces, cursor: more.then(|| "next".to_owned()), incomplete: None })
+        Ok(SearchResult {
+            traces,
+            cursor: more.then(|| "next".to_owned()),
+            incomplete: self.incomplete.clone(),
+        })
     }
 
-    async fn summaries(&self, tenant: &TenantId, traces: &[TraceId]) -> Result<Vec<TraceSummary>, Error> {
-        Ok(traces.iter().filter_map(|trace| self.summary(tenant, *trace)).collect())
+    async fn summaries(&self, tenant: &TenantId, traces: &[TraceId]) -> Result<Listed<TraceSummary>, Error> {
+        Ok(self.listed(traces.iter().filter_map(|trace| self.summary(tenant, *trace)).collect()))
     }
 
     async fn skeleton(&self, tenant: &TenantId, trace: TraceId) -> Result<Option<Skeleton>, Error> {
@@ -215,17 +240,23 @@ impl Engine for FakeEngine {
             agents: vec![String::new()],
             subjects: vec![String::new()],
             rows: spans.iter().enumerate().map(row).collect(),
-            orphans: 0,
+            incomplete: self.incomplete.clone(),
+            ..Skeleton::default()
         }))
     }
 
     async fn run(&self, tenant: &TenantId, trace: TraceId) -> Result<Option<Run>, Error> {
-        Ok(self.summary(tenant, trace).map(|_| Run { trace_id: trace, ..Run::default() }))
+        Ok(self.summary(tenant, trace).map(|_| Run {
+            trace_id: trace,
+            incomplete: self.incomplete.clone(),
+            ..Run::default()
+        }))
     }
 
     async fn entities(&self, _: &TenantId, request: EntitiesRequest) -> Result<EntitiesResult, Error> {
         let entity = Entity { name: request.name.unwrap_or_default(), ..Entity::default() };
-        Ok(EntitiesResult { entities: vec![entity], complete: true, incomplete: None })
+        let incomplete = self.incomplete.clone();
+        Ok(EntitiesResult { entities: vec![entity], complete: incomplete.is_none(), incomplete })
     }
 
     async fn spans(
@@ -233,10 +264,10 @@ impl Engine for FakeEngine {
         tenant: &TenantId,
         trace: TraceId,
         only: Option<&[SpanId]>,
-    ) -> Result<Vec<Span>, Error> {
+    ) -> Result<Listed<Span>, Error> {
         let mut spans = self.of(tenant, trace);
         spans.retain(|span| only.is_none_or(|only| only.contains(&span.span_id)));
-        Ok(spans)
+        Ok(self.listed(spans))
     }
 
     async fn logs(&self, _: &TenantId, request: LogRequest) -> Result<LogResult, Error> {
@@ -250,11 +281,14 @@ impl Engine for FakeEngine {
             )],
             ..LogRecord::default()
         };
-        Ok(LogResult { records: vec![record], complete: true })
+        let incomplete = self.incomplete.clone();
+        let complete = incomplete.is_none();
+        Ok(LogResult { records: vec![record], complete, incomplete, held: Held::default() })
     }
 
-    async fn metric_names(&self, _: &TenantId) -> Result<Vec<MetricName>, Error> {
-        Ok(vec![MetricName { name: "requests".to_owned(), points: 2, ..MetricName::default() }])
+    async fn metric_names(&self, _: &TenantId) -> Result<Listed<MetricName>, Error> {
+        let name = MetricName { name: "requests".to_owned(), points: 2, ..MetricName::default() };
+        Ok(self.listed(vec![name]))
     }
 
     async fn metric_points(&self, _: &TenantId, request: MetricRequest) -> Result<MetricResult, Error> {
@@ -270,7 +304,8 @@ impl Engine for FakeEngine {
             point(Number::Double(f64::INFINITY), "/b"),
             point(Number::Int(i64::MIN), "/a"),
         ];
-        Ok(MetricResult { points, complete: true })
+        let incomplete = self.incomplete.clone();
+        Ok(MetricResult { points, complete: incomplete.is_none(), incomplete, held: Held::default() })
     }
 
     async fn promql(&self, _: &TenantId, request: PromqlRequest) -> Result<Answer, Error> {
@@ -289,29 +324,34 @@ impl Engine for FakeEngine {
                 PromqlValue::Matrix(vec![Series { labels: one("a").0, points }])
             }
         };
-        Ok(Answer { value, warnings: Vec::new(), infos: vec![format!("lookback {}", request.lookback)] })
+        let warnings = self.incomplete.iter().cloned().collect();
+        Ok(Answer { value, warnings, infos: vec![format!("lookback {}", request.lookback)] })
     }
 
-    async fn series(&self, _: &TenantId, request: SeriesRequest) -> Result<Vec<Labels>, Error> {
+    async fn series(&self, _: &TenantId, request: SeriesRequest) -> Result<Listed<Labels>, Error> {
         let labels = |number: usize| {
             let name = ("__name__", format!("requests_total_{number}"));
             Labels::new([name, ("job", format!("{:?} {:?}", request.from, request.to))])
         };
-        Ok((0..request.selectors.len()).map(labels).collect())
+        Ok(self.listed((0..request.selectors.len()).map(labels).collect()))
     }
 
-    async fn exemplars(&self, _: &TenantId, request: SeriesRequest) -> Result<Vec<SeriesExemplars>, Error> {
+    async fn exemplars(
+        &self,
+        _: &TenantId,
+        request: SeriesRequest,
+    ) -> Result<Listed<SeriesExemplars>, Error> {
         let labels =
             Labels::new(request.selectors.iter().flatten().map(|matcher| (&*matcher.name, &*matcher.value)));
         let labels_of_one = Labels::new([("user", "ada")]);
         let exemplar =
             Exemplar { time: 1_500, value: 3.0, trace_id: Some(TRACE), span_id: None, labels: labels_of_one };
-        Ok(vec![SeriesExemplars { labels, exemplars: vec![exemplar] }])
+        Ok(self.listed(vec![SeriesExemplars { labels, exemplars: vec![exemplar] }]))
     }
 
-    async fn metadata(&self, _: &TenantId) -> Result<Vec<MetricMetadata>, Error> {
+    async fn metadata(&self, _: &TenantId) -> Result<Listed<MetricMetadata>, Error> {
         let (name, help, unit) = ("requests_total".to_owned(), "what was asked".to_owned(), String::new());
-        Ok(vec![MetricMetadata { name, kind: "counter", help, unit }])
+        Ok(self.listed(vec![MetricMetadata { name, kind: "counter", help, unit }]))
     }
 
     async fn services(&self, _: &TenantId) -> Result<Vec<String>, Error> {
@@ -329,7 +369,8 @@ impl Engine for FakeEngine {
         _: OperationsRequest,
     ) -> Result<OperationsResult, Error> {
         let operation = OperationStatistics { service: "shop".to_owned(), ..OperationStatistics::default() };
-        Ok(OperationsResult { operations: vec![operation], complete: true, incomplete: None })
+        let incomplete = self.incomplete.clone();
+        Ok(OperationsResult { operations: vec![operation], complete: incomplete.is_none(), incomplete })
     }
 
     async fn findings(&self, _: &TenantId, request: FindingsRequest) -> Result<FindingsResult, Error> {
@@ -348,29 +389,29 @@ impl Engine for FakeEngine {
             groups: vec![group],
             totals: [0, 0, 1, 0],
             spans: 3,
-            complete: true,
-            incomplete: None,
+            complete: self.incomplete.is_none(),
+            incomplete: self.incomplete.clone(),
         })
     }
 
-    async fn fields(&self, _: &TenantId, _: TimeRange) -> Result<Vec<NamedField>, Error> {
-        Ok(vec![NamedField { key: "http.route".to_owned(), scope: FieldScope::Span, types: vec!["string"] }])
+    async fn fields(&self, _: &TenantId, _: TimeRange) -> Result<Listed<NamedField>, Error> {
+        let field =
+            NamedField { key: "http.route".to_owned(), scope: FieldScope::Span, types: vec!["string"] };
+        Ok(self.listed(vec![field]))
     }
 
     async fn field_values(&self, _: &TenantId, request: FieldValuesRequest) -> Result<FieldValues, Error> {
-        Ok(FieldValues { values: vec![(request.key, request.limit as u64)], complete: true })
+        let incomplete = self.incomplete.clone();
+        let values = vec![(request.key, request.limit as u64)];
+        Ok(FieldValues { values, complete: incomplete.is_none(), incomplete })
     }
 
-    async fn export(
-        &self,
-        _: &TenantId,
-        request: ExportRequest,
-    ) -> Result<BoxStream<'static, Result<Vec<u8>, Error>>, Error> {
+    async fn export(&self, _: &TenantId, request: ExportRequest) -> Result<Export, Error> {
         let wire = match request.signal {
             Signal::Traces => otlp::encode_spans(&self.spans),
             Signal::Logs | Signal::Metrics => Vec::new(),
         };
-        Ok(stream::iter([Ok(wire)]).boxed())
+        Ok(Export { requests: stream::iter([Ok(wire)]).boxed(), incomplete: self.incomplete.clone() })
     }
 
     async fn stored(&self, _: &TenantId) -> Result<Stored, Error> {

@@ -191,8 +191,8 @@ async fn logs_and_metrics() {
     let user = json!({"key": "user", "type": "string", "value": "ada", "length": 3, "truncated": false});
     let exemplar = json!({"time": "7", "value": 3, "traceId": TRACE, "spanId": "00f067aa0ba902b7", "attributes": [user]});
     assert_eq!(exemplars, [&json!([exemplar]), &json!([])]);
-    expect![[r#"{"fields":[{"key":"http.route","scope":"span","types":["string"],"alias":null}]}"#]]
+    expect![[r#"{"fields":[{"key":"http.route","scope":"span","types":["string"],"alias":null}],"complete":true,"incompleteReason":null}"#]]
         .assert_eq(get(&[], "/api/v1/fields").await.text());
-    expect![[r#"{"values":[{"value":"a/b","count":"1000"}],"complete":true}"#]]
+    expect![[r#"{"values":[{"value":"a/b","count":"1000"}],"complete":true,"incompleteReason":null}"#]]
         .assert_eq(get(&[], "/api/v1/fields/a%2Fb/values?limit=5000").await.text());
 }

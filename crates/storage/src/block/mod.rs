@@ -10,6 +10,7 @@ mod manifest;
 mod order;
 mod pieces;
 mod plain;
+mod portion;
 mod read;
 mod rewrite;
 mod source;
@@ -20,6 +21,8 @@ pub(crate) use checksum::Checksums;
 pub(crate) use coverage::Coverage;
 pub(crate) use manifest::{Manifest, Origin};
 pub(crate) use plain::describe_plain;
+pub use portion::{BATCH_ROWS, Portion};
+pub use read::Extent;
 pub(crate) use rewrite::{MOST_BLOCKS, rewrite, salvage};
 pub(crate) use source::filled_by;
 pub(crate) use write::write_block;
@@ -41,7 +44,7 @@ use read::{Opened, Traces};
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use tokio::sync::Semaphore;
 
 /// Lookups under way: more threads than processors are not faster, and each keeps memory.
@@ -187,29 +190,103 @@ impl Block {
         columns: Option<&[&str]>,
         spans: Option<&[SpanId]>,
     ) -> Result<Vec<RecordBatch>, Error> {
+        let batches = Arc::new(Mutex::new(Vec::new()));
+        let taken = Arc::clone(&batches);
+        let take = move |batch| {
+            taken.lock().unwrap_or_else(PoisonError::into_inner).push(batch);
+            true
+        };
+        let columns: Option<Arc<[String]>> =
+            columns.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        self.visit_trace(trace, columns, spans, take).await?;
+        let batches = std::mem::take(&mut *batches.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(batches)
+    }
+
+    /// Likewise, given batch by batch to `take` on a thread that may take its time, until that says that it wants no more.
+    /// Batches are bounded by their bytes.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is damaged; what was read before was given.
+    pub async fn visit_trace(
+        self: &Arc<Self>,
+        trace: TraceId,
+        columns: Option<Arc<[String]>>,
+        spans: Option<&[SpanId]>,
+        mut take: impl FnMut(RecordBatch) -> bool + Send + 'static,
+    ) -> Result<(), Error> {
+        let spans: Option<Arc<HashSet<SpanId>>> =
+            spans.map(|spans| Arc::new(spans.iter().copied().collect()));
+        let read = move |block: &Self, groups| {
+            let wanted = (columns.as_deref(), spans.as_ref());
+            block.opened()?.trace(trace, groups, wanted, &mut take)
+        };
+        self.look_up(trace, read).await.map(|_| ())
+    }
+
+    /// How much of a trace this block may have, in all columns or those named, and never less than there is; `None`
+    /// when it has nothing of it.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is damaged.
+    pub async fn extent(
+        self: &Arc<Self>,
+        trace: TraceId,
+        columns: Option<Arc<[String]>>,
+    ) -> Result<Option<Extent>, Error> {
+        let measure = move |block: &Self, groups: Vec<usize>| {
+            Ok(block.opened()?.extent(trace, &groups, columns.as_deref()))
+        };
+        self.look_up(trace, measure).await
+    }
+
+    /// Works with the row groups that may have a trace; `None` when there are none.
+    async fn look_up<T: Send + 'static>(
+        self: &Arc<Self>,
+        trace: TraceId,
+        work: impl FnOnce(&Self, Vec<usize>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<Option<T>, Error> {
         if self.traces.get().is_some_and(|traces| traces.groups(trace).is_empty()) {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         // Fails only when the semaphore is closed, which nobody does.
         let _turn = LOOKUPS.acquire().await.map_err(|_| Error::Closed)?;
         let block = Arc::clone(self);
-        let columns: Option<Vec<String>> =
-            columns.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
-        let spans: Option<HashSet<SpanId>> = spans.map(|spans| spans.iter().copied().collect());
-        let read = crate::blocking(move || {
+        let found = crate::blocking(move || {
             let groups = block.traces()?.groups(trace);
-            match groups.is_empty() {
-                true => Ok(Vec::new()),
-                false => block.opened()?.trace(trace, groups, columns.as_deref(), spans),
-            }
+            if groups.is_empty() { Ok(None) } else { work(&block, groups).map(Some) }
         });
-        match read.await? {
-            Err(error) if error.is_of_block() => {
-                self.note_damage(&error);
-                Err(error)
-            }
-            read => read,
+        let found = found.await?;
+        if let Err(error) = &found
+            && error.is_of_block()
+        {
+            self.note_damage(error);
         }
+        found
+    }
+
+    /// In which portions these columns are read, of all row groups or of those marked, so that no more is in memory at a
+    /// time than fits, however long values are.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is damaged.
+    pub async fn portions(
+        self: &Arc<Self>,
+        groups: Option<&[bool]>,
+        columns: &[&str],
+    ) -> Result<Vec<Portion>, Error> {
+        let opened = match OPENED.get(&self.number) {
+            Some(opened) => opened,
+            None => {
+                let block = Arc::clone(self);
+                crate::blocking(move || block.opened()).await??
+            }
+        };
+        let columns: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
+        let metadata = opened.footer.metadata();
+        let wanted = |group: &usize| groups.is_none_or(|groups| groups.get(*group) != Some(&false));
+        let groups = (0..metadata.num_row_groups()).filter(wanted);
+        Ok(portion::portions(metadata, opened.footer.schema(), groups, &opened.shown(Some(&columns))))
     }
 
     /// Those of some traces that the block has; none when the part of the file that tells is damaged or the file is gone.
@@ -231,7 +308,16 @@ impl Block {
         let mut found = Vec::new();
         for trace in wanted {
             let groups = traces.groups(*trace);
-            if !groups.is_empty() && !self.opened()?.trace(*trace, groups, Some(&columns), None)?.is_empty() {
+            if groups.is_empty() {
+                continue;
+            }
+            let mut has_it = false;
+            let mut take = |batch: RecordBatch| {
+                has_it = batch.num_rows() > 0;
+                !has_it
+            };
+            self.opened()?.trace(*trace, groups, (Some(&columns), None), &mut take)?;
+            if has_it {
                 found.push(*trace);
             }
         }

@@ -1,6 +1,7 @@
 //! Finds a trace in a block: bloom filter, then the page index, then only the pages that have it.
 
 use super::checksum::Checked;
+use super::portion;
 use crate::error::Error;
 use arrow::array::{Array, AsArray, BooleanArray};
 use arrow::error::ArrowError;
@@ -8,7 +9,7 @@ use arrow::record_batch::RecordBatch;
 use model::{SpanId, TraceId, schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowPredicate, ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions,
+    ArrowPredicate, ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
     ParquetRecordBatchReaderBuilder, RowFilter, RowSelection, RowSelector,
 };
 use parquet::bloom_filter::Sbbf;
@@ -17,6 +18,7 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::SchemaDescriptor;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// In which row groups of a block a trace may be; kept for as long as the block is, so that a lookup touches no block
 /// that does not have its trace.
@@ -69,6 +71,14 @@ fn ids(footer: &ArrowReaderMetadata) -> Option<usize> {
     columns.position(|column| column.path().string() == schema::TRACE_ID)
 }
 
+/// How much of a trace a block has at most, by its indexes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extent {
+    pub rows: u64,
+    /// In memory.
+    pub bytes: u64,
+}
+
 /// An open block.
 pub(super) struct Opened {
     pub(super) file: Checked,
@@ -83,37 +93,64 @@ impl Opened {
         Ok(Self { file, footer })
     }
 
-    /// All rows of the trace, which is in these row groups.
+    /// How much the trace, which is in these row groups, may have at most.
+    pub(super) fn extent(&self, trace: TraceId, groups: &[usize], columns: Option<&[String]>) -> Extent {
+        let Some(ids) = ids(&self.footer) else { return Extent::default() };
+        let shown = self.shown(columns);
+        let mut extent = Extent::default();
+        for group in groups {
+            let rows = pages(&self.footer, ids, &[*group], trace).row_count() as u64;
+            let metadata = self.footer.metadata();
+            let bytes = portion::decoded_bytes(metadata, *group, &shown, self.footer.schema());
+            let all = metadata.row_group(*group).num_rows().unsigned_abs().max(1);
+            extent.rows += rows;
+            extent.bytes = extent.bytes.saturating_add((bytes / all + 1).saturating_mul(rows));
+        }
+        extent
+    }
+
+    /// The places of these columns, as far as they are there. No column nests, so that they are the same in Parquet and
+    /// Arrow.
+    pub(super) fn shown(&self, columns: Option<&[String]>) -> Vec<usize> {
+        let fields = self.footer.schema().fields().iter().enumerate();
+        let shown = fields.filter(|(_, field)| columns.is_none_or(|names| names.contains(field.name())));
+        shown.map(|(place, _)| place).collect()
+    }
+
+    /// Gives the rows of the trace, which is in these row groups, to `take` until that says that it wants no more. A
+    /// batch is bounded by its bytes.
     pub(super) fn trace(
         &self,
         trace: TraceId,
         groups: Vec<usize>,
-        columns: Option<&[String]>,
-        spans: Option<HashSet<SpanId>>,
-    ) -> Result<Vec<RecordBatch>, Error> {
-        let Some(ids) = ids(&self.footer) else { return Ok(Vec::new()) };
-        self.rows(trace, ids, groups, columns, spans).map_err(|error| self.file.fault(&error))
+        (columns, spans): (Option<&[String]>, Option<&Arc<HashSet<SpanId>>>),
+        take: &mut dyn FnMut(RecordBatch) -> bool,
+    ) -> Result<(), Error> {
+        let Some(ids) = ids(&self.footer) else { return Ok(()) };
+        let shown = self.shown(columns);
+        for group in groups {
+            let rows = self.rows((trace, ids), group, &shown, spans.map(Arc::clone));
+            for batch in rows.map_err(|error| self.file.fault(&error))? {
+                if !take(batch.map_err(|error| self.file.fault(&error))?) {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 
     fn rows(
         &self,
-        trace: TraceId,
-        ids: usize,
-        groups: Vec<usize>,
-        columns: Option<&[String]>,
-        spans: Option<HashSet<SpanId>>,
-    ) -> parquet::errors::Result<Vec<RecordBatch>> {
+        (trace, ids): (TraceId, usize),
+        group: usize,
+        shown: &[usize],
+        spans: Option<Arc<HashSet<SpanId>>>,
+    ) -> parquet::errors::Result<ParquetRecordBatchReader> {
         let footer = self.footer.clone();
-        let selection = pages(&footer, ids, &groups, trace);
+        let selection = pages(&footer, ids, &[group], trace);
+        let batch_rows = portion::batch_rows(footer.metadata(), group, shown, footer.schema());
         let parquet_schema = footer.metadata().file_metadata().schema_descr_ptr();
-        let shown = match columns {
-            None => ProjectionMask::all(),
-            Some(names) => {
-                let roots = footer.schema().fields().iter().enumerate();
-                let roots = roots.filter(|(_, field)| names.contains(field.name())).map(|(place, _)| place);
-                ProjectionMask::roots(&parquet_schema, roots)
-            }
-        };
+        let projection = ProjectionMask::roots(&parquet_schema, shown.iter().copied());
         let mut conditions = vec![same_id(&parquet_schema, ids, move |id| id == trace.0)];
         let span_ids = footer.schema().column_with_name(schema::SPAN_ID).map(|(place, _)| place);
         if let (Some(spans), Some(place)) = (spans, span_ids) {
@@ -121,13 +158,12 @@ impl Opened {
             conditions.push(same_id(&parquet_schema, place, is_one));
         }
         ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), footer)
-            .with_row_groups(groups)
+            .with_row_groups(vec![group])
             .with_row_selection(selection)
             .with_row_filter(RowFilter::new(conditions))
-            .with_projection(shown)
-            .build()?
-            .collect::<Result<_, ArrowError>>()
-            .map_err(Into::into)
+            .with_projection(projection)
+            .with_batch_size(batch_rows)
+            .build()
     }
 }
 
