@@ -27,7 +27,9 @@ fn a_bad_span_costs_itself() {
     };
     check(
         r#""startTimeUnixNano":"soon""#,
-        expect![[r#"2 1 span 2 "odd": its startTimeUnixNano: "soon" is not a whole number in range for startTimeUnixNano"#]],
+        expect![[
+            r#"2 1 span 2 "odd": its startTimeUnixNano: "soon" is not a whole number in range for startTimeUnixNano"#
+        ]],
     );
     check(
         r#""kind":"SPAN_KIND_FUTURE""#,
@@ -106,7 +108,9 @@ fn what_is_no_item_is_refused_alone() {
             {"name":"m","sum":{"dataPoints":[{"asInt":"1"},{"asInt":"many"},{"asInt":"3"}]}},
             {"name":"n","sum":{"dataPoints":[{},{}],"aggregationTemporality":"SOME"}},
             {"name":"o","gauge":{"dataPoints":[{"asDouble":1}]}}]}]}]}"#,
-        expect![[r#"3 3 metric 1 "m": its asInt: "many" is not a whole number in range for asInt; metric 2 "n": its aggregationTemporality: "SOME" is not a known name or number for aggregationTemporality"#]],
+        expect![[
+            r#"3 3 metric 1 "m": its asInt: "many" is not a whole number in range for asInt; metric 2 "n": its aggregationTemporality: "SOME" is not a known name or number for aggregationTemporality"#
+        ]],
     );
 }
 
