@@ -207,7 +207,7 @@ mod tests {
     fn text_from_outside_fits_and_is_harmless() {
         assert_eq!(fitted("ab", 4), "ab  ");
         assert_eq!(fitted("abcdef", 4), "abc…");
-        assert_eq!(fitted("a\x1b[31m", 8), "a [31m  ");
+        assert_eq!(fitted("a\x1b[31m", 13), "a\\u001b[31m  ");
         assert_eq!(Output::plain().paint(Style::Bad, "x"), "x");
     }
 
