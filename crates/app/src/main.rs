@@ -10,6 +10,7 @@ mod disk;
 mod failure;
 mod files;
 mod listening;
+mod memory;
 mod port_holder;
 mod prices_file;
 mod prices_line;

@@ -2,6 +2,7 @@
 
 use crate::config::{Config, Sampling, Share};
 use crate::listening::Listeners;
+use crate::memory::{self, Shares};
 use crate::prices_file;
 use crate::status::Running;
 use crate::supervisor::{Stage, Supervisor};
@@ -37,14 +38,21 @@ pub struct Means {
 /// Opens the store and makes all components, not yet started. To be called on the runtime of intake.
 pub async fn wire(config: &Config, listeners: Listeners, means: Means) -> anyhow::Result<Supervisor> {
     let prices = prices_file::table(config.prices.file.as_deref())?;
-    let options = storage_options(config)?;
+    let shares = shares(config);
+    let options =
+        storage::Options { seal_bytes: shares.seal, hot_limit_bytes: shares.hot, ..storage_options(config)? };
     let storage = Storage::open(options).await?;
-    let engine = engine::open(storage.clone(), prices, engine::EngineOptions::default())?;
+    let engine =
+        engine::open(storage.clone(), prices, engine::EngineOptions { memory_bytes: shares.questions })?;
     let stores = Arc::new(StorageExporter { storage: storage.clone() });
     let exporter: Arc<dyn Exporter> = Arc::new(AgentEvents::new(stores));
     let diagnostics = Diagnostics::default();
-    let intake =
-        Arc::new(Intake::new(Arc::clone(&exporter), limits(config), diagnostics.clone(), Handle::current()));
+    let intake = Arc::new(Intake::new(
+        Arc::clone(&exporter),
+        limits(config, shares),
+        diagnostics.clone(),
+        Handle::current(),
+    ));
     let receivers_stop = CancellationToken::new();
     let application = Running::new(
         config,
@@ -93,9 +101,21 @@ async fn serve_answers(listener: TcpListener, door: Door, stop: CancellationToke
     }
 }
 
-fn limits(config: &Config) -> Limits {
+/// What may be kept in memory: what is set, or less in a small container.
+fn shares(config: &Config) -> Shares {
     let request_bytes = config.limits.request_bytes.in_memory();
-    Limits { request_bytes, in_flight_bytes: request_bytes.saturating_mul(LARGEST_REQUESTS_AT_ONCE) }
+    let in_flight = request_bytes.saturating_mul(LARGEST_REQUESTS_AT_ONCE) as u64;
+    memory::shares(Shares {
+        questions: memory::questions(),
+        hot: config.storage.hot_limit.0,
+        seal: config.storage.seal_bytes.0,
+        in_flight,
+    })
+}
+
+fn limits(config: &Config, shares: Shares) -> Limits {
+    let in_flight_bytes = usize::try_from(shares.in_flight).unwrap_or(usize::MAX);
+    Limits { request_bytes: config.limits.request_bytes.in_memory().min(in_flight_bytes), in_flight_bytes }
 }
 
 pub fn storage_options(config: &Config) -> anyhow::Result<storage::Options> {

@@ -111,13 +111,16 @@ impl Client {
         Ok(Events::new(self.send(self.http.get(self.below(&["api", "v1", "live"], &[]))).await?))
     }
 
-    /// An answer that is too long to be kept.
+    /// An answer that is too long to be kept, and what it lacks, if the server knows that.
     pub async fn stream(
         &self,
         path: &[&str],
         parameters: &[(&str, String)],
-    ) -> Result<impl Stream<Item = reqwest::Result<Bytes>> + Unpin + use<>, Failure> {
-        Ok(self.send(self.http.get(self.below(path, parameters))).await?.bytes_stream().boxed())
+    ) -> Result<(impl Stream<Item = reqwest::Result<Bytes>> + Unpin + use<>, Option<String>), Failure> {
+        let answer = self.send(self.http.get(self.below(path, parameters))).await?;
+        let lacks = answer.headers().get("clew-incomplete").map(|reason| reason.to_str().unwrap_or_default());
+        let lacks = lacks.map(str::to_owned);
+        Ok((answer.bytes_stream().boxed(), lacks))
     }
 
     /// Sends an OTLP request in protobuf to a receiver that may be full.

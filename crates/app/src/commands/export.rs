@@ -4,7 +4,7 @@ use crate::client::Client;
 use crate::command_line::{Export, FileFormat};
 use crate::failure::Failure;
 use crate::files::table;
-use crate::terminal::{count, harmless_json, tell};
+use crate::terminal::{count, harmless, harmless_json, tell};
 use anyhow::Context;
 use futures::TryStreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -21,28 +21,36 @@ pub async fn run(arguments: Export) -> Result<(), Failure> {
     let parameters = [("q", &arguments.query), ("from", &arguments.from), ("to", &arguments.to)];
     let given = parameters.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
     let parameters: Vec<(&str, String)> = given.collect();
-    let bytes = client.stream(&["api", "v1", "export", signal.as_str()], &parameters).await?;
+    let (bytes, lacks) = client.stream(&["api", "v1", "export", signal.as_str()], &parameters).await?;
     let bytes = StreamReader::new(bytes.map_err(std::io::Error::other));
     let format = arguments.format.unwrap_or_else(|| FileFormat::of(arguments.output.as_deref()));
-    match arguments.output {
-        Some(path) => {
-            let unfinished = Unfinished::new(&path);
-            let items = write(bytes, signal, format, BufWriter::new(unfinished.create()?)).await?;
-            unfinished.finish()?;
-            let bytes = path.metadata().map_or(0, |metadata| metadata.len());
-            Ok(tell(&format!(
-                "wrote {} {} to {}, {} bytes",
-                count(items),
-                items_name(signal),
-                path.display(),
-                count(bytes)
-            ))?)
+    to_output(bytes, signal, arguments.output.as_deref(), format).await?;
+    match lacks {
+        None => Ok(()),
+        Some(reason) => {
+            Err(anyhow::anyhow!("what was written is not all that was stored: {}", harmless(&reason)).into())
         }
-        None if format == FileFormat::Parquet && std::io::stdout().is_terminal() => {
-            Err(Failure::Usage("Parquet is not for terminals; name a file with --output".to_owned()))
-        }
-        None => write(bytes, signal, format, std::io::stdout()).await.map(|_| ()),
     }
+}
+
+async fn to_output(
+    bytes: impl AsyncRead + Unpin,
+    signal: Signal,
+    output: Option<&Path>,
+    format: FileFormat,
+) -> Result<(), Failure> {
+    let Some(path) = output else {
+        if format == FileFormat::Parquet && std::io::stdout().is_terminal() {
+            return Err(Failure::Usage("Parquet is not for terminals; name a file with --output".to_owned()));
+        }
+        return write(bytes, signal, format, std::io::stdout()).await.map(|_| ());
+    };
+    let unfinished = Unfinished::new(path);
+    let items = write(bytes, signal, format, BufWriter::new(unfinished.create()?)).await?;
+    unfinished.finish()?;
+    let bytes = path.metadata().map_or(0, |metadata| metadata.len());
+    let (items, name) = (count(items), items_name(signal));
+    Ok(tell(&format!("wrote {items} {name} to {}, {} bytes", path.display(), count(bytes)))?)
 }
 
 /// What items of a signal are called.

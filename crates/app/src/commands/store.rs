@@ -3,6 +3,7 @@
 use crate::command_line::{Backup, Repair, Restore, Verify};
 use crate::config::{Config, Effective, Environment, Flags};
 use crate::failure::Failure;
+use crate::process;
 use crate::terminal::{Output, Style, bytes, count, harmless, local_time};
 use crate::wiring::storage_options;
 use anyhow::Context;
@@ -17,6 +18,7 @@ pub async fn run_backup(
     output: &Output,
 ) -> Result<(), Failure> {
     let config = load(&arguments.settings, environment)?;
+    process::keep_files_private();
     let directory = &config.storage.directory;
     let report = backup(directory, &arguments.target, meter("copied")).await.map_err(anyhow::Error::from)?;
     finish(arguments.json, &report, &report.damaged, output, || {
@@ -39,6 +41,7 @@ pub async fn run_restore(
     output: &Output,
 ) -> Result<(), Failure> {
     let config = load(&arguments.settings, environment)?;
+    process::keep_files_private();
     let directory = &config.storage.directory;
     let report =
         restore(&arguments.backup, directory, meter("restored")).await.map_err(anyhow::Error::from)?;
@@ -81,6 +84,7 @@ pub async fn run_repair(
     output: &Output,
 ) -> Result<(), Failure> {
     let config = load(&arguments.settings, environment)?;
+    process::keep_files_private();
     let options = storage_options(&config)?;
     let report = storage::repair(options, arguments.give_up_damaged).await.map_err(anyhow::Error::from)?;
     if !arguments.json {

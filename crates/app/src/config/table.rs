@@ -144,7 +144,7 @@ pub static TABLE: [Key; 25] = [
     Key::new(
         "storage.max-bytes",
         "SIZE",
-        "How much disk telemetry may take; less when the disk is smaller",
+        "How much disk telemetry may take; the oldest goes first",
         (
             |config, text| size(text).map(|it| config.storage.max_bytes = it),
             |config| config.storage.max_bytes.to_string(),
