@@ -7,13 +7,14 @@ use crate::scan::Wanted;
 use crate::trace::{Shape, TraceRows, Visitor, load, outline_columns, visit};
 use crate::{run, search, skeleton, summary};
 use arrow::array::RecordBatch;
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, StreamExt};
 use model::otlp::columns::Columns;
 use model::{Kind, Signal, SpanId, TimeRange, TraceId, schema};
 use query::result::{Held, Listed, SearchResult, Skeleton, TraceSummary};
 use query::run::Run;
 use query::{Error, Expression, SearchRequest};
 use std::collections::HashSet;
+use std::future::Future;
 use std::sync::Arc;
 use storage::Extent;
 
@@ -25,22 +26,46 @@ pub async fn search(under: &Under, request: &SearchRequest) -> Result<SearchResu
     let snapshot = under.snapshot(Signal::Traces);
     let page = search::page(&under.core.scanner, &under.question, &snapshot, request).await?;
     drop(snapshot);
-    let matching = stream::iter(page.traces.iter().copied())
-        .map(|trace| matching_summary(under, trace, request))
-        .buffered(SUMMARIES)
-        .try_filter_map(|summary| async { Ok(summary) });
-    let traces = matching.try_collect().await?;
-    Ok(SearchResult { traces, cursor: page.cursor, incomplete: under.question.incomplete() })
+    let matching = page.traces.iter().map(|trace| (*trace, matching_summary(under, *trace, request)));
+    let (traces, left_out) = each(matching).await?;
+    let left_out = left_out.map(|(_, why)| why);
+    Ok(SearchResult { traces, cursor: page.cursor, incomplete: under.question.incomplete().or(left_out) })
+}
+
+/// An error, and what is said where the rest is answered.
+type LeftOut = (Error, String);
+
+/// The summaries that there are, in their order. One trace that is too large costs itself alone.
+async fn each<F: Future<Output = Result<Option<TraceSummary>, Error>>>(
+    summaries: impl Iterator<Item = (TraceId, F)>,
+) -> Result<(Vec<TraceSummary>, Option<LeftOut>), Error> {
+    let each = stream::iter(summaries).map(async |(trace, summary)| (trace, summary.await));
+    let mut each = std::pin::pin!(each.buffered(SUMMARIES));
+    let (mut summed_up, mut left_out) = (Vec::new(), None);
+    while let Some((trace, summary)) = each.next().await {
+        match summary {
+            Err(error) if error.kind() == Kind::Busy => {
+                let why = format!("the trace {trace} is left out: {error}");
+                left_out.get_or_insert((error, why));
+            }
+            summary => summed_up.extend(summary?),
+        }
+    }
+    Ok((summed_up, left_out))
 }
 
 /// These traces in one line each.
 pub async fn summaries(under: &Under, traces: Vec<TraceId>) -> Result<Listed<TraceSummary>, Error> {
-    let each = stream::iter(traces).map(|trace| summary(under, trace)).buffered(SUMMARIES);
-    let items: Vec<_> = each.try_filter_map(|summary| async { Ok(summary) }).try_collect().await?;
+    let (items, left_out) = each(traces.into_iter().map(|trace| (trace, summary(under, trace)))).await?;
+    let left_out = match left_out {
+        Some((error, _)) if items.is_empty() => return Err(error),
+        left_out => left_out.map(|(_, why)| why),
+    };
     if items.is_empty() {
         under.question.nothing("the trace")?;
     }
-    Ok(Listed { items, incomplete: under.question.incomplete(), bytes: 0, held: Held::default() })
+    let incomplete = under.question.incomplete().or(left_out);
+    Ok(Listed { items, incomplete, bytes: 0, held: Held::default() })
 }
 
 async fn outline(under: &Under, trace: TraceId, wants: Wants) -> Result<Outline, Error> {
