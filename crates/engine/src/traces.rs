@@ -7,14 +7,13 @@ use crate::scan::Wanted;
 use crate::trace::{Shape, TraceRows, Visitor, load, outline_columns, visit};
 use crate::{run, search, skeleton, summary};
 use arrow::array::RecordBatch;
-use futures::stream::{self, StreamExt};
+use futures::stream::{self, Stream, StreamExt};
 use model::otlp::columns::Columns;
 use model::{Kind, Signal, SpanId, TimeRange, TraceId, schema};
 use query::result::{Held, Listed, SearchResult, Skeleton, TraceSummary};
 use query::run::Run;
 use query::{Error, Expression, SearchRequest};
 use std::collections::HashSet;
-use std::future::Future;
 use std::sync::Arc;
 use storage::Extent;
 
@@ -26,8 +25,9 @@ pub async fn search(under: &Under, request: &SearchRequest) -> Result<SearchResu
     let snapshot = under.snapshot(Signal::Traces);
     let page = search::page(&under.core.scanner, &under.question, &snapshot, request).await?;
     drop(snapshot);
-    let matching = page.traces.iter().map(|trace| (*trace, matching_summary(under, *trace, request)));
-    let (traces, left_out) = each(matching).await?;
+    let ids = stream::iter(page.traces.clone());
+    let matching = ids.map(|trace| matching_summary(under, trace, request)).buffered(SUMMARIES);
+    let (traces, left_out) = each(&page.traces, matching).await?;
     let left_out = left_out.map(|(_, why)| why);
     Ok(SearchResult { traces, cursor: page.cursor, incomplete: under.question.incomplete().or(left_out) })
 }
@@ -35,20 +35,20 @@ pub async fn search(under: &Under, request: &SearchRequest) -> Result<SearchResu
 /// An error, and what is said where the rest is answered.
 type LeftOut = (Error, String);
 
-/// The summaries that there are, in their order. One trace that is too large costs itself alone.
-async fn each<F: Future<Output = Result<Option<TraceSummary>, Error>>>(
-    summaries: impl Iterator<Item = (TraceId, F)>,
+/// The summaries that there are of these traces, in their order. One that is too large costs itself alone.
+async fn each(
+    traces: &[TraceId],
+    summaries: impl Stream<Item = Result<Option<TraceSummary>, Error>>,
 ) -> Result<(Vec<TraceSummary>, Option<LeftOut>), Error> {
-    let each = stream::iter(summaries).map(async |(trace, summary)| (trace, summary.await));
-    let mut each = std::pin::pin!(each.buffered(SUMMARIES));
+    let mut summaries = std::pin::pin!(summaries);
     let (mut summed_up, mut left_out) = (Vec::new(), None);
-    while let Some((trace, summary)) = each.next().await {
-        match summary {
+    for trace in traces {
+        match summaries.next().await.transpose() {
             Err(error) if error.kind() == Kind::Busy => {
                 let why = format!("the trace {trace} is left out: {error}");
                 left_out.get_or_insert((error, why));
             }
-            summary => summed_up.extend(summary?),
+            summary => summed_up.extend(summary?.flatten()),
         }
     }
     Ok((summed_up, left_out))
@@ -56,7 +56,8 @@ async fn each<F: Future<Output = Result<Option<TraceSummary>, Error>>>(
 
 /// These traces in one line each.
 pub async fn summaries(under: &Under, traces: Vec<TraceId>) -> Result<Listed<TraceSummary>, Error> {
-    let (items, left_out) = each(traces.into_iter().map(|trace| (trace, summary(under, trace)))).await?;
+    let each_one = stream::iter(traces.clone()).map(|trace| summary(under, trace)).buffered(SUMMARIES);
+    let (items, left_out) = each(&traces, each_one).await?;
     let left_out = match left_out {
         Some((error, _)) if items.is_empty() => return Err(error),
         left_out => left_out.map(|(_, why)| why),
