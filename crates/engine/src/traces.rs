@@ -7,7 +7,7 @@ use crate::scan::Wanted;
 use crate::trace::{Shape, TraceRows, Visitor, load, outline_columns, visit};
 use crate::{run, search, skeleton, summary};
 use arrow::array::RecordBatch;
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, Stream, StreamExt};
 use model::otlp::columns::Columns;
 use model::{Kind, Signal, SpanId, TimeRange, TraceId, schema};
 use query::result::{Held, Listed, SearchResult, Skeleton, TraceSummary};
@@ -25,22 +25,48 @@ pub async fn search(under: &Under, request: &SearchRequest) -> Result<SearchResu
     let snapshot = under.snapshot(Signal::Traces);
     let page = search::page(&under.core.scanner, &under.question, &snapshot, request).await?;
     drop(snapshot);
-    let matching = stream::iter(page.traces.iter().copied())
-        .map(|trace| matching_summary(under, trace, request))
-        .buffered(SUMMARIES)
-        .try_filter_map(|summary| async { Ok(summary) });
-    let traces = matching.try_collect().await?;
-    Ok(SearchResult { traces, cursor: page.cursor, incomplete: under.question.incomplete() })
+    let ids = stream::iter(page.traces.clone());
+    let matching = ids.map(|trace| matching_summary(under, trace, request)).buffered(SUMMARIES);
+    let (traces, left_out) = each(&page.traces, matching).await?;
+    let left_out = left_out.map(|(_, why)| why);
+    Ok(SearchResult { traces, cursor: page.cursor, incomplete: under.question.incomplete().or(left_out) })
+}
+
+/// An error, and what is said where the rest is answered.
+type LeftOut = (Error, String);
+
+/// The summaries that there are of these traces, in their order. One that is too large costs itself alone.
+async fn each(
+    traces: &[TraceId],
+    summaries: impl Stream<Item = Result<Option<TraceSummary>, Error>>,
+) -> Result<(Vec<TraceSummary>, Option<LeftOut>), Error> {
+    let mut summaries = std::pin::pin!(summaries);
+    let (mut summed_up, mut left_out) = (Vec::new(), None);
+    for trace in traces {
+        match summaries.next().await.transpose() {
+            Err(error) if error.kind() == Kind::Busy => {
+                let why = format!("the trace {trace} is left out: {error}");
+                left_out.get_or_insert((error, why));
+            }
+            summary => summed_up.extend(summary?.flatten()),
+        }
+    }
+    Ok((summed_up, left_out))
 }
 
 /// These traces in one line each.
 pub async fn summaries(under: &Under, traces: Vec<TraceId>) -> Result<Listed<TraceSummary>, Error> {
-    let each = stream::iter(traces).map(|trace| summary(under, trace)).buffered(SUMMARIES);
-    let items: Vec<_> = each.try_filter_map(|summary| async { Ok(summary) }).try_collect().await?;
+    let each_one = stream::iter(traces.clone()).map(|trace| summary(under, trace)).buffered(SUMMARIES);
+    let (items, left_out) = each(&traces, each_one).await?;
+    let left_out = match left_out {
+        Some((error, _)) if items.is_empty() => return Err(error),
+        left_out => left_out.map(|(_, why)| why),
+    };
     if items.is_empty() {
         under.question.nothing("the trace")?;
     }
-    Ok(Listed { items, incomplete: under.question.incomplete(), bytes: 0, held: Held::default() })
+    let incomplete = under.question.incomplete().or(left_out);
+    Ok(Listed { items, incomplete, bytes: 0, held: Held::default() })
 }
 
 async fn outline(under: &Under, trace: TraceId, wants: Wants) -> Result<Outline, Error> {

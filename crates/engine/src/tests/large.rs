@@ -185,7 +185,17 @@ async fn large_traces_wait_for_each_other_and_too_large_ones_are_refused() {
     let refused = fixture.engine.skeleton(&tenant, TraceId([2; 16])).await.unwrap_err();
     assert_eq!(refused.kind(), Kind::Busy);
     assert!(refused.to_string().contains("24 MiB"), "{refused}");
-    // Others are answered as before.
+    // Others are answered as before, also beside it.
+    let request = query::SearchRequest {
+        filter: Expression::All,
+        range: TimeRange::ALL,
+        limit: 10,
+        cursor: None,
+        deadline: Deadline::default(),
+    };
+    let found = fixture.engine.search(&tenant, request).await.unwrap();
+    assert_eq!(found.traces.iter().map(|trace| trace.spans).collect::<Vec<_>>(), [20_000]);
+    assert!(found.incomplete.unwrap().contains("is left out"));
     let first = [model::SpanId(1u64.to_be_bytes())];
     assert_eq!(fixture.engine.spans(&tenant, TraceId([2; 16]), Some(&first)).await.unwrap().items.len(), 1);
 }

@@ -68,9 +68,8 @@ impl Profile {
         }
         // Dictionaries are held once, and not for each row.
         if sum > total {
-            let scale = |part: &mut u64| {
-                *part = (u128::from(*part) * u128::from(total) / u128::from(sum)).try_into().unwrap_or(total)
-            };
+            let scaled = |part: u64| u128::from(part) * u128::from(total) / u128::from(sum);
+            let scale = |part: &mut u64| *part = scaled(*part).try_into().unwrap_or(total);
             sums.iter_mut().for_each(scale);
         }
         Self { starts, sums, rows, compressed }
