@@ -124,16 +124,15 @@ def test_a_clock_that_jumps_deletes_nothing(own_clew):
     send(clew, range(5))
     before = stored(clew)
     assert clew.stop() == 0
-    for offset in ["+400d", "-400d", "+0"]:
+    for number, offset in enumerate(["+400d", "-400d", "+0"]):
         clew.environment = {"LD_PRELOAD": FAKETIME, "FAKETIME": offset}
         clew.start()
-        send(clew, [100])
+        assert "clockJumped" in kinds(clew), offset
+        send(clew, [100 + number])
         before = (before[0] + 3, before[1] + 5, before[2] + 1)
         assert clew.stop() == 0
         clew.start()
         assert stored(clew) == before, offset
-        if offset != "+0":
-            assert "clockJumped" in kinds(clew) or offset == "-400d"
         assert clew.stop() == 0
 
 
@@ -223,7 +222,7 @@ def test_a_backup_under_load_is_whole_and_incremental(own_clew, tmp_path):
     restored.start()
     for number in range(0, known, 7):
         assert len(restored.trace(f"{number + 1:032x}")["spans"]) == 3, number
-    logs = restored.get("/api/v1/logs", limit=10_000)["records"]
+    logs = restored.get("/api/v1/logs", limit=10_000)["logs"]
     bodies = [record["body"] for record in logs]
     assert len(bodies) == len(set(map(str, bodies))), "a log record is doubled"
     told = run("restore", backup, "--data-directory", restored.directory, code=1)
@@ -290,7 +289,7 @@ def test_a_stop_with_many_tenants_is_bounded(own_clew):
     print(f"stopped in {time.monotonic() - started:.1f} s")
     clew.start()
     answer = requests.get(f"{clew.api}/api/v1/logs", headers={"X-Scope-OrgID": "t1499"}, timeout=20)
-    assert len(answer.json()["records"]) == 1
+    assert len(answer.json()["logs"]) == 1
 
 
 def test_the_catalog_is_one_file(own_clew):
