@@ -248,15 +248,18 @@ impl Storage {
         let queue = self.store.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
         let queue = queue.ok_or(Error::Closed)?;
         let store = &self.store;
-        tokio::join!(
-            writing::run(store, queue, &shutdown),
-            sealing::run(store, &shutdown),
-            merging::run(store, &shutdown),
-            retention::run(store, &shutdown),
-            compaction::run(store, &shutdown),
-            deletion::run(store, &shutdown),
-            scrubbing::run(store, &shutdown),
-        );
+        let running = async {
+            tokio::join!(
+                writing::run(store, queue, &shutdown),
+                sealing::run(store, &shutdown),
+                merging::run(store, &shutdown),
+                retention::run(store, &shutdown),
+                compaction::run(store, &shutdown),
+                deletion::run(store, &shutdown),
+                scrubbing::run(store, &shutdown),
+            )
+        };
+        Box::pin(running).await;
         self.close().await;
         Ok(())
     }

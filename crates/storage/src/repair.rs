@@ -61,7 +61,7 @@ pub async fn repair(options: Options, give_up: bool) -> Result<RepairReport, Err
     let store = Arc::new(opening::open_taken(options, lock, identity).await?);
     report.notes = crate::problem::of_store(&store).into_iter().map(|problem| problem.message).collect();
     for table in store.tables.all() {
-        for block in table.snapshot().blocks.iter() {
+        for block in &table.snapshot().blocks {
             check(&store, &table, block, give_up, &mut report).await?;
         }
         let snapshot = table.snapshot();

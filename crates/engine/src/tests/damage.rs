@@ -210,7 +210,8 @@ async fn exported(fixture: &Fixture, signal: Signal) -> (usize, Option<String>, 
         match wire {
             Ok(wire) => {
                 let batch = otlp::decode(TenantId::default(), signal, Encoding::Protobuf, wire.into());
-                items += batch.unwrap().columns.iter().map(|columns| columns.num_rows()).sum::<usize>();
+                items +=
+                    batch.unwrap().columns.iter().map(arrow::array::RecordBatch::num_rows).sum::<usize>();
             }
             Err(error) => end = Some(error.to_string()),
         }

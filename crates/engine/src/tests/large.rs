@@ -87,7 +87,7 @@ async fn exported(fixture: &Fixture, signal: Signal) -> usize {
         let wire = wire.unwrap();
         assert!(wire.len() < 24 * MEBIBYTE, "{}", wire.len());
         let batch = otlp::decode(TenantId::default(), signal, model::batch::Encoding::Protobuf, wire.into());
-        items += batch.unwrap().columns.iter().map(|columns| columns.num_rows()).sum::<usize>();
+        items += batch.unwrap().columns.iter().map(arrow::array::RecordBatch::num_rows).sum::<usize>();
     }
     items
 }

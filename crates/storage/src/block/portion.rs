@@ -250,6 +250,6 @@ mod tests {
         let long = (32, 32 << 20);
         check(&[long, long, long, long], &[0..64, 64..128]);
         check(&[long, (10, 100 << 20), long], &[0..32, 32..42, 42..74]);
-        check(&[(10, 10)], &[0..10]);
+        check(&[(10, 10)], std::slice::from_ref(&(0..10)));
     }
 }

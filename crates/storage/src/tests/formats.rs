@@ -46,7 +46,7 @@ async fn directories_of_every_format_are_opened() {
         assert_eq!(rows(&open.storage), [(82, 0), (22, 0), (30, 0)], "{name}, sealed");
         for signal in Signal::ALL {
             for block in &open.storage.snapshot(&TenantId::default(), signal).blocks {
-                block.read(vec![0..block.bytes()]).await.unwrap();
+                block.read(std::iter::once(0..block.bytes()).collect()).await.unwrap();
             }
         }
         open.stop().await;

@@ -63,7 +63,7 @@ async fn a_lost_catalog_is_rebuilt_from_the_blocks() {
     fill(&open.storage, 4..6).await;
     let before = everything(&open.storage).await;
     open.stop().await;
-    let lose: [(&str, fn(&Path)); 3] = [
+    let lose: [Harm; 3] = [
         ("removed", |path| std::fs::remove_file(path).unwrap()),
         ("emptied", |path| std::fs::write(path, []).unwrap()),
         ("overwritten", |path| std::fs::write(path, [7; 10_000]).unwrap()),
@@ -195,8 +195,11 @@ async fn three_blocks(options: &Options) -> (Open, Vec<PathBuf>) {
     (open, paths)
 }
 
+/// What happens to a file, and how.
+type Harm = (&'static str, fn(&Path));
+
 /// Ways in which a block's file comes to harm.
-const HARMS: [(&str, fn(&Path)); 4] = [
+const HARMS: [Harm; 4] = [
     ("missing", |path| std::fs::remove_file(path).unwrap()),
     ("cut", |path| {
         let bytes = std::fs::read(path).unwrap();
