@@ -19,6 +19,8 @@ export interface Skeleton {
   traceId: string;
   traceStart: string;
   orphans: number;
+  /** Why spans may be missing; null when none are. */
+  incomplete: string | null;
   names: string[];
   services: string[];
   agents: string[];
@@ -49,6 +51,8 @@ interface Header {
   agents: string[];
   subjects: string[];
   orphans: number;
+  complete?: boolean;
+  incompleteReason?: string | null;
 }
 
 export class SkeletonError extends Error {}
@@ -82,6 +86,7 @@ function readColumns(buffer: ArrayBuffer, from: number, header: Header): Skeleto
     traceId: header.traceId,
     traceStart: header.traceStart,
     orphans: header.orphans,
+    incomplete: header.complete === false ? (header.incompleteReason ?? 'a limit was reached') : null,
     names: header.names,
     services: header.services,
     agents: header.agents,
