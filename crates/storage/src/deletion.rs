@@ -26,10 +26,24 @@ pub(crate) async fn delete(
     tenant: &TenantId,
     trace: Option<TraceId>,
 ) -> Result<Deleted, Error> {
+    delete_in_turn(store, tenant, trace, false).await
+}
+
+/// Deletes in turn; what is to be taken up again only if it was not ended meanwhile.
+pub(crate) async fn delete_in_turn(
+    store: &Arc<Store>,
+    tenant: &TenantId,
+    trace: Option<TraceId>,
+    is_resumed: bool,
+) -> Result<Deleted, Error> {
     let (own, tenant) = (Arc::clone(store), tenant.clone());
     let deleting = async move {
         // One at a time: two of the same trace would each count a part of it.
         let _turn = own.deleting.lock().await;
+        // What came after a deletion that was ended is not to be deleted.
+        if is_resumed && !own.catalog.deletions().await?.contains(&(tenant.clone(), trace)) {
+            return Ok(Deleted::default());
+        }
         let deleted = delete_to_the_end(&own, &tenant, trace).await;
         if deleted.is_err() {
             own.deletion_due.notify_one();
@@ -91,7 +105,7 @@ pub(crate) async fn run(store: &Arc<Store>, shutdown: &CancellationToken) {
         for (tenant, trace) in store.catalog.deletions().await.unwrap_or_default() {
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                deleted = delete(store, &tenant, trace) => if let Err(error) = deleted {
+                deleted = delete_in_turn(store, &tenant, trace, true) => if let Err(error) = deleted {
                     tracing::warn!(%error, %tenant, "a deletion is not done yet");
                 }
             }

@@ -141,8 +141,8 @@ impl Error {
 }
 
 /// Whether SQLite says that the file is damaged (`SQLITE_CORRUPT`), none of its own (`SQLITE_NOTADB`), or without what our
-/// own statements name (`SQLITE_ERROR`).
+/// own statements name (`SQLITE_ERROR`), or that an index says otherwise than its table (`SQLITE_CONSTRAINT`).
 fn is_damage(error: &dyn sqlx::error::DatabaseError) -> bool {
     let code = error.code().and_then(|code| code.parse::<u32>().ok());
-    code.is_some_and(|code| matches!(code & 0xff, 1 | 11 | 26))
+    code.is_some_and(|code| matches!(code & 0xff, 1 | 11 | 19 | 26))
 }

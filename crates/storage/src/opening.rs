@@ -60,7 +60,9 @@ pub(crate) async fn open_taken(
     let catalog = Catalog::open(&options.directory, identity.as_deref()).await?;
     keep_identity(&options.directory, &catalog.identity().await?).await?;
     let places = places(&options, &catalog).await?;
-    let (contents, mut problems) = settle(&catalog, &places).await?;
+    let settled = settle(&catalog, &places).await;
+    let file = options.directory.join(CATALOG);
+    let (contents, mut problems) = settled.map_err(|error| Error::of_catalog(&file, error))?;
     let newest_block = contents.blocks.iter().map(|entry| entry.id).max().unwrap_or(0);
     let newest = contents.blocks.iter().map(|entry| entry.description.statistics.sealed).max();
     let clock = Clock::resume(catalog.clock().await?.as_ref(), newest, Reading::now());

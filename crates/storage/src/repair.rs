@@ -51,14 +51,26 @@ pub struct GivenUp {
 /// When the directory is in use, or cannot be read or written.
 pub async fn repair(options: Options, give_up: bool) -> Result<RepairReport, Error> {
     let mut report = RepairReport::default();
-    let lock = opening::take(&options.directory).await?;
     let identity = opening::identity(&options.directory);
     let file = options.directory.join(CATALOG);
-    if !is_readable(&options.directory, &file).await? {
-        report.catalog_put_aside = put_aside(&file)?;
-        report.catalog_rebuilt = true;
-    }
-    let store = Arc::new(opening::open_taken(options, lock, identity).await?);
+    let lock = opening::take(&options.directory).await?;
+    let first = match is_readable(&options.directory, &file).await? {
+        true => opening::open_taken(options.clone(), lock, identity.clone()).await,
+        false => {
+            drop(lock);
+            Err(Error::CatalogLost { path: file.clone(), detail: String::new() })
+        }
+    };
+    let store = match first {
+        Err(Error::CatalogLost { .. }) => {
+            let lock = opening::take(&options.directory).await?;
+            report.catalog_put_aside = put_aside(&file)?;
+            report.catalog_rebuilt = true;
+            opening::open_taken(options, lock, identity).await?
+        }
+        opened => opened?,
+    };
+    let store = Arc::new(store);
     report.notes = crate::problem::of_store(&store).into_iter().map(|problem| problem.message).collect();
     for table in store.tables.all() {
         for block in &table.snapshot().blocks {

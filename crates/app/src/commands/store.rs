@@ -7,8 +7,8 @@ use crate::process;
 use crate::terminal::{Output, Style, bytes, count, harmless, local_time};
 use crate::wiring::storage_options;
 use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use std::io::{IsTerminal, Write};
 use storage::backup::{backup, restore};
 use storage::verify::{Progress, verify};
 
@@ -122,15 +122,15 @@ fn load(settings: &Flags, environment: &Environment) -> Result<Config, Failure> 
 
 /// Says how far it is, on a terminal.
 fn meter(done: &'static str) -> impl FnMut(Progress) {
-    let mut error = std::io::stderr();
-    let is_seen = error.is_terminal();
+    let style = ProgressStyle::with_template("{human_pos} of {human_len} blocks {msg}, {elapsed}");
+    let bar = ProgressBar::no_length()
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        .with_message(done);
     move |progress: Progress| {
-        if is_seen {
-            // What cannot be shown is no reason to stop.
-            drop(write!(error, "\r{} of {} blocks {done}\u{1b}[K", progress.done, progress.total));
-            if progress.done + 1 >= progress.total {
-                drop(write!(error, "\r\u{1b}[K"));
-            }
+        bar.set_length(progress.total);
+        bar.set_position(progress.done);
+        if progress.done + 1 >= progress.total {
+            bar.finish_and_clear();
         }
     }
 }

@@ -372,3 +372,22 @@ async fn leave(storage: &Storage, step: &str) {
         () = changing => panic!("{step} was not reached"),
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_that_was_ended_is_not_taken_up_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = Open::new(options(directory.path())).await;
+    let (store, tenant, trace) = (&open.storage.store, TenantId::default(), Some(TraceId([1; 16])));
+    store.catalog.begin_deletion(&tenant, trace).await.unwrap();
+    let turn = store.deleting.lock().await;
+    let resumed = crate::deletion::delete_in_turn(store, &tenant, trace, true);
+    let ended = async {
+        store.catalog.end_deletion(&tenant, trace).await.unwrap();
+        open.storage.append(batch(&[span(1, 1, 2_000)])).await.unwrap();
+        drop(turn);
+    };
+    let (deleted, ()) = tokio::join!(resumed, ended);
+    assert_eq!(deleted.unwrap().spans, 0);
+    assert_eq!(read(&open.storage, 1).await.len(), 1, "what came later was deleted");
+    open.stop().await;
+}
