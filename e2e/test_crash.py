@@ -25,22 +25,20 @@ class Client(threading.Thread):
         self.clew, self.number = clew, number
         self.random = random.Random(seed)
         # What was acknowledged, by path, with whether it had to be sent again.
-        self.acknowledged = {"/v1/traces": {}, "/v1/logs": {}, "/v1/metrics": {}}
+        self.acknowledged = {"/v1/traces": [], "/v1/logs": [], "/v1/metrics": []}
         self.count = 0
         self.stopping = threading.Event()
 
     def run(self):
         session = requests.Session()
         while not self.stopping.is_set():
-            path = self.random.choice(["/v1/traces", "/v1/traces", "/v1/logs", "/v1/metrics"])
-            name = f"{self.random.getrandbits(127) + 1:032x}"
-            body = {"/v1/traces": self.spans, "/v1/logs": self.records, "/v1/metrics": self.points}[path](name)
+            path, name, body = self.request()
             resent = False
             while True:
                 try:
                     answer = session.post(self.clew.otlp_http + path, json=body, timeout=10)
                     if answer.status_code == 200:
-                        self.acknowledged[path][name] = resent
+                        self.acknowledged[path].append((name, resent))
                         self.count += 1
                         break
                     assert answer.status_code in (429, 503), f"{answer.status_code}: {answer.text[:300]}"
@@ -49,6 +47,12 @@ class Client(threading.Thread):
                 if self.stopping.wait(0.02):
                     return
                 resent = True
+
+    def request(self):
+        """The path, the name and the body of the next request."""
+        path = self.random.choice(["/v1/traces", "/v1/traces", "/v1/logs", "/v1/metrics"])
+        name = f"{self.random.getrandbits(127) + 1:032x}"
+        return path, name, {"/v1/traces": self.spans, "/v1/logs": self.records, "/v1/metrics": self.points}[path](name)
 
     def spans(self, trace_id):
         start = time.time_ns()
@@ -109,7 +113,7 @@ def is_once(times, resent):
 def check(clew, clients):
     """Compares what is stored with what was acknowledged; answers how many items that are."""
     expected = [f"{row + 1:016x}" for row in range(SPANS)]
-    of = lambda path: {name: resent for client in clients for name, resent in client.acknowledged[path].items()}
+    of = lambda path: dict(each for client in clients for each in client.acknowledged[path])
     traces, logs, metrics = of("/v1/traces"), of("/v1/logs"), of("/v1/metrics")
     wrong = {each: found for each in traces if (found := span_ids(clew, each)) != expected}
     assert not wrong, f"{len(wrong)} of {len(traces)} acknowledged traces are not whole: {list(wrong.items())[:3]}"

@@ -296,7 +296,6 @@ def test_the_catalog_is_one_file(own_clew):
     clew = own_clew().start()
     send(clew, range(3))
     assert clew.stop() == 0
-    clew.start()
     beside = [name for name in os.listdir(clew.directory) if name.startswith("catalog.sqlite-") and os.path.getsize(f"{clew.directory}/{name}")]
     assert beside == []
     with sqlite3.connect(f"file:{clew.directory}/catalog.sqlite?mode=ro", uri=True) as catalog:
