@@ -16,6 +16,7 @@ mod prices_file;
 mod prices_line;
 mod process;
 mod status;
+mod store_line;
 mod supervisor;
 mod terminal;
 mod wiring;
