@@ -257,6 +257,11 @@ impl Storage {
                 compaction::run(store, &shutdown),
                 deletion::run(store, &shutdown),
                 scrubbing::run(store, &shutdown),
+                // What is being rewritten ends soon: the others wait for it.
+                async {
+                    shutdown.cancelled().await;
+                    store.closing.cancel();
+                },
             )
         };
         Box::pin(running).await;
@@ -267,7 +272,6 @@ impl Storage {
     /// Ends what is under way, and seals what is hot, within a bound of time.
     async fn close(&self) {
         let store = &self.store;
-        store.closing.cancel();
         store.changes.close();
         store.changes.wait().await;
         let end = tokio::time::Instant::now() + STOP_TIME;

@@ -23,19 +23,20 @@ const EVERY: Duration = Duration::from_secs(30);
 pub(crate) async fn run(store: &Arc<Store>, shutdown: &CancellationToken) {
     let mut tick = tokio::time::interval(EVERY);
     loop {
-        tokio::select! {
+        // The clock is saved now and then, and not with each block that is sealed.
+        let is_tick = tokio::select! {
             biased;
             () = shutdown.cancelled() => return,
-            () = store.retention_due.notified() => {}
-            _ = tick.tick() => {}
-        }
+            () = store.retention_due.notified() => false,
+            _ = tick.tick() => true,
+        };
         if let Some(jump) = store.clock.look(Reading::now()) {
             tracing::warn!("{}", jump.message());
         }
         let own = Arc::clone(store);
         let applying = async move {
             apply(&own, own.clock.now()).await;
-            own.catalog.save_clock(&own.clock.save()).await
+            if is_tick { own.catalog.save_clock(&own.clock.save()).await } else { Ok(()) }
         };
         if let Err(error) = store.to_its_end(applying).await {
             tracing::warn!(%error, "the store's clock could not be saved");
