@@ -235,7 +235,7 @@ impl Question {
     /// A block that cannot be read costs what is in it, and nothing else: passes over its error, and no other.
     pub fn pass_over(&self, source: &Source, error: Error) -> Result<(), Error> {
         match (source, error) {
-            (Source::Block(block), Error::Unreadable { message }) => {
+            (Source::Block(block, _), Error::Unreadable { message }) => {
                 block.mark_damaged(&message);
                 self.note_unread(block);
                 Ok(())

@@ -72,7 +72,7 @@ impl Exporter {
         let all = sources(&self.snapshot, self.request.range);
         self.question.searching(self.request.signal, blocks(&all));
         for source in &all {
-            if let Source::Block(block) = source
+            if let Source::Block(block, _) = source
                 && block.is_damaged()
             {
                 self.question.note_unread(block);

@@ -117,6 +117,11 @@ impl Under {
         self.core.storage.snapshot(&self.tenant, signal)
     }
 
+    /// The spans, each once.
+    async fn spans_once(&self) -> Result<Arc<Snapshot>, Error> {
+        each_once(&self.question, self.snapshot(Signal::Traces), Signal::Traces).await
+    }
+
     fn scanner(&self) -> (&Scanner, &Arc<Question>) {
         (&self.core.scanner, &self.question)
     }
@@ -142,6 +147,15 @@ impl StoredEngine {
         };
         tokio::time::timeout(deadline.0, in_turn).await.map_err(|_| Error::DeadlineExceeded { seconds })?
     }
+}
+
+/// The same, with each span once: for those who count.
+async fn each_once(
+    question: &Arc<Question>,
+    snapshot: Arc<Snapshot>,
+    signal: Signal,
+) -> Result<Arc<Snapshot>, Error> {
+    question.compute(move || snapshot.each_once(signal)).await?.map_err(|error| trace::unread(&error))
 }
 
 fn statistics(snapshot: &Snapshot) -> impl Iterator<Item = &BlockStatistics> {
@@ -188,7 +202,7 @@ impl Engine for StoredEngine {
         let deadline = request.deadline;
         let answering = |under: Under| async move {
             let _turn = under.core.counts.acquire().await.map_err(internal)?;
-            let snapshot = under.snapshot(Signal::Traces);
+            let snapshot = under.spans_once().await?;
             entities::list(under.scanner(), &snapshot, &under.core.prices, &request).await
         };
         self.answer(tenant, deadline, answering).await
@@ -307,7 +321,7 @@ impl Engine for StoredEngine {
         let deadline = request.deadline;
         let answering = |under: Under| async move {
             let (scanner, question) = under.scanner();
-            operations::statistics(scanner, question, &under.snapshot(Signal::Traces), &request).await
+            operations::statistics(scanner, question, &*under.spans_once().await?, &request).await
         };
         self.answer(tenant, deadline, answering).await
     }
@@ -316,7 +330,8 @@ impl Engine for StoredEngine {
         let deadline = request.deadline;
         let answering = |under: Under| async move {
             let _turn = under.core.counts.acquire().await.map_err(internal)?;
-            findings::list(under.scanner(), (&under.core.storage, &under.tenant), &request).await
+            let snapshot = under.spans_once().await?;
+            findings::list(under.scanner(), &snapshot, (&under.core.storage, &under.tenant), &request).await
         };
         self.answer(tenant, deadline, answering).await
     }
@@ -337,7 +352,7 @@ impl Engine for StoredEngine {
         let deadline = request.deadline;
         let answering = |under: Under| async move {
             let (scanner, question) = under.scanner();
-            fields::values(scanner, question, &under.snapshot(Signal::Traces), &request).await
+            fields::values(scanner, question, &*under.spans_once().await?, &request).await
         };
         self.answer(tenant, deadline, answering).await
     }
@@ -345,6 +360,8 @@ impl Engine for StoredEngine {
     async fn export(&self, tenant: &TenantId, request: ExportRequest) -> Result<Export, Error> {
         let question = self.admission.export()?;
         let snapshot = self.core.storage.snapshot(tenant, request.signal);
+        let (asking, signal) = (Arc::clone(&question), request.signal);
+        let snapshot = self.threads.run(async move { each_once(&asking, snapshot, signal).await }).await??;
         // The exporter keeps the files, and the turn is taken, until the last request is given.
         let (exporter, requests) = Exporter::new(self.core.scanner.clone(), question, snapshot, request);
         let incomplete = exporter.incomplete();
@@ -358,15 +375,17 @@ impl Engine for StoredEngine {
     }
 
     async fn stored(&self, tenant: &TenantId) -> Result<Stored, Error> {
-        let rows = |signal| {
+        let rows = async |signal| {
             let snapshot = self.core.storage.snapshot(tenant, signal);
-            statistics(&snapshot).map(|block| block.rows).sum()
+            let counting =
+                tokio::task::spawn_blocking(move || snapshot.each_once(signal).map(|once| once.rows()));
+            counting.await.map_err(internal)?.map_err(|error| trace::unread(&error))
         };
         let usage = self.core.storage.usage();
         Ok(Stored {
-            spans: rows(Signal::Traces),
-            logs: rows(Signal::Logs),
-            metric_points: rows(Signal::Metrics),
+            spans: rows(Signal::Traces).await?,
+            logs: rows(Signal::Logs).await?,
+            metric_points: rows(Signal::Metrics).await?,
             disk_bytes: usage.block_bytes + usage.log_bytes,
             disk_free_bytes: usage.disk_free_bytes,
             hot_bytes: usage.hot_bytes,

@@ -62,7 +62,7 @@ async fn of_source(
 ) -> Result<Rollup, Error> {
     let all = source.statistics();
     let is_whole = contains(request.range, all.first) && contains(request.range, all.last);
-    if let Source::Block(block) = source
+    if let Source::Block(block, None) = source
         && is_whole
         && request.filter == Expression::All
     {

@@ -19,7 +19,7 @@ use model::{Signal, TimeRange, Timestamp, schema};
 use query::{Error, Expression};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-use storage::{BATCH_ROWS, Block, BlockStatistics, HotBatch, Portion, Snapshot};
+use storage::{BATCH_ROWS, Block, BlockStatistics, HotBatch, Portion, Snapshot, SpanKeys};
 
 /// Memory that all queries together may use for what DataFusion itself keeps, which is little.
 const MEMORY: usize = 64 << 20;
@@ -29,34 +29,46 @@ const FILTERED_BYTES: usize = 8 << 20;
 /// One block or hot batch.
 #[derive(Clone)]
 pub enum Source {
-    Block(Arc<Block>),
+    /// A block, and which of its rows do not count.
+    Block(Arc<Block>, Option<Arc<SpanKeys>>),
     Hot(Arc<HotBatch>),
 }
 
 impl Source {
     pub fn statistics(&self) -> &BlockStatistics {
         match self {
-            Self::Block(block) => block.statistics(),
+            Self::Block(block, _) => block.statistics(),
             Self::Hot(batch) => &batch.statistics,
         }
     }
 
     pub fn schema(&self) -> SchemaRef {
         match self {
-            Self::Block(block) => Arc::clone(block.schema()),
+            Self::Block(block, _) => Arc::clone(block.schema()),
             Self::Hot(batch) => batch.columns.schema(),
         }
     }
 
     pub const fn is_block(&self) -> bool {
-        matches!(self, Self::Block(_))
+        matches!(self, Self::Block(..))
+    }
+
+    /// Rows that do not count: other sources have their spans.
+    pub fn superseded(&self) -> Option<&SpanKeys> {
+        match self {
+            Self::Block(_, superseded) => superseded.as_deref(),
+            Self::Hot(_) => None,
+        }
     }
 }
 
 /// The sources that may hold something of this range, newest first.
 pub fn sources(snapshot: &Snapshot, range: TimeRange) -> Vec<Source> {
     let hot = snapshot.hot.iter().map(|batch| Source::Hot(Arc::clone(batch)));
-    let blocks = snapshot.blocks.iter().map(|block| Source::Block(Arc::clone(block)));
+    let blocks = snapshot
+        .blocks
+        .iter()
+        .map(|block| Source::Block(Arc::clone(block), snapshot.superseded_in(block).cloned()));
     let mut sources: Vec<_> = hot.chain(blocks).collect();
     sources.retain(|source| overlaps(range, source.statistics()));
     sources.sort_by_key(|source| std::cmp::Reverse(source.statistics().last));
@@ -142,11 +154,14 @@ impl Scanner {
         columns: Option<&[&str]>,
     ) -> Result<Scan<'s>, Error> {
         let schema = source.schema();
-        let columns: Option<Vec<&str>> = columns.map(|names| present(&schema, names));
+        // Those that do not count are told by their ids.
+        let ids: &[&str] =
+            if source.superseded().is_some() { &[schema::TRACE_ID, schema::SPAN_ID] } else { &[] };
+        let columns: Option<Vec<&str>> = columns.map(|names| present(&schema, &[names, ids].concat()));
         let conditions = wanted.conditions(&schema, source.statistics());
         let portions = match source {
             Source::Hot(_) => VecDeque::from([None]),
-            Source::Block(block) => {
+            Source::Block(block, _) => {
                 let groups = groups(question, block, wanted.filter).await?;
                 let tested = conditions.iter().flat_map(Expr::column_refs).map(|column| column.name.clone());
                 let tested: Vec<String> = tested.collect();
@@ -236,13 +251,23 @@ impl Scan<'_> {
         loop {
             if let Some((batches, _)) = &mut self.current {
                 match batches.try_next().await.map_err(failed)? {
-                    Some(batch) if batch.num_rows() > 0 => return Ok(Some(batch)),
-                    Some(_) => continue,
+                    Some(batch) => match self.counted(batch)? {
+                        batch if batch.num_rows() > 0 => return Ok(Some(batch)),
+                        _ => continue,
+                    },
                     None => self.current = None,
                 }
             }
             let Some(portion) = self.portions.pop_front() else { return Ok(None) };
             self.current = Some(self.read(portion).await?);
+        }
+    }
+
+    /// The rows that count.
+    fn counted(&self, rows: RecordBatch) -> Result<RecordBatch, Error> {
+        match self.source.superseded() {
+            Some(superseded) => superseded.leave_out(&rows).map_err(internal),
+            None => Ok(rows),
         }
     }
 
@@ -252,7 +277,7 @@ impl Scan<'_> {
         let context = self.scanner.context(rows);
         let frame = match (self.source, portion) {
             (Source::Hot(batch), _) => context.read_batch(batch.columns.clone()),
-            (Source::Block(block), portion) => {
+            (Source::Block(block, _), portion) => {
                 let parts = portion.map(|portion| portion.parts).unwrap_or_default();
                 context.read_table(Arc::new(BlockTable { block: Arc::clone(block), parts }))
             }

@@ -97,7 +97,7 @@ pub async fn visit<V: Visitor>(
         };
         let read = block.visit_trace(trace, shape.columns.clone(), shape.spans, take).await;
         if let Err(error) = read {
-            question.pass_over(&Source::Block(block), unread(&error))?;
+            question.pass_over(&Source::Block(block, None), unread(&error))?;
         }
         question.admit().await?;
     }
@@ -141,7 +141,7 @@ async fn having(
     while let Some((block, extent)) = looked.next().await {
         match extent {
             Ok(extent) => having.extend(extent.map(|extent| (block, extent))),
-            Err(error) => question.pass_over(&Source::Block(block), unread(&error))?,
+            Err(error) => question.pass_over(&Source::Block(block, None), unread(&error))?,
         }
     }
     Ok(having)

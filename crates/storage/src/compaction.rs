@@ -10,6 +10,7 @@ use crate::block::Block;
 use crate::error::Error;
 use crate::place::day;
 use crate::rewriting::replace;
+use crate::snapshot::Snapshot;
 use crate::tables::Table;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,10 @@ const MOST_VALUE_BYTES: u64 = 4 << 30;
 const AGE_PART: u32 = 8;
 /// While telemetry comes in as fast as it can be taken, blocks wait to be compacted until there are so many of a table.
 const MOST_WAITING: usize = 256;
+/// A block is rewritten for its own sake when so many of its rows, and a quarter of them, do not count; ...
+const SUPERSEDED: usize = 1_024;
+/// ... or so many of a table's rows; each takes some 40 bytes of memory.
+const MOST_SUPERSEDED: usize = 1_000_000;
 /// How often it is looked whether ingest has calmed down, and how often in a row it must have.
 const LOOK: Duration = Duration::from_secs(1);
 const CALM_LOOKS: u32 = 3;
@@ -51,7 +56,7 @@ pub(crate) async fn run(store: &Arc<Store>, shutdown: &CancellationToken) {
 /// Compacts one table. What cannot be read is left out the next time; for everything else that fails, there is a rest.
 async fn compact(store: &Arc<Store>, table: &Arc<Table>, shutdown: &CancellationToken) {
     while !shutdown.is_cancelled() {
-        if choose(&table.snapshot().blocks, apart(store, table), FAN_IN).is_none() {
+        if choose(&table.snapshot(), apart(store, table), FAN_IN).is_none() {
             return;
         }
         wait_for_calm(store, table, shutdown).await;
@@ -108,7 +113,7 @@ async fn step(store: &Arc<Store>, table: &Arc<Table>, fan_in: usize) -> Result<b
     let stepping = async move {
         let _rewriting = own.rewriting.lock().await;
         let snapshot = table.snapshot();
-        match choose(&snapshot.blocks, apart(&own, &table), fan_in) {
+        match choose(&snapshot, apart(&own, &table), fan_in) {
             Some(run) => replace(&own, &table, run, None).await.map(|_| true),
             None => Ok(false),
         }
@@ -116,8 +121,25 @@ async fn step(store: &Arc<Store>, table: &Arc<Table>, fan_in: usize) -> Result<b
     store.to_its_end(stepping).await
 }
 
-/// Neighbours to make one block of: those of the lowest tier that has enough, the oldest first. Damaged blocks stay.
-fn choose(blocks: &[Arc<Block>], apart: Duration, fan_in: usize) -> Option<&[Arc<Block>]> {
+/// Blocks to make one of: neighbours of the lowest tier that has enough, the oldest first; or one of which many rows do not
+/// count. Damaged blocks stay.
+fn choose(snapshot: &Snapshot, apart: Duration, fan_in: usize) -> Option<&[Arc<Block>]> {
+    neighbours(&snapshot.blocks, apart, fan_in).or_else(|| mostly_superseded(snapshot))
+}
+
+/// A block of which so many rows do not count that they are worth being left out: each takes memory.
+fn mostly_superseded(snapshot: &Snapshot) -> Option<&[Arc<Block>]> {
+    let superseded = |block: &Block| snapshot.superseded_in(block).map_or(0, |rows| rows.len());
+    let all: usize = snapshot.blocks.iter().map(|block| superseded(block)).sum();
+    let most = snapshot.blocks.iter().enumerate().filter(|(_, block)| !block.is_damaged());
+    let (place, block) = most.max_by_key(|(_, block)| superseded(block))?;
+    let share = snapshot.rows_of(block) < 3 * superseded(block) as u64;
+    let is_due = all >= MOST_SUPERSEDED || share && superseded(block) >= SUPERSEDED;
+    snapshot.blocks.get(place..=place).filter(|_| is_due)
+}
+
+/// Neighbours to make one block of.
+fn neighbours(blocks: &[Arc<Block>], apart: Duration, fan_in: usize) -> Option<&[Arc<Block>]> {
     TIERS.iter().find_map(|limit| {
         let stays = |block: &Arc<Block>| {
             block.bytes() >= *limit || block.value_bytes() >= MOST_VALUE_BYTES / 2 || block.is_damaged()

@@ -10,9 +10,10 @@ use crate::sampling::{Moment, Unripe};
 use crate::sealing::seal_all;
 use crate::snapshot::Block;
 use crate::steps;
+use crate::superseded::SpanKeys;
 use crate::tables::{Table, TableKey};
 use crate::{Deleted, Store};
-use model::{Signal, TenantId, TraceId};
+use model::{Signal, TenantId, TraceId, schema};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -131,12 +132,13 @@ async fn delete_from(
 ) -> Result<u64, Error> {
     let Some(table) = store.tables.get(&TableKey { tenant: tenant.clone(), signal }) else { return Ok(0) };
     let _rewriting = store.rewriting.lock().await;
-    let blocks = &table.snapshot().blocks;
+    let snapshot = table.snapshot();
+    let blocks = &snapshot.blocks;
     let Some(trace) = trace else {
         let ids: Vec<i64> = blocks.iter().map(|block| block.id).collect();
-        store.catalog.replace(&table.key, &ids, None).await?;
+        store.catalog.replace(&table.key, &ids, None, &SpanKeys::default()).await?;
         table.replace_blocks(blocks, None);
-        return Ok(blocks.iter().map(|block| block.statistics().rows).sum());
+        return Ok(blocks.iter().map(|block| snapshot.rows_of(block)).sum());
     };
     let mut rows = 0;
     for block in blocks {
@@ -161,9 +163,16 @@ async fn delete_from_block(
     block: &Arc<Block>,
     trace: TraceId,
 ) -> Result<u64, Error> {
-    let found = block.read_trace(trace, Some(&[model::schema::TRACE_ID]), None).await?;
-    match found.is_empty() {
-        true => Ok(0),
-        false => replace(store, table, std::slice::from_ref(block), Some(trace)).await,
+    let columns = [schema::TRACE_ID, schema::SPAN_ID];
+    let found = block.read_trace(trace, Some(&columns), None).await?;
+    if found.is_empty() {
+        return Ok(0);
     }
+    let superseded = table.snapshot().superseded_in(block).cloned().unwrap_or_default();
+    replace(store, table, std::slice::from_ref(block), Some(trace)).await?;
+    let counted = found.iter().map(|rows| match table.key.signal {
+        Signal::Traces => Ok(superseded.leave_out(rows)?.num_rows() as u64),
+        _ => Ok(rows.num_rows() as u64),
+    });
+    counted.sum()
 }

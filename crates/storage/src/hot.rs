@@ -4,12 +4,13 @@ use crate::error::Error;
 use crate::sampling::Keeps;
 use crate::snapshot::HotBatch;
 use crate::statistics;
+use crate::superseded::Versions;
 use arrow::array::{Array, ArrayData, AsArray, BooleanArray, UInt32Array};
 use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::record_batch::RecordBatch;
 use model::{Signal, Timestamp, TraceId, schema};
 use std::collections::HashSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Buffers that were counted already; the dictionaries of a request's batches are shared.
 pub(crate) type Counted = HashSet<usize>;
@@ -43,6 +44,7 @@ impl HotBatch {
             sequences: (0, 0),
             by_trace,
             wanted: OnceLock::new(),
+            in_blocks: Mutex::default(),
         }
     }
 
@@ -95,13 +97,28 @@ impl HotBatch {
         if !kept.contains(&false) {
             return Ok(Some(Arc::clone(self)));
         }
-        if !kept.contains(&true) {
+        self.only(kept)
+    }
+
+    /// The rows of spans that are marked; `None` when there are none.
+    pub(crate) fn only(&self, kept: Vec<bool>) -> Result<Option<Arc<Self>>, Error> {
+        let columns = filter_record_batch(&self.columns, &BooleanArray::from(kept))?;
+        if columns.num_rows() == 0 {
             return Ok(None);
         }
-        let columns = filter_record_batch(&self.columns, &BooleanArray::from(kept))?;
         let mut batch = Self::new(Signal::Traces, columns, self.received);
         (batch.arrived, batch.youngest, batch.sequences) = (self.arrived, self.youngest, self.sequences);
         Ok(Some(Arc::new(batch)))
+    }
+
+    /// What a block was found to have of its spans; `None` when that was not asked yet.
+    pub(crate) fn known_in(&self, block: u64) -> Option<Versions> {
+        self.in_blocks.lock().unwrap_or_else(PoisonError::into_inner).get(&block).cloned()
+    }
+
+    pub(crate) fn note_in(&self, block: u64, found: &Versions) {
+        let mut known = self.in_blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(block, Arc::clone(found));
     }
 
     fn rows_by_trace(&self) -> impl Iterator<Item = (usize, TraceId)> {

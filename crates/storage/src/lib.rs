@@ -44,6 +44,7 @@ mod sealing;
 pub mod snapshot;
 mod statistics;
 mod steps;
+mod superseded;
 mod tables;
 pub mod verify;
 mod writing;
@@ -57,6 +58,7 @@ pub use repair::{RepairReport, repair};
 pub use rollup::{OperationKey, OperationTotals, Rollup};
 pub use sampling::{Sampled, Sampling};
 pub use snapshot::{BATCH_ROWS, Block, BlockStatistics, Extent, HotBatch, OperationCount, Portion, Snapshot};
+pub use superseded::SpanKeys;
 
 use catalog::Catalog;
 use clock::Clock;
@@ -151,6 +153,8 @@ struct Store {
     sealed: tokio::sync::Mutex<HashMap<TableKey, u64>>,
     /// Held by whoever replaces or deletes blocks: compaction, deletion, retention.
     rewriting: tokio::sync::Mutex<()>,
+    /// Held while it is decided which rows of blocks count, until that is committed and shown.
+    counting: tokio::sync::Mutex<()>,
     /// Held by a deletion from its beginning to its end.
     deleting: tokio::sync::Mutex<()>,
     /// Changes that are under way: each comes to its end, whoever waits for it.

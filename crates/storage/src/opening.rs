@@ -14,6 +14,7 @@ use crate::problem::{Problem, Severity};
 use crate::recovery;
 use crate::sampling::Sampler;
 use crate::snapshot::HotBatch;
+use crate::superseded::SpanKeys;
 use crate::tables::{TableKey, Tables};
 use crate::{Options, Store, blocking, writing};
 use arrow::record_batch::RecordBatch;
@@ -86,6 +87,7 @@ pub(crate) async fn open_taken(
         clock,
         sealed: tokio::sync::Mutex::new(replayed.sealed),
         rewriting: tokio::sync::Mutex::new(()),
+        counting: tokio::sync::Mutex::new(()),
         deleting: tokio::sync::Mutex::new(()),
         changes: TaskTracker::new(),
         runtime: Handle::current(),
@@ -197,8 +199,8 @@ async fn keep_identity(directory: &Path, id: &str) -> Result<(), Error> {
 
 /// Adds all blocks, those too of which the file is missing or has another length: answers say then what they lack. The
 /// files are not opened, and an object store is not asked.
-fn add_blocks(tables: &Tables, blocks: Vec<Entry>) {
-    let mut by_key: HashMap<TableKey, Vec<Arc<Block>>> = HashMap::new();
+fn add_blocks(tables: &Tables, blocks: Vec<Entry>, mut superseded: HashMap<i64, SpanKeys>) {
+    let mut by_key: HashMap<TableKey, (Vec<Arc<Block>>, Vec<(Arc<Block>, SpanKeys)>)> = HashMap::new();
     for Entry { id, key, description } in blocks {
         let expected = description.bytes;
         let found = match &description.place {
@@ -211,14 +213,16 @@ fn add_blocks(tables: &Tables, blocks: Vec<Entry>) {
             Ok(found) => block.mark_damaged(&format!("it has {found} bytes instead of {expected}")),
             Err(error) => block.mark_damaged(&format!("its file cannot be read: {error}")),
         }
-        by_key.entry(key).or_default().push(block);
+        let (blocks, of_blocks) = by_key.entry(key).or_default();
+        of_blocks.extend(superseded.remove(&id).map(|spans| (Arc::clone(&block), spans)));
+        blocks.push(block);
     }
-    for (key, mut blocks) in by_key {
+    for (key, (mut blocks, of_blocks)) in by_key {
         // A block that was lost and found has a new id, and its old place among the others.
         if blocks.iter().all(|block| block.coverage().is_some()) {
             blocks.sort_by_key(|block| block.coverage());
         }
-        tables.get_or_create(&key).add_blocks(blocks);
+        tables.get_or_create(&key).add_blocks(blocks, of_blocks);
     }
 }
 
@@ -241,7 +245,7 @@ async fn replay(directory: &Path, contents: Contents, now: Timestamp) -> Result<
             covered.entry(entry.key.clone()).or_default().extend(entry.description.coverage);
         }
         let tables = Tables::default();
-        add_blocks(&tables, contents.blocks);
+        add_blocks(&tables, contents.blocks, contents.superseded);
         let mut sealed = contents.sealed;
         let (log, problems, oldest) = replay_log(&log, &tables, (&sealed, &covered), now)?;
         let mut raised = Vec::new();

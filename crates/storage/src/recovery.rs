@@ -10,6 +10,7 @@ use crate::catalog::{Catalog, Entry};
 use crate::error::Error;
 use crate::place::{BLOCKS, Place, Places};
 use crate::problem::{Problem, Severity};
+use crate::superseded::SpanKeys;
 use crate::tables::TableKey;
 use crate::{blocking, disk};
 use arrow::datatypes::SchemaRef;
@@ -208,7 +209,7 @@ pub(crate) async fn mend_rows(
         let signal = key.signal;
         let Ok(description) = blocking(move || candidate.describe(signal)).await? else { continue };
         let name = places.name(&description.place);
-        catalog.replace(&key, &[*id], Some((&name, &description))).await?;
+        catalog.replace(&key, &[*id], Some((&name, &description)), &SpanKeys::default()).await?;
         tracing::warn!(block = name, "a damaged row of the catalog was read from its block");
         any = true;
     }
@@ -303,7 +304,8 @@ async fn judge(
             let id = match instead_of.as_slice() {
                 [] => catalog.adopt(&key, (&called, &description)).await?,
                 [first, ..] => {
-                    catalog.replace(&key, &instead_of, Some((&called, &description))).await?;
+                    let with = Some((called.as_str(), &description));
+                    catalog.replace(&key, &instead_of, with, &SpanKeys::default()).await?;
                     *first
                 }
             };

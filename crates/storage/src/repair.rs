@@ -6,7 +6,9 @@ use crate::catalog::{CATALOG, Catalog};
 use crate::error::Error;
 use crate::opening;
 use crate::place::Place;
+use crate::rewriting::left_in;
 use crate::snapshot::Block;
+use crate::superseded::SpanKeys;
 use crate::tables::Table;
 use crate::{Options, Store, blocking, steps};
 use serde::Serialize;
@@ -160,13 +162,15 @@ async fn salvage(store: &Arc<Store>, table: &Arc<Table>, block: &Arc<Block>) -> 
         description.place = store.places.keep(description.place.clone()).await?;
         name = store.places.name(&description.place);
     }
+    let salvaged = written.clone().map(|description| Arc::new(Block::new(block.id, description)));
+    let known = table.snapshot().superseded_in(block).cloned().unwrap_or_default();
+    let superseded = left_in(salvaged.as_ref(), SpanKeys::clone(&known)).await?;
     let with = written.as_ref().map(|description| (name.as_str(), description));
-    store.catalog.replace(&key, &[block.id], with).await?;
+    store.catalog.replace(&key, &[block.id], with, &superseded).await?;
     let rows = written.as_ref().map_or(0, |description| description.statistics.rows);
     if let Place::Disk(_) = &block.place() {
         block.retire();
     }
-    let salvaged = written.map(|description| Arc::new(Block::new(block.id, description)));
-    table.replace_blocks(std::slice::from_ref(block), salvaged);
+    table.replace_blocks(std::slice::from_ref(block), salvaged.map(|block| (block, superseded)));
     Ok(rows)
 }

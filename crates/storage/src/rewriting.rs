@@ -8,8 +8,9 @@ use crate::block::{self, Block, Description};
 use crate::error::Error;
 use crate::sealing::{create_directory, outcome};
 use crate::steps;
+use crate::superseded::SpanKeys;
 use crate::tables::Table;
-use crate::{Store, place};
+use crate::{Store, blocking, place};
 use model::TraceId;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -17,18 +18,20 @@ use tokio::sync::oneshot;
 /// How much less a rewriting thread matters than others, as `nice` counts.
 const NICENESS: i32 = 10;
 
-/// Makes one block of these neighbours, oldest first, without the rows of a trace; answers how many rows went. The
+/// Makes one block of these neighbours, oldest first, without the rows of a trace, and without those that do not count. The
 /// caller holds [`Store::rewriting`].
 pub(crate) async fn replace(
     store: &Arc<Store>,
     table: &Table,
     blocks: &[Arc<Block>],
     without: Option<TraceId>,
-) -> Result<u64, Error> {
-    let Some(first) = blocks.first() else { return Ok(0) };
+) -> Result<(), Error> {
+    let Some(first) = blocks.first() else { return Ok(()) };
     let name = format!("{:020}-rewritten-{:016x}.parquet", first.id, place::unique());
     let directory = place::directory(&table.key, first.statistics().sealed);
-    let (key, parts) = (table.key.clone(), blocks.to_vec());
+    let known = superseded_in(table, blocks);
+    let parts: Vec<_> = blocks.iter().cloned().zip(known.iter().cloned()).collect();
+    let key = table.key.clone();
     // The thread holds the store, and with it the lock of the directory, until the disk is done.
     let holder = Arc::clone(store);
     let written = in_background(move || {
@@ -45,15 +48,35 @@ pub(crate) async fn replace(
         name = store.places.name(&description.place);
     }
     steps::reached("rewrite: in its place");
-    commit(store, table, blocks, written.as_ref().map(|description| (name.as_str(), description))).await?;
+    let block = written.clone().map(|description| Arc::new(Block::new(first.id, description)));
+    let _counting = store.counting.lock().await;
+    let mut new = SpanKeys::default();
+    for (known, now) in known.iter().zip(superseded_in(table, blocks)) {
+        new.merge(now.map_or_else(SpanKeys::default, |now| now.without(known.as_ref())));
+    }
+    let superseded = left_in(block.as_ref(), new).await?;
+    let with = written.as_ref().map(|description| (name.as_str(), description));
+    commit(store, table, blocks, (with, &superseded)).await?;
     steps::reached("rewrite: in the catalog");
-    let rows = |blocks: &[Arc<Block>]| blocks.iter().map(|block| block.statistics().rows).sum::<u64>();
-    let left = written.as_ref().map_or(0, |description| description.statistics.rows);
     tell(blocks, written.as_ref());
-    let block = written.map(|description| Arc::new(Block::new(first.id, description)));
-    table.replace_blocks(blocks, block);
+    table.replace_blocks(blocks, block.map(|block| (block, superseded)));
     steps::reached("rewrite: shown");
-    Ok(rows(blocks).saturating_sub(left))
+    Ok(())
+}
+
+/// The rows of each block that do not count.
+fn superseded_in(table: &Table, blocks: &[Arc<Block>]) -> Vec<Option<Arc<SpanKeys>>> {
+    let snapshot = table.snapshot();
+    blocks.iter().map(|block| snapshot.superseded_in(block).cloned()).collect()
+}
+
+/// Of rows that do not count, those that a block made of others still has.
+pub(crate) async fn left_in(block: Option<&Arc<Block>>, superseded: SpanKeys) -> Result<SpanKeys, Error> {
+    let Some(block) = block.filter(|_| !superseded.is_empty()).cloned() else {
+        return Ok(SpanKeys::default());
+    };
+    let left = blocking(move || block.versions(&superseded.sorted())).await??;
+    Ok(left.into_iter().map(|(key, _)| key).collect())
 }
 
 /// Enters the block into the catalog instead of the others. When that fails its file goes, unless it was entered all the
@@ -62,10 +85,12 @@ async fn commit(
     store: &Store,
     table: &Table,
     blocks: &[Arc<Block>],
-    written: Option<(&str, &Description)>,
+    (written, superseded): (Option<(&str, &Description)>, &SpanKeys),
 ) -> Result<(), Error> {
     let ids: Vec<i64> = blocks.iter().map(|block| block.id).collect();
-    let Err(error) = store.catalog.replace(&table.key, &ids, written).await else { return Ok(()) };
+    let Err(error) = store.catalog.replace(&table.key, &ids, written, superseded).await else {
+        return Ok(());
+    };
     let Some((name, written)) = written else { return Err(error) };
     match outcome(store, name).await? {
         Some(_) => Ok(()),

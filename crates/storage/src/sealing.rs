@@ -9,6 +9,7 @@ use crate::place::{self, BLOCKS};
 use crate::sampling::{Decision, Moment, Sampler, Unripe};
 use crate::snapshot::HotBatch;
 use crate::steps;
+use crate::superseded::{self, Found};
 use crate::tables::{Table, TableKey};
 use crate::{Store, blocking};
 use model::Timestamp;
@@ -179,16 +180,23 @@ async fn seal_locked(
     let batches = table.freeze(store.options.seal_bytes, is_ripe);
     let Some(last) = batches.last().map(|batch| batch.sequences.1) else { return Ok(false) };
     let (holder, of_table) = (Arc::clone(store), Arc::clone(table));
-    let (mut written, decision) = blocking(move || write(&holder, &of_table, &batches, moment)).await??;
+    let frozen = batches.clone();
+    let (mut written, decision) = blocking(move || write(&holder, &of_table, &frozen, moment)).await??;
+    let kept = decision.as_ref().map_or(batches, |decision| decision.batches.clone());
     steps::reached("seal: file named");
     if let Some(description) = &mut written {
         description.place = store.places.keep(description.place.clone()).await?;
     }
     steps::reached("seal: in its place");
-    let id = commit(store, table, written.as_ref(), last).await?;
+    let _counting = store.counting.lock().await;
+    let found = look(table, kept).await?;
+    let id = commit(store, table, written.as_ref(), (last, &found)).await?;
     steps::reached("seal: in the catalog");
     tell(store, table, written.as_ref(), decision.as_ref(), id);
-    table.sealed(id.zip(written).map(|(id, description)| Arc::new(Block::new(id, description))));
+    let block = id.zip(written).map(|(id, description)| Arc::new(Block::new(id, description)));
+    let own = block.iter().map(|block| (Arc::clone(block), found.spans.clone()));
+    let superseded = own.chain(found.in_blocks).collect();
+    table.sealed(block, superseded);
     sealed.insert(table.key.clone(), last);
     steps::reached("seal: shown");
     let (log, sealed) = (Arc::clone(store), sealed.clone());
@@ -198,15 +206,21 @@ async fn seal_locked(
     Ok(true)
 }
 
+/// Looks for what is about to be sealed in the older blocks of its table.
+async fn look(table: &Arc<Table>, batches: Vec<Arc<HotBatch>>) -> Result<Found, Error> {
+    let table = Arc::clone(table);
+    blocking(move || superseded::of_sealed(&table.key, &batches, &table.snapshot())).await
+}
+
 /// Enters a block into the catalog; answers its id. When that fails, the file goes, unless it was entered all the same.
 async fn commit(
     store: &Store,
     table: &Table,
     written: Option<&Description>,
-    last: u64,
+    (last, found): (u64, &Found),
 ) -> Result<Option<i64>, Error> {
     let name = written.map(|description| store.places.name(&description.place));
-    match store.catalog.add(&table.key, name.as_deref().zip(written), last).await {
+    match store.catalog.add(&table.key, name.as_deref().zip(written), last, found).await {
         Ok(id) => Ok(id),
         Err(error) => match name.as_deref().zip(written) {
             None => Err(error),

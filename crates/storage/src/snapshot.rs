@@ -2,18 +2,38 @@
 
 pub use crate::block::{BATCH_ROWS, Block, Extent, Portion};
 
+use crate::superseded::{OfBlocks, Versions};
+
 use arrow::record_batch::RecordBatch;
 use model::{Timestamp, TraceId};
-use std::sync::{Arc, OnceLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// One tenant's telemetry of one signal at one moment. A span may be in it several times (resent): readers keep one per
-/// (trace id, span id), the one with the later end, then the later one in this order: blocks first, then hot.
-#[derive(Default, Clone)]
+/// (trace id, span id), the one with the later end, then the later one in this order: blocks first, then hot. Those who
+/// count ask for [`Self::each_once`].
+#[derive(Default)]
 pub struct Snapshot {
     /// Oldest first.
     pub blocks: Vec<Arc<Block>>,
     /// In the order appended.
     pub hot: Vec<Arc<HotBatch>>,
+    /// Rows of blocks that do not count, because other blocks have their spans.
+    pub(crate) superseded: Arc<OfBlocks>,
+    /// The same with each span once, when somebody asked; nothing where that is this one.
+    pub(crate) each_once: OnceLock<Option<Arc<Self>>>,
+}
+
+impl Clone for Snapshot {
+    /// To be changed: what was found of the whole is not handed on.
+    fn clone(&self) -> Self {
+        Self {
+            blocks: self.blocks.clone(),
+            hot: self.hot.clone(),
+            superseded: Arc::clone(&self.superseded),
+            each_once: OnceLock::new(),
+        }
+    }
 }
 
 /// Columns not yet sealed.
@@ -35,6 +55,8 @@ pub struct HotBatch {
     pub(crate) by_trace: Box<[u32]>,
     /// The traces that sampling keeps for one of these rows, once that was asked for.
     pub(crate) wanted: OnceLock<Box<[TraceId]>>,
+    /// What blocks, by their numbers, were found to have of its spans, and perhaps of others.
+    pub(crate) in_blocks: Mutex<HashMap<u64, Versions>>,
 }
 
 /// What is known of a batch or block without reading its rows.

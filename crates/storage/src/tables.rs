@@ -2,6 +2,7 @@
 //! change puts a new snapshot in the old one's place, in one step.
 
 use crate::snapshot::{Block, HotBatch, Snapshot};
+use crate::superseded::{self, SpanKeys};
 use arc_swap::ArcSwap;
 use model::{Signal, TenantId};
 use std::collections::HashMap;
@@ -111,12 +112,16 @@ impl Table {
         *self.lock() = 0;
     }
 
-    /// Puts a block in the place of the frozen batches, or nothing.
-    pub(crate) fn sealed(&self, block: Option<Arc<Block>>) {
+    /// Puts a block in the place of the frozen batches, or nothing; these rows of blocks count no longer.
+    pub(crate) fn sealed(&self, block: Option<Arc<Block>>, superseded: Vec<(Arc<Block>, SpanKeys)>) {
         self.change(|snapshot, frozen| {
             snapshot.hot.drain(..*frozen);
             snapshot.blocks.extend(block);
             *frozen = 0;
+            // A block may have gone meanwhile.
+            let is_there = |block: &Arc<Block>| snapshot.blocks.iter().any(|other| Arc::ptr_eq(block, other));
+            let there = superseded.into_iter().filter(|(block, _)| is_there(block));
+            snapshot.superseded = superseded::with(&snapshot.superseded, there);
         });
     }
 
@@ -147,18 +152,28 @@ impl Table {
         found.map(<[_]>::to_vec).unwrap_or_default()
     }
 
-    pub(crate) fn add_blocks(&self, blocks: impl IntoIterator<Item = Arc<Block>>) {
-        self.change(|snapshot, _| snapshot.blocks.extend(blocks));
+    /// Adds blocks, of which these rows do not count.
+    pub(crate) fn add_blocks(&self, blocks: Vec<Arc<Block>>, superseded: Vec<(Arc<Block>, SpanKeys)>) {
+        self.change(|snapshot, _| {
+            snapshot.blocks.extend(blocks);
+            snapshot.superseded = superseded::with(&snapshot.superseded, superseded);
+        });
     }
 
-    /// Puts a block in the place of others, or nothing. Readers see either those or this one.
-    pub(crate) fn replace_blocks(&self, blocks: &[Arc<Block>], with: Option<Arc<Block>>) {
+    /// Puts a block in the place of others, or nothing; these of its rows do not count. Readers see either those or this
+    /// one.
+    pub(crate) fn replace_blocks(&self, blocks: &[Arc<Block>], with: Option<(Arc<Block>, SpanKeys)>) {
         self.change(|snapshot, _| {
             let is_one = |kept: &Arc<Block>| blocks.iter().any(|block| Arc::ptr_eq(kept, block));
             let at = snapshot.blocks.iter().position(is_one).unwrap_or(snapshot.blocks.len());
             snapshot.blocks.retain(|kept| !is_one(kept));
-            if let Some(with) = with {
-                snapshot.blocks.insert(at, with);
+            if blocks.iter().any(|block| snapshot.superseded.contains_key(&block.number())) {
+                let left = Arc::make_mut(&mut snapshot.superseded);
+                blocks.iter().for_each(|block| drop(left.remove(&block.number())));
+            }
+            if let Some((block, superseded)) = with {
+                snapshot.blocks.insert(at, Arc::clone(&block));
+                snapshot.superseded = superseded::with(&snapshot.superseded, [(block, superseded)]);
             }
         });
         for block in blocks {

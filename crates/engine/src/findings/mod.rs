@@ -33,11 +33,11 @@ const SPAN_BYTES: u64 = 2 * size_of::<seen::Seen>() as u64;
 
 pub async fn list(
     (scanner, question): (&Scanner, &Arc<Question>),
+    snapshot: &Snapshot,
     (storage, tenant): (&Storage, &TenantId),
     request: &FindingsRequest,
 ) -> Result<FindingsResult, Error> {
-    let snapshot = storage.snapshot(tenant, Signal::Traces);
-    let seen = look(scanner, question, &snapshot, request.range).await?;
+    let seen = look(scanner, question, snapshot, request.range).await?;
     let evidence = question.compute(move || Evidence::new(seen)).await?;
     let is_everything = evidence.seen.whole && question.unread() == 0 && request.range == TimeRange::ALL;
     let elsewhere = match is_everything {

@@ -22,7 +22,7 @@ const MOST_NAMES: usize = 64;
 
 /// The sources that may hold something of this range, in the order in which they were stored.
 fn stored(snapshot: &Snapshot, range: TimeRange) -> Vec<Source> {
-    let blocks = snapshot.blocks.iter().map(|block| Source::Block(Arc::clone(block)));
+    let blocks = snapshot.blocks.iter().map(|block| Source::Block(Arc::clone(block), None));
     let hot = snapshot.hot.iter().map(|batch| Source::Hot(Arc::clone(batch)));
     let mut sources: Vec<Source> = blocks.chain(hot).collect();
     sources.retain(|source| overlaps(range, source.statistics()));

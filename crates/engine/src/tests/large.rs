@@ -56,7 +56,7 @@ async fn batches_are_bounded_by_their_bytes() {
         let filter = filter::parse(text).unwrap();
         let mut rows = 0;
         for block in &snapshot.blocks {
-            let source = Source::Block(Arc::clone(block));
+            let source = Source::Block(Arc::clone(block), None);
             let mut scan = scanner.open(&question, &source, wanted(&filter), None).await.unwrap();
             while let Some(batch) = scan.next().await.unwrap() {
                 assert!(batch.get_array_memory_size() < BATCH_BYTES, "{}", batch.get_array_memory_size());
@@ -78,7 +78,7 @@ async fn batches_are_bounded_by_their_bytes() {
     assert_eq!(fixture.storage.usage().damaged_blocks, 0);
 }
 
-async fn exported(fixture: &Fixture, signal: Signal) -> usize {
+pub(super) async fn exported(fixture: &Fixture, signal: Signal) -> usize {
     let request = ExportRequest { signal, filter: Expression::All, range: TimeRange::ALL };
     let mut export = fixture.engine.export(&TenantId::default(), request).await.unwrap();
     assert_eq!(export.incomplete, None);
@@ -238,12 +238,15 @@ async fn asked_by_twelve() {
 fn many_who_ask_for_a_large_trace_stay_within_memory() {
     let measured = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "tests::large::asked_by_twelve", "--ignored", "--nocapture"])
+        // Else glibc keeps what was freed once for each thread, by the number of processors.
+        .env("MALLOC_ARENA_MAX", "2")
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&measured.stdout);
     assert!(measured.status.success(), "{said}");
     let grown = said.lines().find_map(|line| line.split("grown by ").nth(1)?.trim().parse::<usize>().ok());
-    assert!(grown.is_none_or(|grown| grown < 512 * MEBIBYTE), "{grown:?}");
+    // What questions may have, and half of that for what the allocator has not given back. Without a bound it is 4 GiB.
+    assert!(grown.is_none_or(|grown| grown < 768 * MEBIBYTE), "{grown:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

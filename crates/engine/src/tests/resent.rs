@@ -2,8 +2,25 @@
 
 use super::{Fixture, span, text};
 use model::span::Status;
-use model::{Span, SpanId, TenantId, Timestamp, TraceId};
+use model::{Signal, Span, SpanId, TenantId, TimeRange, Timestamp, TraceId};
 use query::result::flag;
+use query::{Deadline, Expression, FieldValuesRequest, OperationsRequest};
+
+/// Of operations: the spans, those that failed, those that ended; the values of `state`; spans exported, and stored.
+async fn counts(fixture: &Fixture) -> (Vec<(String, u64, u64, u64)>, Vec<(String, u64)>, usize, u64) {
+    let (tenant, range, deadline) = (TenantId::default(), TimeRange::ALL, Deadline::default());
+    let request = OperationsRequest { filter: Expression::All, range, limit: 10, deadline };
+    let operations = fixture.engine.operation_statistics(&tenant, request).await.unwrap().operations;
+    let operations = operations
+        .into_iter()
+        .map(|of| (of.operation.name, of.spans, of.errors, of.durations.count()))
+        .collect();
+    let (key, prefix) = ("state".to_owned(), String::new());
+    let request = FieldValuesRequest { key, prefix, range, limit: 10, deadline };
+    let values = fixture.engine.field_values(&tenant, request).await.unwrap().values;
+    let exported = super::large::exported(fixture, Signal::Traces).await;
+    (operations, values, exported, fixture.engine.stored(&tenant).await.unwrap().spans)
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_superseded_version_is_not_found() {
@@ -23,6 +40,10 @@ async fn a_superseded_version_is_not_found() {
         ] {
             assert_eq!(fixture.search(query).await.len(), expect, "{query:?}");
         }
+        assert_eq!(
+            counts(fixture).await,
+            (vec![("run".to_owned(), 1, 1, 1)], vec![("done".to_owned(), 1)], 1, 1)
+        );
     };
     // Both hot; one sealed and one hot; each in a block of its own; all in one block.
     let fixture = Fixture::new().await;

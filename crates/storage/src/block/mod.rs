@@ -14,12 +14,14 @@ mod portion;
 mod read;
 mod rewrite;
 mod source;
+mod versions;
 mod words;
 mod write;
 
 pub(crate) use checksum::Checksums;
 pub(crate) use coverage::Coverage;
 pub(crate) use manifest::{Manifest, Origin};
+pub(crate) use order::{RowKey, span_keys};
 pub(crate) use plain::describe_plain;
 pub use portion::{BATCH_ROWS, Portion};
 pub use read::Extent;
@@ -151,6 +153,11 @@ impl Block {
     pub(crate) fn file_name(&self) -> String {
         let name = self.name();
         name.rsplit('/').next().unwrap_or(&name).to_owned()
+    }
+
+    /// Tells it from the other blocks of this process.
+    pub(crate) const fn number(&self) -> u64 {
+        self.number
     }
 
     #[must_use]

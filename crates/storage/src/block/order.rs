@@ -17,12 +17,12 @@ pub(super) type Place = (usize, usize);
 
 /// What a row is sorted by and, for spans, told apart by.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RowKey {
+pub(crate) struct RowKey {
     /// The trace id, or the rank of the metric's name.
-    pub(super) group: u128,
-    pub(super) time: u64,
-    pub(super) span: u64,
-    pub(super) end: u64,
+    pub(crate) group: u128,
+    pub(crate) time: u64,
+    pub(crate) span: u64,
+    pub(crate) end: u64,
 }
 
 /// The columns that keys are made of.
@@ -109,7 +109,8 @@ pub(super) fn traces(batches: &[Arc<HotBatch>]) -> u64 {
     batches.iter().map(|batch| batch.traces().count() as u64).sum()
 }
 
-fn span_keys(columns: &RecordBatch) -> Vec<RowKey> {
+/// Of each span; a column that is not there counts as zero.
+pub(crate) fn span_keys(columns: &RecordBatch) -> Vec<RowKey> {
     let (traces, spans) = (ids(columns, schema::TRACE_ID), ids(columns, schema::SPAN_ID));
     let (starts, ends) = (times(columns, schema::START), times(columns, schema::END));
     let key = |row| RowKey {

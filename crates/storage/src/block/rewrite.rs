@@ -11,6 +11,7 @@ use super::{Coverage, Description};
 use crate::error::Error;
 use crate::layout::{Layout, Nulls};
 use crate::snapshot::Block;
+use crate::superseded::SpanKeys;
 use crate::tables::TableKey;
 use arrow::compute::interleave_record_batch;
 use arrow::record_batch::RecordBatch;
@@ -31,20 +32,22 @@ struct Pick {
     kept: bool,
 }
 
-/// Writes the rows of these blocks, oldest first, as one block to `path`, without those of a trace. `None` when no row
-/// is left. Statistics keep the time when the youngest block was sealed. Ends with [`Error::Closed`] once `stopping` says so,
+/// Writes the rows of these blocks, oldest first, as one block to `path`, without those of a trace and those that do not
+/// count. `None` when no row is left. Statistics keep the time when the youngest block was sealed. Ends with [`Error::Closed`] once `stopping` says so,
 /// and leaves nothing then.
 pub(crate) fn rewrite(
     path: &Path,
     key: &TableKey,
-    blocks: &[Arc<Block>],
+    parts: &[(Arc<Block>, Option<Arc<SpanKeys>>)],
     without: Option<TraceId>,
     stopping: &dyn Fn() -> bool,
 ) -> Result<Option<Description>, Error> {
     let signal = key.signal;
+    let blocks: Vec<Arc<Block>> = parts.iter().map(|(block, _)| Arc::clone(block)).collect();
+    let superseded: Vec<_> = parts.iter().map(|(_, superseded)| superseded.as_deref()).collect();
     let sources: Vec<Source> = blocks.iter().map(|block| Source::open(block)).collect::<Result<_, _>>()?;
     let keys = Keys::new(signal, blocks.iter().map(|block| block.statistics()));
-    let (picks, traces) = Picker::new(signal, without).run(&sources, &keys)?;
+    let (picks, traces) = Picker::new((signal, &superseded), without).run(&sources, &keys)?;
     let rows = picks.iter().filter(|pick| pick.kept).count() as u64;
     if rows == 0 {
         return Ok(None);
@@ -57,7 +60,7 @@ pub(crate) fn rewrite(
         contents: Contents::new(signal, received, rows),
     };
     copy(&sources, &layout, &picks, (&mut out, stopping))?;
-    out.writer.finish(&origin(key, blocks), out.contents).map(Some)
+    out.writer.finish(&origin(key, &blocks), out.contents).map(Some)
 }
 
 /// Writes the rows of a damaged block that can still be read to `path`. `None` when there are none.
@@ -104,17 +107,19 @@ struct Out {
 }
 
 /// Decides on the rows.
-struct Picker {
+struct Picker<'a> {
     signal: Signal,
+    /// Of each source, the rows that do not count.
+    superseded: &'a [Option<&'a SpanKeys>],
     without: Option<u128>,
     picks: Vec<Pick>,
     traces: u64,
 }
 
-impl Picker {
-    fn new(signal: Signal, without: Option<TraceId>) -> Self {
+impl<'a> Picker<'a> {
+    fn new((signal, superseded): (Signal, &'a [Option<&'a SpanKeys>]), without: Option<TraceId>) -> Self {
         let without = without.map(|trace| u128::from_be_bytes(trace.0));
-        Self { signal, without, picks: Vec::new(), traces: 0 }
+        Self { signal, superseded, without, picks: Vec::new(), traces: 0 }
     }
 
     fn run(mut self, sources: &[Source], keys: &Keys) -> Result<(Vec<Pick>, u64), Error> {
@@ -150,6 +155,10 @@ impl Picker {
         let sources: Vec<usize> = group.iter().map(|(_, (source, _))| *source).collect();
         let all = group.len();
         if self.signal == Signal::Traces {
+            let of = |source: usize| self.superseded.get(source).copied().flatten();
+            let counts =
+                |key: &RowKey, source| of(source).is_none_or(|keys| !keys.contains((key.group, key.span)));
+            group.retain(|(key, (source, _))| counts(key, *source));
             drop_resent(group);
         }
         let kept: Option<HashSet<usize>> =

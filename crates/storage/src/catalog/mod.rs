@@ -8,12 +8,14 @@
 //! of themselves what the catalog needs to know (`crate::recovery`).
 
 mod row;
+mod superseded;
 mod tables;
 
 use crate::block::Description;
 use crate::clock::{Reading, Saved};
 use crate::error::Error;
 use crate::place::{Place, Places};
+use crate::superseded::{Found, SpanKeys};
 use crate::tables::TableKey;
 use model::{TenantId, Timestamp, TraceId};
 use sqlx::Row;
@@ -47,6 +49,8 @@ pub(crate) struct Contents {
     pub(crate) unreadable: Vec<(i64, Place)>,
     /// Up to which sequence number each table is in blocks.
     pub(crate) sealed: HashMap<TableKey, u64>,
+    /// The rows of blocks, by their ids, that do not count.
+    pub(crate) superseded: superseded::ById,
 }
 
 /// How the table of deletions has a trace: everything is empty there.
@@ -145,6 +149,9 @@ impl Catalog {
                     NULL AS checksum FROM blocks ORDER BY id"
             }
         };
+        if known {
+            contents.superseded = self.superseded().await?;
+        }
         for row in sqlx::query(all).fetch_all(&self.pool).await? {
             match row::entry(&row, places) {
                 Ok(entry) => contents.blocks.push(entry),
@@ -158,19 +165,26 @@ impl Catalog {
         Ok(contents)
     }
 
-    /// Enters a block, by what [`Places`] call it, or none when nothing is kept of what was sealed, and how far that seals
-    /// the table; answers the block's id.
+    /// Enters a block, by what [`Places`] call it, or none when nothing is kept of what was sealed, how far that seals the
+    /// table, and which rows do not count from then on; answers the block's id.
     pub(crate) async fn add(
         &self,
         key: &TableKey,
         block: Option<(&str, &Description)>,
         sequence: u64,
+        found: &Found,
     ) -> Result<Option<i64>, Error> {
         let mut transaction = self.pool.begin().await?;
         let id = match block {
             Some(block) => Some(row::insert(&mut transaction, None, key, block).await?),
             None => None,
         };
+        if let Some(id) = id {
+            superseded::note(&mut transaction, id, &found.spans).await?;
+        }
+        for (block, spans) in &found.in_blocks {
+            superseded::note(&mut transaction, block.id, spans).await?;
+        }
         seal(&mut transaction, key, sequence).await?;
         transaction.commit().await?;
         Ok(id)
@@ -198,15 +212,17 @@ impl Catalog {
     }
 
     /// Puts a block in the place of others, and under the id of the first of them, so that blocks stay in order; or
-    /// nothing, when no row was left. The files of the others are garbage from then on.
+    /// nothing, when no row was left; these of its rows do not count. The files of the others are garbage from then on.
     pub(crate) async fn replace(
         &self,
         key: &TableKey,
         blocks: &[i64],
         with: Option<(&str, &Description)>,
+        superseded: &SpanKeys,
     ) -> Result<(), Error> {
         let mut transaction = self.pool.begin().await?;
         for id in blocks {
+            superseded::forget(&mut transaction, *id, with.map(|(name, _)| name)).await?;
             sqlx::query("INSERT OR IGNORE INTO garbage (path) SELECT path FROM blocks WHERE id = ?")
                 .bind(id)
                 .execute(&mut *transaction)
@@ -215,6 +231,7 @@ impl Catalog {
         }
         if let (Some(with), Some(first)) = (with, blocks.first()) {
             row::insert(&mut transaction, Some(*first), key, with).await?;
+            superseded::note(&mut transaction, *first, superseded).await?;
             // The file may be the same, when only its row was damaged.
             sqlx::query("DELETE FROM garbage WHERE path = ?").bind(with.0).execute(&mut *transaction).await?;
         }

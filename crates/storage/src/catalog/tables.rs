@@ -55,6 +55,9 @@ const STEPS: [&[&str]; 2] = [
         "ALTER TABLE sealed ADD COLUMN checksum INTEGER",
         // Files that were given up and may not be removed yet: these alone may be deleted at a start.
         "CREATE TABLE garbage (path TEXT PRIMARY KEY) STRICT",
+        // Rows of blocks that do not count, because other rows have their spans.
+        "CREATE TABLE superseded (block INTEGER NOT NULL, spans BLOB NOT NULL, checksum INTEGER NOT NULL) STRICT",
+        "CREATE INDEX superseded_by_block ON superseded (block)",
         "CREATE TABLE clock (
             one INTEGER PRIMARY KEY CHECK (one = 1),
             time INTEGER NOT NULL,
@@ -69,12 +72,13 @@ const STEPS: [&[&str]; 2] = [
 ];
 
 /// Every column that is read or written.
-const COLUMNS: [&str; 6] = [
+const COLUMNS: [&str; 7] = [
     "SELECT id, tenant, signal, path, rows, bytes, first, last, sealed_at, operations, schema, schema_version, checksums,
         first_sequence, last_sequence, generation, value_bytes, checksum FROM blocks LIMIT 0",
     "SELECT tenant, signal, sequence, checksum FROM sealed LIMIT 0",
     "SELECT tenant, trace FROM deletions LIMIT 0",
     "SELECT path FROM garbage LIMIT 0",
+    "SELECT block, spans, checksum FROM superseded LIMIT 0",
     "SELECT one, time, wall, boot, uptime FROM clock LIMIT 0",
     "SELECT id FROM identity LIMIT 0",
 ];

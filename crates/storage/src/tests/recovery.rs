@@ -244,7 +244,10 @@ async fn a_deletion_that_cannot_read_a_block_says_so_and_ends_when_that_is_given
         let directory = tempfile::tempdir().unwrap();
         let options = options(directory.path());
         let (open, paths) = three_blocks(&options).await;
+        // What was read of it before could tell that it has nothing of the trace.
+        open.stop().await;
         harm(&paths[0]);
+        let open = Open::new(options.clone()).await;
         let told = open.storage.delete_trace(&TenantId::default(), TraceId([2; 16])).await.unwrap_err();
         assert!(matches!(told, Error::Incomplete { .. }), "{how}: {told}");
         assert_eq!(told.kind(), model::Kind::Unavailable, "{how}");
