@@ -86,7 +86,7 @@ def exported(clew, signal):
     answer = requests.get(f"{clew.api}/api/v1/export/{signal}", stream=True, timeout=300)
     assert answer.status_code == 200, answer.text
     for line in answer.iter_lines():
-        yield from json.loads(line)[{"logs": "resourceLogs", "metrics": "resourceMetrics"}[signal]]
+        yield from json.loads(line)[{"traces": "resourceSpans", "logs": "resourceLogs", "metrics": "resourceMetrics"}[signal]]
 
 
 def found_records(clew):
@@ -105,6 +105,19 @@ def found_points(clew):
     return collections.Counter(names)
 
 
+def check_counts(clew):
+    """Every span is exported once and counted once, however often it was sent and wherever its versions are."""
+    spans = collections.Counter(
+        (span["traceId"], span["spanId"]) for resource in exported(clew, "traces")
+        for scope in resource["scopeSpans"] for span in scope["spans"]
+    )
+    doubled = [span for span, times in spans.items() if times > 1]
+    assert not doubled, f"{len(doubled)} of {len(spans)} spans are exported more than once: {doubled[:3]}"
+    operations = clew.get("/api/v1/operations?limit=1000")["operations"]
+    assert sum(int(each["spans"]) for each in operations) == len(spans)
+    assert int(clew.get("/api/v1/status")["stored"]["spans"]) == len(spans)
+
+
 def is_once(times, resent):
     # Log records and points have no identity: what was stored and could not be acknowledged any more is sent again.
     return times >= 1 if resent else times == 1
@@ -117,6 +130,7 @@ def check(clew, clients):
     traces, logs, metrics = of("/v1/traces"), of("/v1/logs"), of("/v1/metrics")
     wrong = {each: found for each in traces if (found := span_ids(clew, each)) != expected}
     assert not wrong, f"{len(wrong)} of {len(traces)} acknowledged traces are not whole: {list(wrong.items())[:3]}"
+    check_counts(clew)
     records = found_records(clew)
     wrong = [
         (name, row, times) for name, resent in logs.items() for row in range(SPANS)
