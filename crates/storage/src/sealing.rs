@@ -194,6 +194,9 @@ async fn seal_locked(
     steps::reached("seal: in the catalog");
     tell(store, table, written.as_ref(), decision.as_ref(), id);
     let block = id.zip(written).map(|(id, description)| Arc::new(Block::new(id, description)));
+    if let Some(block) = &block {
+        block.remember_traces(found.traces);
+    }
     let own = block.iter().map(|block| (Arc::clone(block), found.spans.clone()));
     let superseded = own.chain(found.in_blocks).collect();
     table.sealed(block, superseded);

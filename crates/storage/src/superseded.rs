@@ -6,7 +6,7 @@
 //!
 //! Few blocks are read for that: those of the same time, and of these only the rows of traces that both have.
 
-use crate::block::{RowKey, span_keys};
+use crate::block::span_keys;
 use crate::error::Error;
 use crate::snapshot::{Block, HotBatch, Snapshot};
 use crate::tables::TableKey;
@@ -47,7 +47,7 @@ impl SpanKeys {
     /// # Errors
     /// When they are not such columns.
     pub fn leave_out(&self, rows: &RecordBatch) -> Result<RecordBatch, arrow::error::ArrowError> {
-        let others = span_keys(rows).into_iter().map(|key| Some(!self.contains(of_row(&key))));
+        let others = span_keys(rows).into_iter().map(|key| Some(!self.contains((key.group, key.span))));
         filter_record_batch(rows, &others.collect::<BooleanArray>())
     }
 
@@ -93,16 +93,13 @@ impl FromIterator<SpanKey> for SpanKeys {
     }
 }
 
-fn of_row(key: &RowKey) -> SpanKey {
-    (key.group, key.span)
-}
-
 /// Rows of blocks that do not count, by [`Block::number`].
 pub(crate) type OfBlocks = HashMap<u64, Arc<SpanKeys>>;
 
-/// A row of a hot batch, and when its span ended.
-#[derive(Clone, Copy)]
+/// A row of a hot batch. In order, the versions of a span follow each other, and the last of them counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Row {
+    key: SpanKey,
     end: u64,
     batch: usize,
     row: usize,
@@ -117,19 +114,28 @@ pub(crate) struct Found {
     rows: Vec<(usize, usize)>,
     /// The spans of which a block has the row that counts.
     pub(crate) spans: SpanKeys,
+    /// Of all rows of the batches, in order.
+    pub(crate) traces: Vec<u128>,
 }
 
 /// Looks for the spans of hot batches in each other, and in the blocks of a snapshot. For threads that may wait.
 pub(crate) fn look(batches: &[Arc<HotBatch>], snapshot: &Snapshot) -> Found {
-    let mut found = Found::default();
-    let best = latest(batches, &mut found.rows);
+    let rows = rows(batches);
+    let mut found = Found { traces: rows.iter().map(|row| row.key.0).collect(), ..Found::default() };
+    found.traces.dedup();
+    for versions in rows.chunk_by(|left, right| left.key == right.key).filter(|versions| versions.len() > 1) {
+        let less = versions.split_last().map_or(&[][..], |(_, less)| less);
+        found.rows.extend(less.iter().map(|row| (row.batch, row.row)));
+    }
     for block in &snapshot.blocks {
         let known = snapshot.superseded.get(&block.number());
         let mut keys = SpanKeys::default();
-        for (key, end) in in_block(batches, block).iter().flat_map(|versions| versions.iter().copied()) {
-            let Some(row) = best.get(&key).filter(|_| known.is_none_or(|known| !known.contains(key))) else {
-                continue;
-            };
+        for (key, end) in
+            in_block((batches, &rows), block).iter().flat_map(|versions| versions.iter().copied())
+        {
+            let last = rows.get(rows.partition_point(|row| row.key <= key).wrapping_sub(1));
+            let is_known = known.is_some_and(|known| known.contains(key));
+            let Some(row) = last.filter(|row| row.key == key && !is_known) else { continue };
             if row.end >= end {
                 keys.add(key);
             } else {
@@ -144,56 +150,45 @@ pub(crate) fn look(batches: &[Arc<HotBatch>], snapshot: &Snapshot) -> Found {
     found
 }
 
-/// The row that counts of each span in these batches; the others are added to `lost`.
-fn latest(
-    batches: &[Arc<HotBatch>],
-    lost: &mut Vec<(usize, usize)>,
-) -> HashMap<SpanKey, Row, foldhash::fast::RandomState> {
-    let rows = batches.iter().map(|batch| batch.columns.num_rows()).sum();
-    let mut best: HashMap<SpanKey, Row, _> =
-        HashMap::with_capacity_and_hasher(rows, foldhash::fast::RandomState::default());
-    for (number, batch) in batches.iter().enumerate() {
-        for (place, key) in span_keys(&batch.columns).iter().enumerate() {
-            let row = Row { end: key.end, batch: number, row: place };
-            let known = best.entry(of_row(key)).or_insert(row);
-            if (known.batch, known.row) == (number, place) {
-                continue;
-            }
-            let less = if row.end >= known.end { std::mem::replace(known, row) } else { row };
-            lost.push((less.batch, less.row));
-        }
+/// The rows of these batches, in order.
+fn rows(batches: &[Arc<HotBatch>]) -> Vec<Row> {
+    let mut rows = Vec::with_capacity(batches.iter().map(|batch| batch.columns.num_rows()).sum());
+    for (batch, columns) in batches.iter().map(|batch| &batch.columns).enumerate() {
+        let of_batch = span_keys(columns).into_iter().enumerate();
+        rows.extend(of_batch.map(|(row, key)| Row { key: (key.group, key.span), end: key.end, batch, row }));
     }
-    best
+    rows.sort_unstable();
+    rows
 }
 
 /// Spans with when they ended.
 pub(crate) type Versions = Arc<[(SpanKey, u64)]>;
 
 /// What a block has of the spans of these batches, and perhaps of others. It is asked once for each batch.
-fn in_block(batches: &[Arc<HotBatch>], block: &Arc<Block>) -> Vec<Versions> {
+fn in_block((batches, rows): (&[Arc<HotBatch>], &[Row]), block: &Arc<Block>) -> Vec<Versions> {
     let of_block = block.statistics();
-    let overlaps = |batch: &&Arc<HotBatch>| {
-        batch.statistics.first <= of_block.last && of_block.first <= batch.statistics.last
-    };
-    let (mut versions, mut new): (Vec<Versions>, Vec<&Arc<HotBatch>>) = (Vec::new(), Vec::new());
-    for batch in batches.iter().filter(overlaps) {
+    let mut versions: Vec<Versions> = Vec::new();
+    let mut new = vec![false; batches.len()];
+    for (number, batch) in batches.iter().enumerate() {
+        if of_block.last < batch.statistics.first || batch.statistics.last < of_block.first {
+            continue;
+        }
         match batch.known_in(block.number()) {
             Some(known) if known.is_empty() || versions.iter().any(|other| Arc::ptr_eq(other, &known)) => {}
             Some(known) => versions.push(known),
-            None => new.push(batch),
+            None => new[number] = true,
         }
     }
-    if new.is_empty() || block.is_damaged() {
+    if !new.contains(&true) || block.is_damaged() {
         return versions;
     }
-    let keys = new.iter().flat_map(|batch| span_keys(&batch.columns)).map(|key| of_row(&key));
-    let mut keys: Vec<SpanKey> = keys.collect();
-    keys.sort_unstable();
+    let mut keys: Vec<SpanKey> = rows.iter().filter(|row| new[row.batch]).map(|row| row.key).collect();
     keys.dedup();
     match block.versions(&keys) {
         Ok(read) => {
             let read: Versions = read.into();
-            new.iter().for_each(|batch| batch.note_in(block.number(), &read));
+            let asked = batches.iter().zip(new).filter(|(_, new)| *new);
+            asked.for_each(|(batch, _)| batch.note_in(block.number(), &read));
             versions.push(read);
         }
         Err(error) if error.is_of_block() => block.note_damage(&error),

@@ -21,7 +21,7 @@ mod write;
 pub(crate) use checksum::Checksums;
 pub(crate) use coverage::Coverage;
 pub(crate) use manifest::{Manifest, Origin};
-pub(crate) use order::{RowKey, span_keys};
+pub(crate) use order::span_keys;
 pub(crate) use plain::describe_plain;
 pub use portion::{BATCH_ROWS, Portion};
 pub use read::Extent;
@@ -481,6 +481,7 @@ impl Block {
 impl Drop for Block {
     fn drop(&mut self) {
         OPENED.remove(&self.number);
+        versions::forget(self.number);
         if self.dead.load(Ordering::Acquire) {
             self.place.remove();
         }

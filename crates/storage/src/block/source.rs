@@ -83,16 +83,21 @@ impl Source {
         signal: Signal,
         keys: &'k Keys,
     ) -> Result<impl Iterator<Item = Result<RowKey, Error>> + use<'k>, Error> {
-        let fields = self.footer.schema().fields().iter().enumerate();
-        let roots = fields.filter(|(_, field)| key_columns(signal).contains(&field.name().as_str()));
-        let roots: Vec<usize> = roots.map(|(place, _)| place).collect();
-        let mask = ProjectionMask::roots(self.footer.parquet_schema(), roots);
-        let portion = usize::try_from(MOST_ROWS).unwrap_or(usize::MAX);
-        let rows = self.read(mask, vec![portion; self.footer.metadata().num_row_groups()]);
+        let rows = self.columns(key_columns(signal));
         Ok(rows.flat_map(move |batch| match batch {
             Ok(batch) => keys.of(&batch).into_iter().map(Ok).collect::<Vec<_>>(),
             Err(error) => vec![Err(error)],
         }))
+    }
+
+    /// These columns of all rows, in order; values are to be short.
+    pub(super) fn columns(&self, names: &[&str]) -> Rows {
+        let fields = self.footer.schema().fields().iter().enumerate();
+        let roots = fields.filter(|(_, field)| names.contains(&field.name().as_str()));
+        let roots: Vec<usize> = roots.map(|(place, _)| place).collect();
+        let mask = ProjectionMask::roots(self.footer.parquet_schema(), roots);
+        let portion = usize::try_from(MOST_ROWS).unwrap_or(usize::MAX);
+        self.read(mask, vec![portion; self.footer.metadata().num_row_groups()])
     }
 
     fn read(&self, columns: ProjectionMask, portions: Vec<usize>) -> Rows {
