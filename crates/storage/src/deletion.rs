@@ -10,7 +10,7 @@ use crate::sampling::{Moment, Unripe};
 use crate::sealing::seal_all;
 use crate::snapshot::Block;
 use crate::steps;
-use crate::superseded::SpanKeys;
+use crate::superseded::Found;
 use crate::tables::{Table, TableKey};
 use crate::{Deleted, Store};
 use model::{Signal, TenantId, TraceId, schema};
@@ -136,7 +136,7 @@ async fn delete_from(
     let blocks = &snapshot.blocks;
     let Some(trace) = trace else {
         let ids: Vec<i64> = blocks.iter().map(|block| block.id).collect();
-        store.catalog.replace(&table.key, &ids, None, &SpanKeys::default()).await?;
+        store.catalog.replace(&table.key, &ids, None, &Found::default()).await?;
         table.replace_blocks(blocks, None);
         return Ok(blocks.iter().map(|block| snapshot.rows_of(block)).sum());
     };

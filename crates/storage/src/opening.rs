@@ -127,7 +127,7 @@ async fn settle(catalog: &Catalog, places: &Places) -> Result<(Contents, Vec<Pro
         contents = catalog.contents(places).await?;
     }
     let left_alone = contents.unreadable.iter().map(|(_, place)| places.name(place)).collect();
-    let recovered = recovery::recover(places, catalog, &contents.blocks, &left_alone).await?;
+    let recovered = recovery::recover(places, catalog, &contents, &left_alone).await?;
     let mut problems = recovered.problems();
     if !recovered.adopted.is_empty() {
         contents = catalog.contents(places).await?;

@@ -6,17 +6,19 @@
 //! be judged is put aside.
 
 use crate::block::{Checksums, Coverage, Description, Manifest, describe_plain};
-use crate::catalog::{Catalog, Entry};
+use crate::catalog::{Catalog, Contents, Entry};
 use crate::error::Error;
 use crate::place::{BLOCKS, Place, Places};
 use crate::problem::{Problem, Severity};
-use crate::superseded::SpanKeys;
+use crate::snapshot::{Block, Snapshot};
+use crate::superseded::{self, Found, SpanKeys};
 use crate::tables::TableKey;
 use crate::{blocking, disk};
 use arrow::datatypes::SchemaRef;
 use model::{Signal, TenantId};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where files are put that cannot be judged.
 const QUARANTINE: &str = "quarantine";
@@ -161,6 +163,54 @@ fn facts(entry: &Entry) -> Facts {
     }
 }
 
+/// The blocks of a table that the catalog has.
+#[derive(Default)]
+struct Known {
+    facts: Vec<Facts>,
+    /// In order.
+    snapshot: Snapshot,
+}
+
+impl Known {
+    fn add(&mut self, entry: &Entry, superseded: &HashMap<i64, SpanKeys>) {
+        self.facts.push(facts(entry));
+        let block = Arc::new(Block::new(entry.id, entry.description.clone()));
+        let spans = superseded.get(&entry.id).cloned().unwrap_or_default();
+        self.enter(block, Found::of(spans));
+    }
+
+    /// Adds a block, and what was found with it.
+    fn enter(&mut self, block: Arc<Block>, found: Found) {
+        let place = self.older(block.coverage());
+        let own = (Arc::clone(&block), found.spans);
+        self.snapshot.blocks.insert(place, block);
+        let all = found.in_blocks.into_iter().chain([own]);
+        self.snapshot.superseded = superseded::with(&self.snapshot.superseded, all);
+    }
+
+    /// How many blocks are older than one of this coverage.
+    fn older(&self, coverage: Option<Coverage>) -> usize {
+        self.snapshot.blocks.partition_point(|block| block.coverage() <= coverage)
+    }
+
+    fn forget(&mut self, ids: &[i64]) {
+        self.facts.retain(|block| block.id.is_none_or(|id| !ids.contains(&id)));
+        self.snapshot.blocks.retain(|block| !ids.contains(&block.id));
+    }
+
+    /// Which rows do not count once a block is entered: what sealing found of it was lost with its commit.
+    async fn look(&self, key: &TableKey, description: Description) -> Result<Found, Error> {
+        if key.signal != Signal::Traces {
+            return Ok(Found::default());
+        }
+        let (block, others) = (Block::new(0, description), self.snapshot.clone());
+        let older = self.older(block.coverage());
+        let looked = blocking(move || superseded::look_again(&block, &others, older)).await?;
+        // A block that cannot be read is told when it is asked for.
+        Ok(looked.unwrap_or_default())
+    }
+}
+
 /// What was done about files that the catalog does not know.
 #[derive(Debug, Default)]
 pub(crate) struct Recovered {
@@ -209,7 +259,7 @@ pub(crate) async fn mend_rows(
         let signal = key.signal;
         let Ok(description) = blocking(move || candidate.describe(signal)).await? else { continue };
         let name = places.name(&description.place);
-        catalog.replace(&key, &[*id], Some((&name, &description)), &SpanKeys::default()).await?;
+        catalog.replace(&key, &[*id], Some((&name, &description)), &Found::default()).await?;
         tracing::warn!(block = name, "a damaged row of the catalog was read from its block");
         any = true;
     }
@@ -220,14 +270,14 @@ pub(crate) async fn mend_rows(
 pub(crate) async fn recover(
     places: &Places,
     catalog: &Catalog,
-    blocks: &[Entry],
+    contents: &Contents,
     left_alone: &BTreeSet<String>,
 ) -> Result<Recovered, Error> {
     let mut recovered = Recovered::default();
-    let mut known: HashMap<TableKey, Vec<Facts>> = HashMap::new();
+    let mut known: HashMap<TableKey, Known> = HashMap::new();
     let mut names: BTreeSet<String> = left_alone.clone();
-    for entry in blocks {
-        known.entry(entry.key.clone()).or_default().push(facts(entry));
+    for entry in &contents.blocks {
+        known.entry(entry.key.clone()).or_default().add(entry, &contents.superseded);
         names.insert(places.name(&entry.description.place));
     }
     let garbage = catalog.garbage().await?;
@@ -280,12 +330,12 @@ async fn unknown(
 async fn judge(
     places: &Places,
     catalog: &Catalog,
-    known: &mut HashMap<TableKey, Vec<Facts>>,
+    known: &mut HashMap<TableKey, Known>,
     candidate: Candidate,
     recovered: &mut Recovered,
 ) -> Result<(), Error> {
     let decision = match &candidate.key {
-        Some(key) => decide(known.get(key).map_or(&[], Vec::as_slice), &candidate.facts),
+        Some(key) => decide(known.get(key).map_or(&[], |known| &known.facts), &candidate.facts),
         None => Decision::PutAside,
     };
     let name = candidate.place.to_string();
@@ -301,18 +351,14 @@ async fn judge(
                 return put_aside(places, &candidate, recovered);
             };
             let called = places.name(&description.place);
-            let id = match instead_of.as_slice() {
-                [] => catalog.adopt(&key, (&called, &description)).await?,
-                [first, ..] => {
-                    let with = Some((called.as_str(), &description));
-                    catalog.replace(&key, &instead_of, with, &SpanKeys::default()).await?;
-                    *first
-                }
-            };
+            let of_table = known.entry(key.clone()).or_default();
+            of_table.forget(&instead_of);
+            let found = of_table.look(&key, description.clone()).await?;
+            let with = Some((called.as_str(), &description));
+            let id = catalog.replace(&key, &instead_of, with, &found).await?.unwrap_or_default();
             tracing::warn!(block = name, "a block that the catalog had lost was entered again");
-            let of_table = known.entry(key).or_default();
-            of_table.retain(|block| block.id.is_none_or(|id| !instead_of.contains(&id)));
-            of_table.push(Facts { id: Some(id), is_described: true, ..candidate.facts.clone() });
+            of_table.facts.push(Facts { id: Some(id), is_described: true, ..candidate.facts.clone() });
+            of_table.enter(Arc::new(Block::new(id, description)), found);
             recovered.adopted.push(called);
             candidate.forget_copy();
         }

@@ -8,7 +8,7 @@ use crate::opening;
 use crate::place::Place;
 use crate::rewriting::left_in;
 use crate::snapshot::Block;
-use crate::superseded::SpanKeys;
+use crate::superseded::{Found, SpanKeys};
 use crate::tables::Table;
 use crate::{Options, Store, blocking, steps};
 use serde::Serialize;
@@ -166,7 +166,8 @@ async fn salvage(store: &Arc<Store>, table: &Arc<Table>, block: &Arc<Block>) -> 
     let known = table.snapshot().superseded_in(block).cloned().unwrap_or_default();
     let superseded = left_in(salvaged.as_ref(), SpanKeys::clone(&known)).await?;
     let with = written.as_ref().map(|description| (name.as_str(), description));
-    store.catalog.replace(&key, &[block.id], with, &superseded).await?;
+    let found = Found::of(superseded.clone());
+    store.catalog.replace(&key, &[block.id], with, &found).await?;
     let rows = written.as_ref().map_or(0, |description| description.statistics.rows);
     if let Place::Disk(_) = &block.place() {
         block.retire();

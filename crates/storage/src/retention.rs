@@ -10,7 +10,7 @@ use crate::Store;
 use crate::clock::Reading;
 use crate::error::Error;
 use crate::snapshot::Block;
-use crate::superseded::SpanKeys;
+use crate::superseded::Found;
 use crate::tables::Table;
 use model::{Signal, Timestamp};
 use std::sync::Arc;
@@ -99,7 +99,7 @@ fn expired(store: &Store, now: Timestamp) -> Vec<(Arc<Table>, Arc<Block>)> {
 }
 
 async fn delete(store: &Store, table: &Table, block: &Arc<Block>) -> Result<(), Error> {
-    store.catalog.replace(&table.key, &[block.id], None, &SpanKeys::default()).await?;
+    store.catalog.replace(&table.key, &[block.id], None, &Found::default()).await?;
     table.replace_blocks(std::slice::from_ref(block), None);
     Ok(())
 }

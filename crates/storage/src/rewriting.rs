@@ -8,7 +8,7 @@ use crate::block::{self, Block, Description};
 use crate::error::Error;
 use crate::sealing::{create_directory, outcome};
 use crate::steps;
-use crate::superseded::SpanKeys;
+use crate::superseded::{Found, SpanKeys};
 use crate::tables::Table;
 use crate::{Store, blocking, place};
 use model::TraceId;
@@ -56,7 +56,8 @@ pub(crate) async fn replace(
     }
     let superseded = left_in(block.as_ref(), new).await?;
     let with = written.as_ref().map(|description| (name.as_str(), description));
-    commit(store, table, blocks, (with, &superseded)).await?;
+    let found = Found::of(superseded.clone());
+    commit(store, table, blocks, (with, &found)).await?;
     steps::reached("rewrite: in the catalog");
     tell(blocks, written.as_ref());
     table.replace_blocks(blocks, block.map(|block| (block, superseded)));
@@ -85,10 +86,10 @@ async fn commit(
     store: &Store,
     table: &Table,
     blocks: &[Arc<Block>],
-    (written, superseded): (Option<(&str, &Description)>, &SpanKeys),
+    (written, found): (Option<(&str, &Description)>, &Found),
 ) -> Result<(), Error> {
     let ids: Vec<i64> = blocks.iter().map(|block| block.id).collect();
-    let Err(error) = store.catalog.replace(&table.key, &ids, written, superseded).await else {
+    let Err(error) = store.catalog.replace(&table.key, &ids, written, found).await else {
         return Ok(());
     };
     let Some((name, written)) = written else { return Err(error) };

@@ -112,7 +112,7 @@ pub(crate) struct Found {
     pub(crate) in_blocks: Vec<(Arc<Block>, SpanKeys)>,
     /// Rows of the batches.
     rows: Vec<(usize, usize)>,
-    /// The spans of which a block has the row that counts.
+    /// Spans that are looked for, of which a block has the row that counts.
     pub(crate) spans: SpanKeys,
     /// Of all rows of the batches, in order.
     pub(crate) traces: Vec<u128>,
@@ -128,26 +128,35 @@ pub(crate) fn look(batches: &[Arc<HotBatch>], snapshot: &Snapshot) -> Found {
         found.rows.extend(less.iter().map(|row| (row.batch, row.row)));
     }
     for block in &snapshot.blocks {
-        let known = snapshot.superseded.get(&block.number());
-        let mut keys = SpanKeys::default();
-        for (key, end) in
-            in_block((batches, &rows), block).iter().flat_map(|versions| versions.iter().copied())
-        {
-            let last = rows.get(rows.partition_point(|row| row.key <= key).wrapping_sub(1));
-            let is_known = known.is_some_and(|known| known.contains(key));
-            let Some(row) = last.filter(|row| row.key == key && !is_known) else { continue };
-            if row.end >= end {
-                keys.add(key);
-            } else {
-                found.rows.push((row.batch, row.row));
-                found.spans.add(key);
-            }
-        }
-        if !keys.is_empty() {
-            found.in_blocks.push((Arc::clone(block), keys));
+        for versions in in_block((batches, &rows), block) {
+            found.compare(&rows, (block, &versions), (snapshot, true));
         }
     }
     found
+}
+
+/// Looks for the spans of a block in the others, when it was not sealed just now; these are in order, and so many are older.
+/// For threads that may wait.
+///
+/// # Errors
+/// When the block cannot be read.
+pub(crate) fn look_again(block: &Block, others: &Snapshot, older: usize) -> Result<Found, Error> {
+    let keys = block.keys()?;
+    let mut rows: Vec<Row> = keys.into_iter().map(|(key, end)| Row { key, end, batch: 0, row: 0 }).collect();
+    rows.sort_unstable();
+    let spans: Vec<SpanKey> = rows.iter().map(|row| row.key).collect();
+    let mut found = Found::default();
+    for (place, other) in others.blocks.iter().enumerate() {
+        let (own, of_other) = (block.statistics(), other.statistics());
+        if own.last < of_other.first || of_other.last < own.first {
+            continue;
+        }
+        match other.versions(&spans) {
+            Ok(versions) => found.compare(&rows, (other, &versions), (others, place < older)),
+            Err(error) => tracing::warn!(%error, "spans that were sent again were not looked for in a block"),
+        }
+    }
+    Ok(found)
 }
 
 /// The rows of these batches, in order.
@@ -198,6 +207,37 @@ fn in_block((batches, rows): (&[Arc<HotBatch>], &[Row]), block: &Arc<Block>) -> 
 }
 
 impl Found {
+    /// These rows of the block itself do not count, and no others.
+    pub(crate) fn of(spans: SpanKeys) -> Self {
+        Self { spans, ..Self::default() }
+    }
+
+    /// Decides which version counts of each span that a block has too: of several that ended at one time that of the block,
+    /// unless it is the older one.
+    fn compare(
+        &mut self,
+        rows: &[Row],
+        (block, versions): (&Arc<Block>, &[(SpanKey, u64)]),
+        (snapshot, is_older): (&Snapshot, bool),
+    ) {
+        let known = snapshot.superseded_in(block);
+        let mut keys = SpanKeys::default();
+        for (key, end) in versions.iter().copied() {
+            let last = rows.get(rows.partition_point(|row| row.key <= key).wrapping_sub(1));
+            let is_decided = known.is_some_and(|known| known.contains(key)) || self.spans.contains(key);
+            let Some(row) = last.filter(|row| row.key == key && !is_decided) else { continue };
+            if row.end > end || row.end == end && is_older {
+                keys.add(key);
+            } else {
+                self.rows.push((row.batch, row.row));
+                self.spans.add(key);
+            }
+        }
+        if !keys.is_empty() {
+            self.in_blocks.push((Arc::clone(block), keys));
+        }
+    }
+
     /// Those of the batches that have rows that count, without the others.
     fn leave_out(&self, batches: &[Arc<HotBatch>]) -> Result<Vec<Arc<HotBatch>>, Error> {
         let mut lost: HashMap<usize, Vec<bool>> = HashMap::new();

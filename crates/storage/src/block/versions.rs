@@ -62,6 +62,16 @@ impl Block {
         Ok(versions)
     }
 
+    /// All its spans, and when they ended, in the order of traces.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is damaged.
+    pub(crate) fn keys(&self) -> Result<Vec<(SpanKey, u64)>, Error> {
+        let keys = Keys::new(Signal::Traces, std::iter::empty());
+        let rows = Source::open(self)?.keys(Signal::Traces, &keys)?;
+        rows.map(|row| row.map(|row| ((row.group, row.span), row.end))).collect()
+    }
+
     /// Those of the traces, in order, that the block has, or may have.
     fn having_some_of<'s>(&self, mut wanted: Vec<OfTrace<'s>>) -> Result<Vec<OfTrace<'s>>, Error> {
         let known = match TRACES.get(&self.number) {

@@ -15,7 +15,7 @@ use crate::block::Description;
 use crate::clock::{Reading, Saved};
 use crate::error::Error;
 use crate::place::{Place, Places};
-use crate::superseded::{Found, SpanKeys};
+use crate::superseded::Found;
 use crate::tables::TableKey;
 use model::{TenantId, Timestamp, TraceId};
 use sqlx::Row;
@@ -179,21 +179,8 @@ impl Catalog {
             Some(block) => Some(row::insert(&mut transaction, None, key, block).await?),
             None => None,
         };
-        if let Some(id) = id {
-            superseded::note(&mut transaction, id, &found.spans).await?;
-        }
-        for (block, spans) in &found.in_blocks {
-            superseded::note(&mut transaction, block.id, spans).await?;
-        }
+        superseded::note_all(&mut transaction, id, found).await?;
         seal(&mut transaction, key, sequence).await?;
-        transaction.commit().await?;
-        Ok(id)
-    }
-
-    /// Enters a block that was lost; answers its id.
-    pub(crate) async fn adopt(&self, key: &TableKey, block: (&str, &Description)) -> Result<i64, Error> {
-        let mut transaction = self.pool.begin().await?;
-        let id = row::insert(&mut transaction, None, key, block).await?;
         transaction.commit().await?;
         Ok(id)
     }
@@ -211,15 +198,16 @@ impl Catalog {
         Ok(transaction.commit().await?)
     }
 
-    /// Puts a block in the place of others, and under the id of the first of them, so that blocks stay in order; or
-    /// nothing, when no row was left; these of its rows do not count. The files of the others are garbage from then on.
+    /// Puts a block in the place of others, and under the id of the first of them, so that blocks stay in order; or nothing,
+    /// when no row was left; and notes which rows do not count then. The files of the others are garbage from then on.
+    /// Without others, the block is entered. Answers its id.
     pub(crate) async fn replace(
         &self,
         key: &TableKey,
         blocks: &[i64],
         with: Option<(&str, &Description)>,
-        superseded: &SpanKeys,
-    ) -> Result<(), Error> {
+        found: &Found,
+    ) -> Result<Option<i64>, Error> {
         let mut transaction = self.pool.begin().await?;
         for id in blocks {
             superseded::forget(&mut transaction, *id, with.map(|(name, _)| name)).await?;
@@ -229,13 +217,15 @@ impl Catalog {
                 .await?;
             sqlx::query("DELETE FROM blocks WHERE id = ?").bind(id).execute(&mut *transaction).await?;
         }
-        if let (Some(with), Some(first)) = (with, blocks.first()) {
-            row::insert(&mut transaction, Some(*first), key, with).await?;
-            superseded::note(&mut transaction, *first, superseded).await?;
+        let mut id = None;
+        if let Some(with) = with {
+            id = Some(row::insert(&mut transaction, blocks.first().copied(), key, with).await?);
             // The file may be the same, when only its row was damaged.
             sqlx::query("DELETE FROM garbage WHERE path = ?").bind(with.0).execute(&mut *transaction).await?;
         }
-        Ok(transaction.commit().await?)
+        superseded::note_all(&mut transaction, id, found).await?;
+        transaction.commit().await?;
+        Ok(id)
     }
 
     /// The names of files that were given up: these may be deleted.

@@ -2,7 +2,7 @@
 
 use super::{Catalog, damaged};
 use crate::error::Error;
-use crate::superseded::SpanKeys;
+use crate::superseded::{Found, SpanKeys};
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use std::collections::HashMap;
@@ -10,12 +10,23 @@ use std::collections::HashMap;
 /// By the ids of blocks.
 pub(crate) type ById = HashMap<i64, SpanKeys>;
 
-/// Notes rows of a block that do not count, if the catalog has the block.
-pub(super) async fn note(
+/// Notes what was found when a block was entered under this id, or none was.
+pub(super) async fn note_all(
     connection: &mut SqliteConnection,
-    block: i64,
-    spans: &SpanKeys,
+    id: Option<i64>,
+    found: &Found,
 ) -> Result<(), Error> {
+    if let Some(id) = id {
+        note(connection, id, &found.spans).await?;
+    }
+    for (block, spans) in &found.in_blocks {
+        note(connection, block.id, spans).await?;
+    }
+    Ok(())
+}
+
+/// Notes rows of a block that do not count, if the catalog has the block.
+async fn note(connection: &mut SqliteConnection, block: i64, spans: &SpanKeys) -> Result<(), Error> {
     if spans.is_empty() {
         return Ok(());
     }

@@ -2,9 +2,9 @@
 //! deleted.
 #![expect(clippy::disallowed_methods, reason = "a child process is told by its environment what to do")]
 
-use super::{Open, batch, options, span};
+use super::{Open, batch, counted, options, span};
 use crate::steps;
-use model::{Signal, TenantId, TraceId, otlp};
+use model::{TenantId, TraceId};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
@@ -49,7 +49,10 @@ async fn child() {
     let Some(directory) = directory() else { return };
     let open = Open::new(options(Path::new(&directory))).await;
     for round in 1..=6u8 {
-        let spans: Vec<_> = (1..=4).map(|trace| span(trace, round, 2_000)).collect();
+        // Those of the round before come again.
+        let rounds = round.saturating_sub(1).max(1)..=round;
+        let spans: Vec<_> =
+            rounds.flat_map(|round| (1..=4).map(move |trace| span(trace, round, 2_000))).collect();
         open.storage.append(batch(&spans)).await.unwrap();
         tell(&format!("stored {round}"));
         if round.is_multiple_of(2) {
@@ -57,7 +60,10 @@ async fn child() {
         }
     }
     open.storage.compact().await.unwrap();
-    open.storage.append(batch(&[span(DELETED, 7, 2_000), span(4, 7, 2_000)])).await.unwrap();
+    open.storage
+        .append(batch(&[span(DELETED, 7, 2_000), span(4, 7, 2_000), span(4, 1, 2_000)]))
+        .await
+        .unwrap();
     tell("stored 7");
     tell("deleting");
     open.storage.delete_trace(&TenantId::default(), TraceId([DELETED; 16])).await.unwrap();
@@ -129,18 +135,11 @@ async fn check(directory: &Path, told: &[String], when: &str) {
     open.stop().await;
 }
 
-/// How often each span of a trace is there, by its number.
+/// How often each span of a trace counts, by its number.
 async fn rows(open: &Open, trace: u8) -> BTreeMap<u8, u32> {
-    let snapshot = open.storage.snapshot(&TenantId::default(), Signal::Traces);
-    let trace = TraceId([trace; 16]);
-    let mut batches = Vec::new();
-    for block in &snapshot.blocks {
-        batches.extend(block.read_trace(trace, None, None).await.unwrap());
-    }
-    batches.extend(snapshot.hot.iter().filter_map(|batch| batch.trace_rows(trace)));
     let mut found = BTreeMap::new();
-    for span in batches.iter().flat_map(otlp::spans) {
-        *found.entry(span.span_id.0[0]).or_default() += 1;
+    for (span, _) in counted(&open.storage, trace).await.0 {
+        *found.entry(span.0[0]).or_default() += 1;
     }
     found
 }
