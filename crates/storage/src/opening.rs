@@ -129,12 +129,12 @@ async fn settle(catalog: &Catalog, places: &Places) -> Result<(Contents, Vec<Pro
     let left_alone = contents.unreadable.iter().map(|(_, place)| places.name(place)).collect();
     let recovered = recovery::recover(places, catalog, &contents, &left_alone).await?;
     let mut problems = recovered.problems();
-    if !recovered.adopted.is_empty() {
+    if recovered.any_adopted() {
         contents = catalog.contents(places).await?;
     }
     if !contents.unreadable.is_empty() {
         let message = format!(
-            "{} rows of the catalog are damaged, and so are their blocks or they are gone: what is in these is missing from answers",
+            "damaged rows of the catalog: {}. Their blocks are damaged too, or gone: what is in these is missing from answers",
             contents.unreadable.len()
         );
         problems.push(Problem::new("damagedBlocks", Severity::Degraded, message));

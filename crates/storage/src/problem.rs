@@ -87,7 +87,7 @@ fn damage(store: &Store) -> Option<Problem> {
     let named: Vec<String> = damaged.iter().take(NAMED).map(|block| block.name()).collect();
     let more = if damaged.len() > NAMED { " …" } else { "" };
     let message = format!(
-        "{} blocks are damaged or missing ({}{more}): answers lack some of their {rows} rows. Put the files back from a backup; or stop clew and run `clew repair --give-up-damaged`, which keeps what can still be read",
+        "damaged or missing blocks: {} ({}{more}). Answers lack some of their {rows} rows. Put the files back from a backup; or stop clew and run `clew repair --give-up-damaged`, which keeps what can still be read",
         damaged.len(),
         named.join(", "),
     );
@@ -98,7 +98,7 @@ fn deletions(store: &Store) -> Option<Problem> {
     let pending = store.pending_deletions.load(Ordering::Relaxed);
     (pending > 0).then(|| {
         let message = format!(
-            "{pending} deletions are not done yet: they are under way, or blocks that may have what is to be deleted cannot be read"
+            "deletions that are not done yet: {pending}. They are under way, or blocks that may have what is to be deleted cannot be read"
         );
         Problem::new("pendingDeletions", Severity::Degraded, message)
     })

@@ -16,7 +16,7 @@ use crate::tables::TableKey;
 use crate::{blocking, disk};
 use arrow::datatypes::SchemaRef;
 use model::{Signal, TenantId};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -193,6 +193,12 @@ impl Known {
         self.snapshot.blocks.partition_point(|block| block.coverage() <= coverage)
     }
 
+    /// Whether a block of this coverage begins where the newest one ends.
+    fn follows(&self, coverage: Option<Coverage>) -> bool {
+        let last = self.snapshot.blocks.last().and_then(|block| block.coverage());
+        coverage.zip(last).is_some_and(|(own, last)| own.first > last.last)
+    }
+
     fn forget(&mut self, ids: &[i64]) {
         self.facts.retain(|block| block.id.is_none_or(|id| !ids.contains(&id)));
         self.snapshot.blocks.retain(|block| !ids.contains(&block.id));
@@ -216,24 +222,44 @@ impl Known {
 pub(crate) struct Recovered {
     /// The names of blocks that were entered into the catalog again.
     pub(crate) adopted: Vec<String>,
+    /// Tables of which one block was entered that follows those that the catalog has: a crash leaves such a one between its
+    /// file and its commit.
+    sealed: HashSet<TableKey>,
     pub(crate) put_aside: Vec<PathBuf>,
     pub(crate) removed: u64,
 }
 
 impl Recovered {
+    /// Whether the catalog has more blocks than before.
+    pub(crate) fn any_adopted(&self) -> bool {
+        !self.adopted.is_empty() || !self.sealed.is_empty()
+    }
+
+    fn note_adopted(&mut self, key: &TableKey, name: &str, follows: bool) {
+        if follows && self.sealed.insert(key.clone()) {
+            tracing::info!(
+                block = name,
+                "a block that a crash left without its commit was entered into the catalog"
+            );
+        } else {
+            tracing::warn!(block = name, "a block that the catalog had lost was entered again");
+            self.adopted.push(name.to_owned());
+        }
+    }
+
     /// What the owner of the store should know of it.
     pub(crate) fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if !self.adopted.is_empty() {
             let message = format!(
-                "the catalog had lost {} blocks that are on the disk; they were entered again, and nothing is missing. Was it put back from a backup, or did the disk lose what it had written?",
+                "blocks on the disk that the catalog had lost: {}. They were entered again, and nothing is missing. Was the catalog put back from a backup, or did the disk lose what it had written?",
                 self.adopted.len()
             );
             problems.push(Problem::new("catalogRecovered", Severity::Notice, message));
         }
         if let Some(first) = self.put_aside.first() {
             let message = format!(
-                "{} files among the blocks are not known to the catalog and cannot be judged; they were put aside and not deleted: {}{}. `clew inspect` looks into them; delete them when they are of no use",
+                "files among the blocks that the catalog does not know, and that cannot be judged: {}. They were put aside and not deleted: {}{}. `clew inspect` looks into them; delete them when they are of no use",
                 self.put_aside.len(),
                 first.display(),
                 if self.put_aside.len() > 1 { " …" } else { "" }
@@ -356,10 +382,10 @@ async fn judge(
             let found = of_table.look(&key, description.clone()).await?;
             let with = Some((called.as_str(), &description));
             let id = catalog.replace(&key, &instead_of, with, &found).await?.unwrap_or_default();
-            tracing::warn!(block = name, "a block that the catalog had lost was entered again");
+            let follows = instead_of.is_empty() && of_table.follows(candidate.facts.coverage);
             of_table.facts.push(Facts { id: Some(id), is_described: true, ..candidate.facts.clone() });
             of_table.enter(Arc::new(Block::new(id, description)), found);
-            recovered.adopted.push(called);
+            recovered.note_adopted(&key, &called, follows);
             candidate.forget_copy();
         }
         (Decision::Remove, _) => {
