@@ -11,7 +11,8 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     otlp::each_tail_text(bytes, &mut |_| {});
     otlp::each_event_text(bytes, &mut |_| {});
     let attributes = otlp::tail_attributes(bytes);
-    for attribute in &attributes {
+    // Keys that are no text never come so far: they are read with what stands for that.
+    for attribute in attributes.iter().filter(|attribute| !attribute.key.contains('\u{fffd}')) {
         assert!(otlp::tail_find(bytes, &attribute.key).is_some());
     }
     let mut tail = Vec::new();

@@ -68,7 +68,8 @@ pub fn tail_attributes(tail: &[u8]) -> Vec<Attribute> {
 pub fn tail_find<'a>(tail: &'a [u8], key: &str) -> Option<&'a [u8]> {
     Fields::new(Slice { bytes: tail, at: 0 }).flatten().find_map(|(_, entry)| {
         let mut value: &'a [u8] = &[];
-        let mut found = false;
+        // A key that is empty is not written.
+        let mut found = key.is_empty();
         for (number, data) in Fields::new(entry.slice()).flatten() {
             match number {
                 1 => found = data.slice().bytes == key.as_bytes(),

@@ -304,3 +304,12 @@ fn many_rows_and_keys_stay_exact() {
         assert_attributes(&found.attributes, &sent.attributes);
     }
 }
+
+#[test]
+fn an_attribute_without_a_key_is_found_under_the_empty_one() {
+    // One attribute, of which only the value is written: an integer of 1.
+    let tail = [0x0a, 0x04, 0x12, 0x02, 0x18, 0x01];
+    assert_eq!(otlp::tail_attributes(&tail), [Attribute::new("", crate::Value::Int(1))]);
+    assert_eq!(otlp::tail_find(&tail, "").map(otlp::any_value), Some(crate::Value::Int(1)));
+    assert_eq!(otlp::tail_find(&tail, "k"), None);
+}
