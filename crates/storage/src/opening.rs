@@ -197,10 +197,13 @@ async fn keep_identity(directory: &Path, id: &str) -> Result<(), Error> {
     blocking(move || disk::write_whole(&directory.join(IDENTITY), id.as_bytes())).await?
 }
 
+/// The blocks of a table, and their rows that do not count.
+type OfTable = (Vec<Arc<Block>>, Vec<(Arc<Block>, SpanKeys)>);
+
 /// Adds all blocks, those too of which the file is missing or has another length: answers say then what they lack. The
 /// files are not opened, and an object store is not asked.
 fn add_blocks(tables: &Tables, blocks: Vec<Entry>, mut superseded: HashMap<i64, SpanKeys>) {
-    let mut by_key: HashMap<TableKey, (Vec<Arc<Block>>, Vec<(Arc<Block>, SpanKeys)>)> = HashMap::new();
+    let mut by_key: HashMap<TableKey, OfTable> = HashMap::new();
     for Entry { id, key, description } in blocks {
         let expected = description.bytes;
         let found = match &description.place {

@@ -21,7 +21,7 @@ pub struct Snapshot {
     /// Rows of blocks that do not count, because other blocks have their spans.
     pub(crate) superseded: Arc<OfBlocks>,
     /// The same with each span once, when somebody asked; nothing where that is this one.
-    pub(crate) each_once: OnceLock<Option<Arc<Self>>>,
+    pub(crate) once: OnceLock<Option<Arc<Self>>>,
 }
 
 impl Clone for Snapshot {
@@ -31,7 +31,7 @@ impl Clone for Snapshot {
             blocks: self.blocks.clone(),
             hot: self.hot.clone(),
             superseded: Arc::clone(&self.superseded),
-            each_once: OnceLock::new(),
+            once: OnceLock::new(),
         }
     }
 }

@@ -268,7 +268,7 @@ impl Snapshot {
         if signal != Signal::Traces || self.hot.is_empty() {
             return Ok(Arc::clone(self));
         }
-        if let Some(known) = self.each_once.get() {
+        if let Some(known) = self.once.get() {
             return Ok(known.as_ref().map_or_else(|| Arc::clone(self), Arc::clone));
         }
         let found = look(&self.hot, self);
@@ -283,7 +283,7 @@ impl Snapshot {
             // It would be kept by itself for ever otherwise.
             false => None,
         };
-        Ok(self.each_once.get_or_init(|| once).as_ref().map_or_else(|| Arc::clone(self), Arc::clone))
+        Ok(self.once.get_or_init(|| once).as_ref().map_or_else(|| Arc::clone(self), Arc::clone))
     }
 
     /// The rows of a block that do not count.

@@ -108,14 +108,16 @@ async fn what_is_found_while_blocks_are_rewritten_is_kept() {
     };
     // Both have written their files, and neither is committed.
     let counting = open.storage.store.counting.lock().await;
-    let (sealing, compacting) = (open.storage.clone(), open.storage.clone());
-    let sealing = tokio::spawn(async move { sealing.seal().await });
-    until(3).await;
-    let compacting = tokio::spawn(async move { compacting.compact().await });
-    until(4).await;
-    drop(counting);
-    sealing.await.unwrap().unwrap();
-    compacting.await.unwrap().unwrap();
+    let writing = async {
+        until(3).await;
+        let (compacted, ()) = tokio::join!(open.storage.compact(), async {
+            until(4).await;
+            drop(counting);
+        });
+        compacted.unwrap();
+    };
+    let (sealed, ()) = tokio::join!(open.storage.seal(), writing);
+    sealed.unwrap();
     for trace in [1, 2] {
         let expect = [(SpanId([1; 8]), 3_000), (SpanId([2; 8]), 2_000)];
         assert_eq!(counted(&open.storage, trace).await, (expect.to_vec(), 4), "{trace}");
