@@ -68,14 +68,16 @@ async fn delete_to_the_end(
     // All tables, for they share the log.
     seal_all(store, Moment::now(store, Unripe::Kept)).await?;
     sampled.inspect(|(sampler, trace)| sampler.forget(tenant, *trace));
+    let sealed = store.sealed.lock().await.values().copied().max().unwrap_or(0);
+    let last = store.catalog.bound_deletion(tenant, trace, sealed).await?;
     steps::reached("delete: sealed");
     let mut unread = Vec::new();
-    let spans = delete_from(store, (tenant, Signal::Traces), trace, &mut unread).await?;
+    let spans = delete_from(store, (tenant, Signal::Traces), (trace, last), &mut unread).await?;
     steps::reached("delete: spans gone");
-    let log_records = delete_from(store, (tenant, Signal::Logs), trace, &mut unread).await?;
+    let log_records = delete_from(store, (tenant, Signal::Logs), (trace, last), &mut unread).await?;
     let metric_points = match trace {
         Some(_) => 0,
-        None => delete_from(store, (tenant, Signal::Metrics), None, &mut unread).await?,
+        None => delete_from(store, (tenant, Signal::Metrics), (None, last), &mut unread).await?,
     };
     store.places.settle().await?;
     let trace_or_all = trace.map_or_else(|| "all".to_owned(), |trace| trace.to_string());
@@ -123,25 +125,28 @@ pub(crate) async fn run(store: &Arc<Store>, shutdown: &CancellationToken) {
     }
 }
 
-/// Deletes from one table; answers how many rows went, and names the blocks that could not be read.
+/// Deletes from one table, up to the last request that there was when it was asked for; answers how many rows went, and names
+/// the blocks that could not be read.
 async fn delete_from(
     store: &Arc<Store>,
     (tenant, signal): (&TenantId, Signal),
-    trace: Option<TraceId>,
+    (trace, last): (Option<TraceId>, u64),
     unread: &mut Vec<String>,
 ) -> Result<u64, Error> {
     let Some(table) = store.tables.get(&TableKey { tenant: tenant.clone(), signal }) else { return Ok(0) };
     let _rewriting = store.rewriting.lock().await;
     let snapshot = table.snapshot();
-    let blocks = &snapshot.blocks;
+    let came_later = |block: &Arc<Block>| block.coverage().is_some_and(|coverage| coverage.first > last);
+    let blocks: Vec<Arc<Block>> =
+        snapshot.blocks.iter().filter(|block| !came_later(block)).cloned().collect();
     let Some(trace) = trace else {
         let ids: Vec<i64> = blocks.iter().map(|block| block.id).collect();
         store.catalog.replace(&table.key, &ids, None, &Found::default()).await?;
-        table.replace_blocks(blocks, None);
+        table.replace_blocks(&blocks, None);
         return Ok(blocks.iter().map(|block| snapshot.rows_of(block)).sum());
     };
     let mut rows = 0;
-    for block in blocks {
+    for block in &blocks {
         if store.closing.is_cancelled() {
             return Err(Error::Closed);
         }

@@ -13,8 +13,8 @@
 //! DIRECTORY/catalog.sqlite
 //! ```
 //!
-//! A resent item is not looked for when it is appended: readers keep one of each span ([`Snapshot`] says which), and
-//! sealing drops the others of the same block.
+//! A resent item is not looked for when it is appended: readers keep one of each span ([`Snapshot`] says which), sealing
+//! drops the others of the same block, and notes those of other blocks (`superseded`).
 
 pub mod backup;
 mod block;

@@ -257,6 +257,24 @@ impl Catalog {
         Ok(())
     }
 
+    /// Notes up to which request a deletion deletes, unless that was noted before; answers which it is.
+    pub(crate) async fn bound_deletion(
+        &self,
+        tenant: &TenantId,
+        trace: Option<TraceId>,
+        sequence: u64,
+    ) -> Result<u64, Error> {
+        let bound = sqlx::query(
+            "UPDATE deletions SET sequence = coalesce(sequence, ?) WHERE tenant = ? AND trace = ? RETURNING sequence",
+        )
+        .bind(sequence.cast_signed())
+        .bind(tenant.as_str())
+        .bind(noted(trace))
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(bound.try_get::<i64, _>("sequence")?.cast_unsigned())
+    }
+
     /// Forgets the deletion; then the catalog's file has nothing of the trace either.
     pub(crate) async fn end_deletion(&self, tenant: &TenantId, trace: Option<TraceId>) -> Result<(), Error> {
         sqlx::query("DELETE FROM deletions WHERE tenant = ? AND trace = ?")

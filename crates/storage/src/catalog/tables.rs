@@ -53,6 +53,8 @@ const STEPS: [&[&str]; 2] = [
         // SQLite does not notice a flipped bit within a value.
         "ALTER TABLE blocks ADD COLUMN checksum INTEGER",
         "ALTER TABLE sealed ADD COLUMN checksum INTEGER",
+        // Up to which request a deletion deletes: what comes after it was asked for stays.
+        "ALTER TABLE deletions ADD COLUMN sequence INTEGER",
         // Files that were given up and may not be removed yet: these alone may be deleted at a start.
         "CREATE TABLE garbage (path TEXT PRIMARY KEY) STRICT",
         // Rows of blocks that do not count, because other rows have their spans.
@@ -76,7 +78,7 @@ const COLUMNS: [&str; 7] = [
     "SELECT id, tenant, signal, path, rows, bytes, first, last, sealed_at, operations, schema, schema_version, checksums,
         first_sequence, last_sequence, generation, value_bytes, checksum FROM blocks LIMIT 0",
     "SELECT tenant, signal, sequence, checksum FROM sealed LIMIT 0",
-    "SELECT tenant, trace FROM deletions LIMIT 0",
+    "SELECT tenant, trace, sequence FROM deletions LIMIT 0",
     "SELECT path FROM garbage LIMIT 0",
     "SELECT block, spans, checksum FROM superseded LIMIT 0",
     "SELECT one, time, wall, boot, uptime FROM clock LIMIT 0",

@@ -4,7 +4,7 @@ use super::rewriting::{request, texts};
 use super::{Open, batch, on_disk, opened, options, read, span};
 use crate::catalog::CATALOG;
 use crate::{Error, Options, Severity, Storage, repair, steps};
-use model::{Signal, TenantId, TraceId};
+use model::{Signal, SpanId, TenantId, TraceId};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -240,7 +240,7 @@ async fn harm_to_one_block_is_told_after_a_restart_and_costs_nothing_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_that_cannot_read_a_block_says_so_and_ends_when_that_is_given_up() {
-    for (how, harm) in HARMS {
+    for ((how, harm), sent_later) in HARMS.into_iter().flat_map(|harm| [(harm, false), (harm, true)]) {
         let directory = tempfile::tempdir().unwrap();
         let options = options(directory.path());
         let (open, paths) = three_blocks(&options).await;
@@ -254,6 +254,9 @@ async fn a_deletion_that_cannot_read_a_block_says_so_and_ends_when_that_is_given
         assert!(read(&open.storage, 2).await.is_empty(), "{how}");
         let problems = open.storage.problems();
         assert!(problems.iter().any(|problem| problem.kind == "pendingDeletions"), "{how}: {problems:?}");
+        if sent_later {
+            open.storage.append(batch(&[span(2, 9, 2_000)])).await.unwrap();
+        }
         open.stop().await;
 
         let report = repair(options.clone(), true).await.unwrap();
@@ -264,7 +267,9 @@ async fn a_deletion_that_cannot_read_a_block_says_so_and_ends_when_that_is_given
             assert!(Instant::now() < deadline, "{how}: {:?}", open.storage.problems());
             tokio::task::yield_now().await;
         }
-        assert!(!on_disk(directory.path(), 2), "{how}");
+        assert_eq!(on_disk(directory.path(), 2), sent_later, "{how}");
+        let left: Vec<SpanId> = read(&open.storage, 2).await.into_keys().collect();
+        assert_eq!(left, if sent_later { vec![SpanId([9; 8])] } else { Vec::new() }, "{how}");
         assert_eq!(read(&open.storage, 3).await.len(), 1, "{how}");
         open.stop().await;
     }
