@@ -134,7 +134,8 @@ def question(clew, name, url, askers):
     print(f"| {name} | {peak(clew):.0f} | {told} | {largest:.1f} | {slowest:.1f} |", flush=True)
 
 
-def heavy(clew):
+def heavy(clew, moment):
+    """Questions, by what they are; the series were of this moment, in seconds."""
     prom = f"http://127.0.0.1:{clew.prometheus}/api/v1"
     trace = f"{clew.api}/api/v1/traces/{TRACE}"
     return [
@@ -155,9 +156,9 @@ def heavy(clew):
         ("findings", f"{clew.api}/api/v1/findings"),
         ("values of a field", f"{clew.api}/api/v1/fields/step/values"),
         ("export of all traces", f"{clew.api}/api/v1/export/traces"),
-        ("PromQL: 500,000 series", f"{prom}/query?query=many"),
-        ("PromQL: sum of them", f"{prom}/query?query=sum(many)"),
-        ("PromQL: their names", f"{prom}/series?match[]=many"),
+        ("PromQL: 500,000 series", f"{prom}/query?query=many&time={moment}"),
+        ("PromQL: sum of them", f"{prom}/query?query=sum(many)&time={moment}"),
+        ("PromQL: their names", f"{prom}/series?match[]=many&start={moment - 60}&end={moment + 60}"),
         ("metrics, their names", f"{clew.api}/api/v1/metrics"),
     ]
 
@@ -175,10 +176,10 @@ def latencies(clew, seconds):
     return statistics.median(times), times[int(len(times) * 0.99)], len(times)
 
 
-def intake_beside_questions(clew, askers, seconds=20):
+def intake_beside_questions(clew, askers, moment, seconds=20):
     idle = latencies(clew, seconds)
     stopping = threading.Event()
-    urls = [url for _, url in heavy(clew)]
+    urls = [url for _, url in heavy(clew, moment)]
 
     def keep_asking(number):
         chance = random.Random(number)
@@ -208,14 +209,15 @@ def main():
                 reset_peak(clew)
                 store(clew, count)
                 print(f"{store.__name__} {count}: peak {peak(clew):.0f} MiB", flush=True)
+            moment = time.time()
             clew.stop()
             clew.start()
             wait_until(clew.is_ready)
             print("| question | peak MiB | answers | largest, MB | slowest, s |\n|---|---|---|---|---|", flush=True)
-            for name, url in heavy(clew):
+            for name, url in heavy(clew, moment):
                 question(clew, name, url, arguments.askers)
             print("| intake | median ms | p99 ms | requests |\n|---|---|---|---|", flush=True)
-            intake_beside_questions(clew, arguments.askers)
+            intake_beside_questions(clew, arguments.askers, moment)
         finally:
             clew.stop()
 

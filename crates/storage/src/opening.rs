@@ -11,7 +11,7 @@ use crate::merging::{self, unite};
 use crate::objects::Objects;
 use crate::place::{self, BLOCKS, Place, Places};
 use crate::problem::{Problem, Severity};
-use crate::recovery;
+use crate::recovery::{self, Recovered};
 use crate::sampling::Sampler;
 use crate::snapshot::HotBatch;
 use crate::superseded::SpanKeys;
@@ -19,7 +19,7 @@ use crate::tables::{TableKey, Tables};
 use crate::{Options, Store, blocking, writing};
 use arrow::record_batch::RecordBatch;
 use model::{Timestamp, otlp};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
@@ -63,7 +63,7 @@ pub(crate) async fn open_taken(
     let places = places(&options, &catalog).await?;
     let settled = settle(&catalog, &places).await;
     let file = options.directory.join(CATALOG);
-    let (contents, mut problems) = settled.map_err(|error| Error::of_catalog(&file, error))?;
+    let (contents, mut recovered, mut problems) = settled.map_err(|error| Error::of_catalog(&file, error))?;
     let newest_block = contents.blocks.iter().map(|entry| entry.id).max().unwrap_or(0);
     let newest = contents.blocks.iter().map(|entry| entry.description.statistics.sealed).max();
     let clock = Clock::resume(catalog.clock().await?.as_ref(), newest, Reading::now());
@@ -76,6 +76,8 @@ pub(crate) async fn open_taken(
         catalog.seal(key, *sequence).await?;
     }
     problems.extend(replayed.problems);
+    recovered.compare_with_log(&replayed.in_log);
+    problems.extend(recovered.problems());
     let deletions = catalog.deletions().await?.len();
     let (submit, queue) = mpsc::channel(writing::QUEUE);
     let sampler = options.sampling.clone().map(|sampling| Sampler::new(sampling, newest_block, clock.now()));
@@ -113,7 +115,7 @@ pub(crate) async fn open_taken(
 
 /// What the catalog holds, after rows that are damaged were read from the blocks themselves, and files that it does not
 /// know were judged.
-async fn settle(catalog: &Catalog, places: &Places) -> Result<(Contents, Vec<Problem>), Error> {
+async fn settle(catalog: &Catalog, places: &Places) -> Result<(Contents, Recovered, Vec<Problem>), Error> {
     let mut contents = catalog.contents(places).await?;
     let elsewhere = contents.blocks.iter().find_map(|entry| match &entry.description.place {
         Place::Elsewhere(url) => Some(Error::elsewhere(url)),
@@ -128,7 +130,7 @@ async fn settle(catalog: &Catalog, places: &Places) -> Result<(Contents, Vec<Pro
     }
     let left_alone = contents.unreadable.iter().map(|(_, place)| places.name(place)).collect();
     let recovered = recovery::recover(places, catalog, &contents, &left_alone).await?;
-    let mut problems = recovered.problems();
+    let mut problems = Vec::new();
     if recovered.any_adopted() {
         contents = catalog.contents(places).await?;
     }
@@ -141,7 +143,7 @@ async fn settle(catalog: &Catalog, places: &Places) -> Result<(Contents, Vec<Pro
     }
     let directory = places.directory.join(BLOCKS);
     blocking(move || place::remove_empty(&directory)).await?;
-    Ok((contents, problems))
+    Ok((contents, recovered, problems))
 }
 
 /// Where the blocks are, as the options say.
@@ -236,6 +238,8 @@ struct Shown {
     sealed: HashMap<TableKey, u64>,
     /// Tables of which more is sealed than the catalog knew.
     raised: Vec<(TableKey, u64)>,
+    /// Tables of which the log has what blocks have, though the catalog did not know.
+    in_log: HashSet<TableKey>,
     problems: Vec<Problem>,
 }
 
@@ -250,7 +254,8 @@ async fn replay(directory: &Path, contents: Contents, now: Timestamp) -> Result<
         let tables = Tables::default();
         add_blocks(&tables, contents.blocks, contents.superseded);
         let mut sealed = contents.sealed;
-        let (log, problems, oldest) = replay_log(&log, &tables, (&sealed, &covered), now)?;
+        let (log, problems, InLog { oldest, in_blocks }) =
+            replay_log(&log, &tables, (&sealed, &covered), now)?;
         let mut raised = Vec::new();
         for (key, blocks) in covered {
             let last = blocks.iter().map(|block| block.last).max().unwrap_or(0);
@@ -260,38 +265,48 @@ async fn replay(directory: &Path, contents: Contents, now: Timestamp) -> Result<
                 raised.push((key, last));
             }
         }
-        Ok(Shown { tables, log, sealed, raised, problems })
+        Ok(Shown { tables, log, sealed, raised, in_log: in_blocks, problems })
     })
     .await?
 }
 
-/// The oldest request of each table that no block has.
-type Oldest = HashMap<TableKey, u64>;
+/// What the log has.
+#[derive(Default)]
+struct InLog {
+    /// The oldest request of each table that no block has.
+    oldest: HashMap<TableKey, u64>,
+    /// Tables of which blocks have requests that the catalog did not know to be in them.
+    in_blocks: HashSet<TableKey>,
+}
 
 fn replay_log(
     directory: &Path,
     tables: &Tables,
     (sealed, covered): (&HashMap<TableKey, u64>, &HashMap<TableKey, Vec<Coverage>>),
     now: Timestamp,
-) -> Result<(Log, Vec<Problem>, Oldest), Error> {
+) -> Result<(Log, Vec<Problem>, InLog), Error> {
     let in_blocks = covered.values().flatten().map(|block| block.last);
     let floor = sealed.values().copied().chain(in_blocks).max().unwrap_or(0);
     let mut pending: HashMap<TableKey, Replayed> = HashMap::new();
-    let mut oldest = Oldest::new();
+    let mut found = InLog::default();
     let (log, problems) = Log::open(directory, floor, |sequence, record| {
         let key = TableKey { tenant: record.tenant.clone(), signal: record.signal };
         let in_block = || covered.get(&key).is_some_and(|all| all.iter().any(|block| block.has(sequence)));
-        if sealed.get(&key).is_some_and(|sealed| sequence <= *sealed) || in_block() {
+        if sealed.get(&key).is_some_and(|sealed| sequence <= *sealed) {
             return;
         }
-        oldest.entry(key.clone()).or_insert(sequence);
+        if in_block() {
+            found.in_blocks.insert(key);
+            return;
+        }
+        found.oldest.entry(key.clone()).or_insert(sequence);
         pending.entry(key).or_insert_with(|| Replayed::new(now)).add(sequence, record);
     })?;
     for (key, mut replayed) in pending {
         replayed.finish(&key);
         tables.get_or_create(&key).append(replayed.hot);
     }
-    Ok((log, problems, oldest))
+    Ok((log, problems, found))
 }
 
 /// A table's requests out of the log, on their way into hot batches that are not small.

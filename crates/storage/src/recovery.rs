@@ -193,10 +193,10 @@ impl Known {
         self.snapshot.blocks.partition_point(|block| block.coverage() <= coverage)
     }
 
-    /// Whether a block of this coverage begins where the newest one ends.
+    /// Whether a block of this coverage begins after the newest one, if there is one.
     fn follows(&self, coverage: Option<Coverage>) -> bool {
         let last = self.snapshot.blocks.last().and_then(|block| block.coverage());
-        coverage.zip(last).is_some_and(|(own, last)| own.first > last.last)
+        coverage.is_some_and(|own| last.is_none_or(|last| own.first > last.last))
     }
 
     fn forget(&mut self, ids: &[i64]) {
@@ -222,9 +222,8 @@ impl Known {
 pub(crate) struct Recovered {
     /// The names of blocks that were entered into the catalog again.
     pub(crate) adopted: Vec<String>,
-    /// Tables of which one block was entered that follows those that the catalog has: a crash leaves such a one between its
-    /// file and its commit.
-    sealed: HashSet<TableKey>,
+    /// Such as follow all those of their table that the catalog had: a crash leaves one between its file and its commit.
+    followed: Vec<(TableKey, String)>,
     pub(crate) put_aside: Vec<PathBuf>,
     pub(crate) removed: u64,
 }
@@ -232,19 +231,22 @@ pub(crate) struct Recovered {
 impl Recovered {
     /// Whether the catalog has more blocks than before.
     pub(crate) fn any_adopted(&self) -> bool {
-        !self.adopted.is_empty() || !self.sealed.is_empty()
+        !self.adopted.is_empty() || !self.followed.is_empty()
     }
 
     fn note_adopted(&mut self, key: &TableKey, name: &str, follows: bool) {
-        if follows && self.sealed.insert(key.clone()) {
-            tracing::info!(
-                block = name,
-                "a block that a crash left without its commit was entered into the catalog"
-            );
-        } else {
-            tracing::warn!(block = name, "a block that the catalog had lost was entered again");
-            self.adopted.push(name.to_owned());
+        tracing::warn!(block = name, "a block that the catalog did not know was entered");
+        match follows {
+            true => self.followed.push((key.clone(), name.to_owned())),
+            false => self.adopted.push(name.to_owned()),
         }
+    }
+
+    /// What the log still has of tables, beside what the catalog says that blocks have: what was sealed last was not committed
+    /// before a crash, and no catalog has lost it.
+    pub(crate) fn compare_with_log(&mut self, in_log: &HashSet<TableKey>) {
+        let lost = self.followed.drain(..).filter(|(key, _)| !in_log.contains(key));
+        self.adopted.extend(lost.map(|(_, name)| name));
     }
 
     /// What the owner of the store should know of it.

@@ -111,6 +111,9 @@ async fn check(directory: &Path, told: &[String], when: &str) {
         assert!(Instant::now() < deadline, "{when}: the deletion is not ended");
         tokio::task::yield_now().await;
     }
+    let problems = open.storage.problems();
+    let is_told = problems.iter().any(|problem| problem.kind != "pendingDeletions");
+    assert!(!is_told, "{when}: a crash is nothing to be told: {problems:?}");
     let has = |line: &str| told.iter().any(|told| told == line);
     for trace in 1..=4 {
         let found = rows(&open, trace).await;
