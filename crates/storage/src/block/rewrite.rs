@@ -33,8 +33,8 @@ struct Pick {
 }
 
 /// Writes the rows of these blocks, oldest first, as one block to `path`, without those of a trace and those that do not
-/// count. `None` when no row is left. Statistics keep the time when the youngest block was sealed. Ends with [`Error::Closed`] once `stopping` says so,
-/// and leaves nothing then.
+/// count. `None` when no row is left. Statistics keep the time when the youngest block was sealed. Ends with
+/// [`Error::Closed`] once `stopping` says so, and leaves nothing then.
 pub(crate) fn rewrite(
     path: &Path,
     key: &TableKey,
